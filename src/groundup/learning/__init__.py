@@ -1,0 +1,1 @@
+"""How a backbone learns: LightningModules, losses and schedules."""

@@ -1,0 +1,1 @@
+"""PyTorch backbones: image batch in, logits out."""
