@@ -1,4 +1,4 @@
-"""The two kinds of failure a user meets: a request that cannot be met, and a run that was stopped."""
+"""The failures a user meets: a request that cannot be met, a run that was stopped, a run that failed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ class UserError(Exception):
     """Bad input: the message names the key, the value given and what is accepted. Ends the command with code 2."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """A run stopped by Ctrl-C or SIGTERM after its state was saved. Ends the command with code 128 + signal."""
+class Interrupted(BaseException):
+    """A run stopped by Ctrl-C or SIGTERM after its state was saved. Ends the command with code 128 + signal.
+
+    No KeyboardInterrupt: Lightning turns that into exit code 1.
+    """
 
     def __init__(self, signum: int):
         super().__init__(f"stopped by signal {signum}")
         self.signum = signum
+
+
+class RunFailed(Exception):
+    """A run failed inside training; its cause is logged. The message is one line. Ends the command with code 1."""

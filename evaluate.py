@@ -1,0 +1,29 @@
+"""The test metrics of a trained run: `python evaluate.py run=DIR`. Help: `python evaluate.py --help`."""
+
+import json
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from groundup.cli import command
+
+
+@command(config_name="evaluate")  # an @hydra.main: shell completion looks for this word
+def main(cfg: DictConfig):
+    # Not at the top: a wrong path is answered before torch is imported.
+    from groundup.config import check_evaluate
+
+    config = check_evaluate(cfg)
+
+    from groundup.evaluate import evaluate
+
+    chosen = {key: value for key, value in config["data"].items() if value is not None}
+    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen)
+    report = json.dumps(metrics, indent=2)
+    print(report)
+    if config["out"] is not None:
+        Path(config["out"]).write_text(report + "\n")
+
+
+if __name__ == "__main__":
+    main()

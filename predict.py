@@ -1,0 +1,28 @@
+"""Classes of images, by a trained run: `python predict.py run=DIR images=PATH`. Help: `python predict.py --help`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from groundup.cli import command
+
+
+@command(config_name="predict")  # an @hydra.main: shell completion looks for this word
+def main(cfg: DictConfig):
+    # Not at the top: a wrong path is answered before torch is imported.
+    from groundup.config import check_predict
+
+    config = check_predict(cfg)
+
+    from groundup.predict import predict, write_csv
+
+    predictions = predict(Path(config["run"]), Path(config["images"]), config["ckpt"], config["top"])
+    for prediction in predictions:
+        pairs = zip(prediction.classes, prediction.probabilities, strict=True)
+        print(prediction.image, *(f"{name} {probability:.4f}" for name, probability in pairs), sep="  ")
+    if config["out"] is not None:
+        write_csv(predictions, Path(config["out"]))
+
+
+if __name__ == "__main__":
+    main()

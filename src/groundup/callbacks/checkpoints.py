@@ -1,0 +1,85 @@
+"""`checkpoints/last.ckpt` after every epoch and `checkpoints/best.ckpt`, each written whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames, so that a killed process never leaves half a checkpoint."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        path = Path(path)
+        partial = path.with_suffix(".partial")
+        super().save_checkpoint(checkpoint, partial, storage_options)
+        os.replace(partial, path)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the last epoch and the best one by a metric of the validation data.
+
+    Lightning's ModelCheckpoint serialises the state twice for this, renames what it finds in its folder and depends
+    on the path it was first used with; a run directory here may be moved and resumed in place.
+
+    Args:
+        monitor: the metric; without validation data the last epoch counts as the best.
+        mode: `max` or `min`.
+    """
+
+    def __init__(self, monitor: str = "val/acc", mode: str = "max"):
+        if mode not in ("max", "min"):
+            raise ValueError(f"callbacks.checkpoints.mode={mode}: must be max or min")
+        self.monitor, self.mode = monitor, mode
+        self.best_score: float | None = None
+        self.best_epoch: int | None = None
+        self.best_metrics: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        is_best = self._take_score(trainer)
+        last = self.folder(trainer) / "last.ckpt"
+        trainer.save_checkpoint(last)
+        if is_best and trainer.is_global_zero:
+            _copy(last, last.with_name("best.ckpt"))
+
+    def _take_score(self, trainer: Trainer) -> bool:
+        """Notes this epoch's metrics if it is the best so far; whether it is."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        score = metrics.get(self.monitor)
+        if score is None and any(name.startswith("val/") for name in metrics):
+            raise ValueError(
+                f"callbacks.checkpoints.monitor={self.monitor}: no such metric; there are {', '.join(sorted(metrics))}"
+            )
+        if score is not None and self.best_score is not None and not self._better(score):
+            return False
+        self.best_score, self.best_epoch, self.best_metrics = score, trainer.current_epoch, metrics
+        return True
+
+    def _better(self, score: float) -> bool:
+        if self.best_score is None or math.isnan(self.best_score):
+            return True
+        return score > self.best_score if self.mode == "max" else score < self.best_score
+
+    @staticmethod
+    def folder(trainer: Trainer) -> Path:
+        return Path(trainer.default_root_dir) / "checkpoints"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.best_score, "epoch": self.best_epoch, "metrics": self.best_metrics}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_score, self.best_epoch = state_dict["score"], state_dict["epoch"]
+        self.best_metrics = state_dict["metrics"]
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_suffix(".partial")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)

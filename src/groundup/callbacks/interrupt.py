@@ -1,0 +1,89 @@
+"""Ctrl-C and SIGTERM: save, say so, stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from groundup.callbacks.checkpoints import Checkpoints
+from groundup.errors import Interrupted
+
+log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopOnSignal(Checkpoint):
+    """Ends training after the step in which a signal came, with a checkpoint that resumes at that very step.
+
+    A Checkpoint to Lightning, so that at the end of an epoch it comes after `Checkpoints` has saved that epoch.
+
+    As a context manager it answers signals outside of training at once, and restores the handlers that were there.
+    A second signal does not wait for the step to end; the last checkpoint then stays as it is.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._in_training = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        self._before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        self._install()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def _install(self) -> None:
+        for signum in SIGNALS:
+            signal.signal(signum, self._on_signal)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        if not self._in_training or self.signum is not None:
+            raise Interrupted(signum)
+        self.signum = signum
+        log.warning(f"{signal.Signals(signum).name}: stopping after this step (once more: stop at once)")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._install()  # again: Lightning has put its own handler of SIGTERM in between
+        self._in_training = True
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any, **__: Any) -> None:
+        if self.signum is None and trainer.world_size == 1:
+            return
+        epoch_loop = trainer.fit_loop.epoch_loop
+        if epoch_loop.batch_progress.is_last_batch or trainer.fit_loop._should_accumulate():
+            return  # the end of the epoch comes next, or gradients that no checkpoint holds are being summed up
+        if trainer.world_size > 1 and epoch_loop.batch_idx % trainer.log_every_n_steps:
+            return  # processes agree on a step now and then, not at every one
+        signum = self._agreed_signal(trainer)
+        if signum is None:
+            return
+        trainer.save_checkpoint(Checkpoints.folder(trainer) / "last.ckpt")
+        raise Interrupted(signum)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        signum = self._agreed_signal(trainer)
+        if signum is not None:
+            raise Interrupted(signum)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._in_training = False
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._in_training = False
+
+    def _agreed_signal(self, trainer: Trainer) -> int | None:
+        """The signal that any process has got."""
+        if trainer.world_size == 1:
+            return self.signum
+        mine = torch.tensor(self.signum or 0, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(mine, reduce_op="max")) or None

@@ -1,0 +1,83 @@
+"""How far a run is: a bar with the time left in a terminal, one line an epoch everywhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
+
+from groundup.learning.learner import Learner
+
+log = logging.getLogger(__name__)
+
+REFRESH = 0.2  # seconds; a bar that is drawn at every step costs more than a small network's step
+
+
+class Progress(ProgressBar):
+    """One bar over the whole training with the time left, and a line for every finished epoch.
+
+    Where standard error is no terminal there is no bar, only the lines.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: tqdm | None = None
+
+    def disable(self) -> None:
+        self._close()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._next_refresh = 0.0
+        self._epoch_start = time.perf_counter()
+        if not (trainer.is_global_zero and sys.stderr.isatty()):
+            return
+        self._bar = tqdm(
+            total=trainer.fit_loop.max_epochs * int(trainer.num_training_batches),
+            initial=trainer.global_step * trainer.accumulate_grad_batches,
+            unit="step",
+            leave=False,
+            dynamic_ncols=True,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left",
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._epoch_start = time.perf_counter()
+        if self._bar:
+            self._bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any, **__: Any) -> None:
+        if self._bar is None:
+            return
+        self._bar.n += 1
+        now = time.perf_counter()
+        if now >= self._next_refresh:
+            self._next_refresh = now + REFRESH
+            self._bar.refresh()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        metrics = pl_module.train_metrics()
+        metrics |= {name: float(trainer.callback_metrics[name]) for name in ("val/loss", "val/acc")
+                    if name in trainer.callback_metrics}  # fmt: skip
+        if not trainer.is_global_zero:
+            return
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        seconds = time.perf_counter() - self._epoch_start
+        if self._bar:
+            self._bar.clear()  # the line takes the bar's place, the bar is drawn again below
+        log.info(f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  {figures}  {seconds:.1f} s")
+
+    def on_train_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._close()
+
+    def on_exception(self, trainer: Trainer, pl_module: Learner, exception: BaseException) -> None:  # type: ignore[override]
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar:
+            self._bar.close()
+            self._bar = None

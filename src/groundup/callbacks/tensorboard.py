@@ -1,0 +1,41 @@
+"""TensorBoard event files, straight in the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
+
+
+class TensorBoard(TensorBoardLogger):
+    """Writes its events into the run directory itself.
+
+    Args:
+        run_dir: of the run.
+        first_step: what an earlier part of the run wrote at or after this step is hidden; 0 hides nothing.
+    """
+
+    def __init__(self, run_dir: Path, first_step: int = 0):
+        purge = first_step if first_step > 0 else None
+        super().__init__(run_dir, name="", version="", default_hp_metric=False, purge_step=purge)
+
+    def save(self) -> None:
+        """Nothing: Lightning would write a hparams.yaml here, and config.yaml says it all."""
+
+
+def log_hparams(logger: TensorBoardLogger, params: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
+    """Writes one row of the HPARAMS tab with final metrics, and closes the event file.
+
+    `TensorBoardLogger.log_hyperparams` writes `hp_metric = -1`, or nothing, and a hparams.yaml beside config.yaml.
+    """
+    experiment = logger.experiment
+    for name, value in metrics.items():
+        experiment.add_scalar(name, value, step)
+    writer = experiment._get_file_writer()
+    for summary in hparams(dict(params), dict(metrics)):
+        writer.add_summary(summary)
+    experiment.flush()
+    experiment.close()

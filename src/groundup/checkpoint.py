@@ -1,0 +1,50 @@
+"""Reading checkpoints: plain tensors and containers only, never pickled code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groundup.errors import UserError
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint, on the CPU.
+
+    Raises:
+        UserError: no such file, a damaged one, or one that holds anything but tensors and plain containers.
+    """
+    if not path.is_file():
+        raise UserError(f"checkpoint {path}: no such file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({reason})"
+        ) from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise UserError(f"checkpoint {path}: not a checkpoint of this project (no state_dict in it)")
+    return checkpoint
+
+
+def load_weights(module: torch.nn.Module, path: Path) -> dict[str, Any]:
+    """Puts a checkpoint's weights into `module` and returns the checkpoint.
+
+    Raises:
+        UserError: as `load_checkpoint`, or the weights are of another network.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
+    return checkpoint
+
+
+def _first_difference(error: RuntimeError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 else lines[0]

@@ -1,0 +1,247 @@
+"""Checks a config before anything is loaded: all that is wrong with it in one message. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from groundup import schema
+from groundup.data.specs import make_spec
+from groundup.errors import UserError
+from groundup.suggest import nearest
+
+OPEN_GROUPS = ("callbacks", "logger")  # named nodes of any kind
+DIGITS_SIDE = 8
+
+
+def check(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved config of a run as plain containers, ready for `groundup.run`.
+
+    Paths are made absolute; `data=digits` is enlarged where the model needs larger images.
+
+    Raises:
+        UserError: one line for each problem: key, value given, what is accepted.
+    """
+    config = _plain(cfg)
+    problems = list(_problems(config))
+    if problems:
+        raise UserError("\n".join(problems))
+    if _is_job_of_sweep() and config["trainer"]["devices"] != 1:
+        raise UserError(
+            f"trainer.devices={_shown(config['trainer']['devices'])} in a sweep: accepted is 1; "
+            "every further process would start the whole sweep again. Run the jobs one by one, without -m"
+        )
+    _make_absolute(config["data"], "root")
+    _make_absolute(config["data"], "mirror")
+    if config["resume"] != "auto":
+        _make_absolute(config, "resume")
+    if "augment" in config["data"]:
+        config["data"]["augment"] = schema.augmentations(config["data"]["augment"])
+    _fit_images_to_model(config)
+    _refuse_monitor_without_validation(config)
+    return config
+
+
+def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """The config of `evaluate.py` with absolute paths; its run and its checkpoint are there.
+
+    Raises:
+        UserError: they are not, or a key is wrong.
+    """
+    config = _check_reader(cfg, schema.Evaluate)
+    _make_absolute(config["data"], "root")
+    return config
+
+
+def check_predict(cfg: DictConfig) -> dict[str, Any]:
+    """The config of `predict.py`; its run, checkpoint and images are there.
+
+    Raises:
+        UserError: they are not, or a key is wrong.
+    """
+    config = _check_reader(cfg, schema.Predict)
+    _make_absolute(config, "images")
+    if not Path(config["images"]).exists():
+        raise UserError(f"images={config['images']}: no such file or folder")
+    return config
+
+
+def _check_reader(cfg: DictConfig, keys: type[schema.Node]) -> dict[str, Any]:
+    from groundup.rundir import find_checkpoint
+
+    config = _plain(cfg)
+    if problems := list(_node_problems(keys, config, "")):
+        raise UserError("\n".join(problems))
+    _make_absolute(config, "run")
+    _make_absolute(config, "out")
+    if not (Path(config["run"]) / "config.yaml").is_file():
+        raise UserError(f"run={config['run']}: no config.yaml there; accepted: a run directory, outputs/runs/*/*")
+    if config["out"] is not None and not Path(config["out"]).parent.is_dir():
+        raise UserError(f"out={config['out']}: its folder does not exist")
+    find_checkpoint(Path(config["run"]), config["ckpt"])
+    return config
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    try:
+        if missing := sorted(OmegaConf.missing_keys(cfg)):
+            raise UserError("\n".join(f"{key}=???: must be given: {key}=VALUE" for key in missing))
+        return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+# Types, ranges and misspelt keys
+
+
+def _problems(config: Mapping[str, Any]) -> Iterator[str]:
+    groups = {**schema.NODES, "trainer": [schema.Trainer]}
+    top = {key: value for key, value in config.items() if key not in (*groups, *OPEN_GROUPS)}
+    yield from _node_problems(schema.Run, top, "", siblings=list(config))
+    for group, nodes in groups.items():
+        node = config.get(group)
+        if not isinstance(node, Mapping):
+            yield f"{group}={_shown(node)}: must be a group: {group}=OPTION"
+        elif keys := _schema_of(nodes, node):
+            yield from _node_problems(keys, node, f"{group}.")
+        else:
+            yield from _foreign_problems(group, node)
+    for group in OPEN_GROUPS:
+        yield from _named_node_problems(group, config.get(group))
+
+
+def _schema_of(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> type[schema.Node] | None:
+    """The schema that a node must keep to; None where its `_target_` is not ours."""
+    if nodes == [schema.Trainer]:
+        return schema.Trainer
+    same_target = [keys for keys in nodes if node.get("_target_") in schema.accepted(keys, "target")]
+    same_name = [keys for keys in same_target if node.get("name") in schema.accepted(keys, "name")]
+    return next(iter(same_name or same_target), None)
+
+
+def _node_problems(
+    keys: type[schema.Node], node: Mapping[str, Any], prefix: str, siblings: list[str] | None = None
+) -> Iterator[str]:
+    try:
+        keys.model_validate(node)
+        return
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    accepted: dict[str, list[str]] = {}  # by key: a union of types reports each of its members
+    given: dict[str, Any] = {}
+    for problem in found:
+        key, value = _locate(node, problem["loc"])
+        name = f"{prefix}{key}"
+        if problem["type"] == "extra_forbidden":
+            message = _unknown_key(keys, key, prefix, siblings)
+        elif problem["type"] == "missing" or value is None:
+            message = f"must be given: {name}=VALUE"
+        else:
+            message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
+        given[name] = value
+        if message not in accepted.setdefault(name, []):
+            accepted[name].append(message)
+    for name, messages in accepted.items():
+        yield f"{name}={_shown(given[name])}: {' or '.join(messages).replace(' or must be', ' or')}"
+
+
+def _locate(node: Any, path: tuple[str | int, ...]) -> tuple[str, Any]:
+    """The key that an error is about, as `hidden_dims.0`, and its value; a member of a union is no part of it."""
+    found = []
+    for part in path:
+        inside = isinstance(node, Mapping) and part in node
+        if not inside and not (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+            break
+        node = node[part]
+        found.append(str(part))
+    return (".".join(found), node) if found else (str(path[0]), None)
+
+
+def _unknown_key(keys: type[schema.Node], key: str, prefix: str, siblings: list[str] | None) -> str:
+    fields = [name for name in keys.model_fields if name not in ("target", "partial", "name")]
+    fields += [sibling for sibling in siblings or [] if sibling not in (key, *fields)]
+    meant = nearest(key, fields)
+    hint = f"; did you mean {prefix}{meant}?" if meant else "."
+    listed = "any argument of Lightning's Trainer" if keys is schema.Trainer else ", ".join(fields)
+    return f"there is no such key{hint} Accepted: {listed}"
+
+
+def _foreign_problems(group: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """A node that is not ours must say what to build and what to call it, no more."""
+    for key in ("_target_", "name"):
+        if not isinstance(node.get(key), str):
+            yield f"{group}.{key}={_shown(node.get(key))}: must be given, a string"
+
+
+def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
+    if not isinstance(nodes, Mapping):
+        yield f"{group}={_shown(nodes)}: must be a group: {group}=OPTION"
+        return
+    for name, node in nodes.items():
+        if node is not None and not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str)):
+            yield f"{group}.{name}={_shown(node)}: must be null, or keys with a _target_"
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(_shown(item) for item in value)}]"
+    return str(value)
+
+
+# What cannot go together
+
+
+def _fit_images_to_model(config: dict[str, Any]) -> None:
+    """Refuses images too small for the model; digits, unless their size was chosen, are enlarged instead."""
+    keys = _schema_of(schema.NODES["model"], config["model"])
+    smallest = keys.min_image_size if keys is not None and issubclass(keys, schema.Model) else 1
+    data = config["data"]
+    if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
+        data["image_size"] = -(-smallest // DIGITS_SIDE) * DIGITS_SIDE
+    if _schema_of(schema.NODES["data"], data) is None:
+        return
+    spec = make_spec(data)
+    if min(spec.image_size) < smallest:
+        model = config["model"]["name"]
+        raise UserError(
+            f"model={model} with data={data['name']}: {model} needs images of at least {smallest}x{smallest} pixels, "
+            f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
+        )
+
+
+def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
+    data = config["data"]
+    if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
+        return
+    stopping = config["callbacks"].get("early_stopping") or {}
+    if str(stopping.get("monitor", "")).startswith("val/"):
+        raise UserError(
+            f"data.val_fraction=0 with callbacks.early_stopping.monitor={stopping['monitor']}: there is no validation "
+            "data; give data.val_fraction a value above 0, or monitor train/loss"
+        )
+
+
+def _is_job_of_sweep() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+# Normal forms
+
+
+def _make_absolute(node: dict[str, Any], key: str) -> None:
+    """Paths are relative to the current directory, which a later `evaluate.py` need not share. A URL stays."""
+    if node.get(key) is not None and "://" not in node[key]:
+        node[key] = os.path.abspath(os.path.expanduser(node[key]))

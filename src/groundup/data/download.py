@@ -1,0 +1,273 @@
+"""The published data sets' files: found, or fetched whole, checked by MD5 and unpacked in torchvision's layout."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from groundup.data.archives import ARCHIVES, Archive
+from groundup.errors import UserError
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+BACK_OFF = 1.0  # seconds before the second attempt; doubles for the third
+
+
+class _NotThere(Exception):
+    """A server or folder does not have a file."""
+
+
+class _Failed(Exception):
+    """A file could not be fetched, or not whole; the message says why."""
+
+
+def ensure(
+    name: str, root: str | os.PathLike[str], mirror: str | None = None, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Makes sure that the files of a data set lie below `root`, whole; fetches those that do not.
+
+    Files that are there need neither network nor the right to write. Of several processes one fetches, the others wait.
+
+    Args:
+        name: of the data set; one without published files (digits, image_folder) needs nothing.
+        root: the folder of torchvision's layout.
+        mirror: a URL or a folder to take the files from, instead of the published address: the archives, or the
+            unpacked files, in torchvision's layout or all in one folder.
+        sleep: waits a number of seconds between attempts.
+
+    Raises:
+        UserError: the files cannot be had, or one that is there is damaged. Nothing is ever deleted.
+    """
+    root = Path(root)
+    if mirror is not None and "://" not in mirror:
+        mirror = os.path.expanduser(mirror)
+    missing = [archive for archive in ARCHIVES.get(name, ()) if not _unpacked(archive, root)]
+    if not missing:
+        return
+    with _lock(name, root):
+        for archive in missing:
+            if not _unpacked(archive, root):  # another process may have finished while this one waited
+                _provide(name, archive, root, mirror, sleep)
+
+
+def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
+    here = root / archive.path
+    try:
+        if not _intact(here, archive.md5):
+            if mirror is not None and _fetch_members(archive, root, mirror, sleep):
+                return
+            _fetch_archive(archive, here, mirror, sleep)
+        _unpack(archive, here, root)
+    except _Failed as error:
+        raise UserError(_advice(name, root, mirror, str(error))) from error
+    except OSError as error:
+        raise UserError(f"data.root={root}: cannot write {archive.filename}: {error.strerror or error}") from error
+
+
+def _advice(name: str, root: Path, mirror: str | None, reason: str) -> str:
+    missing = [archive for archive in ARCHIVES[name] if not _unpacked(archive, root)]
+    source = f"data.mirror={mirror}" if mirror else "the published address"
+    return (
+        f"data={name}: files are missing and could not be taken from {source} ({reason}).\n"
+        f"Put {', '.join(archive.filename for archive in missing)} into {root / missing[0].folder}, "
+        "or set data.mirror to a URL or folder that has them."
+    )
+
+
+# ---- is it there?
+
+
+def _unpacked(archive: Archive, root: Path) -> bool:
+    return all([_intact(root / member, md5) for member, md5 in archive.members.items()])
+
+
+def _intact(path: Path, md5: str) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        UserError: it is there but not what was published.
+    """
+    if not path.exists():
+        return False
+    found = _md5(path)
+    if found != md5:
+        raise UserError(
+            f"{path} is damaged: its MD5 is {found}, that of the published file {md5}. "
+            "Move or delete it, then run again: it will be fetched anew."
+        )
+    return True
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+@contextmanager
+def _lock(name: str, root: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    lock = FileLock(root / f".{name}.lock")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"data.root={root}: files of {name} are missing, and the folder cannot be written to "
+            f"({error.strerror or error}). Set data.root to a folder that has them or can be written to."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# ---- fetch it
+
+
+def _fetch_archive(archive: Archive, here: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
+    if mirror is None:
+        sources = [_join(server, archive.filename) for server in archive.servers]
+    else:
+        # In torchvision's layout first: MNIST's and Fashion-MNIST's archives share their names.
+        sources = [_join(mirror, place) for place in dict.fromkeys((archive.path, archive.filename))]
+    _fetch(sources, here, archive.md5, sleep)
+
+
+def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[float], None]) -> bool:
+    """Takes the unpacked files from a mirror; False where the mirror has the archive, or lacks one of the files."""
+    if "://" in mirror or any(Path(mirror, place).exists() for place in (archive.path, archive.filename)):
+        return False
+    sources = {member: [_join(mirror, place) for place in (member, Path(member).name)] for member in archive.members}
+    if not all(any(map(os.path.exists, places)) for places in sources.values()):
+        return False
+    for member, places in sources.items():
+        if not (root / member).exists():
+            _fetch(places, root / member, archive.members[member], sleep)
+    return True
+
+
+def _fetch(sources: list[str], destination: Path, md5: str, sleep: Callable[[float], None]) -> None:
+    """Fetches a file from the first source that has it, whole or not at all.
+
+    Raises:
+        _Failed: after three rounds, or at once where trying again cannot help.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    absent: dict[str, str] = {}  # source: why it need not be asked again
+    for attempt in range(ATTEMPTS if "://" in sources[0] else 1):  # a folder does not change its mind
+        if attempt:
+            sleep(BACK_OFF * 2 ** (attempt - 1))
+        failed: list[str] = []
+        for source in (source for source in sources if source not in absent):
+            try:
+                return _fetch_once(source, destination, md5)
+            except _NotThere as error:
+                absent[source] = str(error)
+            except _Failed as error:
+                log.warning("%s", error)
+                failed.append(str(error))
+        if not failed:
+            break
+    raise _Failed("; ".join([*absent.values(), *failed]))
+
+
+def _fetch_once(source: str, destination: Path, md5: str) -> None:
+    with _temporary(destination) as partial:
+        if "://" in source:
+            _download(source, partial)
+        else:
+            _copy(source, partial)
+        found = _md5(partial)
+        if found != md5:
+            raise _Failed(f"{source}: damaged on the way: MD5 {found}, expected {md5}")
+        os.replace(partial, destination)
+
+
+def _copy(source: str, destination: Path) -> None:
+    if not os.path.exists(source):
+        raise _NotThere(f"{source}: no such file")
+    shutil.copyfile(source, destination)
+
+
+def _download(url: str, destination: Path) -> None:
+    import requests
+    from tqdm import tqdm
+
+    log.info("downloading %s", url)
+    # The MD5 is that of the archive itself: a server must not pack or unpack it on the way.
+    headers = {"Accept-Encoding": "identity"}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=30) as response, destination.open("wb") as file:
+            if not response.ok:
+                passing = response.status_code >= 500 or response.status_code in (408, 429)
+                raise (_Failed if passing else _NotThere)(f"{url}: {response.status_code} {response.reason}")
+            size = int(response.headers.get("content-length", 0)) or None
+            title = url.rpartition("/")[2]
+            with tqdm(
+                desc=title, total=size, unit="B", unit_scale=True, disable=None
+            ) as bar:  # None: no terminal, no bar
+                for chunk in response.iter_content(1 << 16):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+    except requests.ConnectionError as error:
+        raise _Failed(f"{url}: no connection") from error
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise _Failed(f"{url}: broke off half-way") from error
+    except requests.RequestException as error:
+        raise _Failed(f"{url}: {error}") from error
+
+
+@contextmanager
+def _temporary(destination: Path) -> Iterator[Path]:
+    """A path beside the destination, on the same file system, for what is not whole yet."""
+    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.part")
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _join(base: str, path: str) -> str:
+    return f"{base.rstrip('/')}/{path}"
+
+
+# ---- unpack it
+
+
+def _unpack(archive: Archive, here: Path, root: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=".unpack-", dir=root) as scratch:
+        if archive.filename.endswith(".tar.gz"):
+            _untar(here, scratch)
+        else:
+            _gunzip(here, Path(scratch, next(iter(archive.members))))
+        for member, md5 in archive.members.items():
+            if not _intact(Path(scratch, member), md5):
+                raise _Failed(f"{here} does not hold {member}")
+            (root / member).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(scratch, member), root / member)
+
+
+def _untar(archive: Path, folder: str) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    except tarfile.TarError as error:
+        raise _Failed(f"{archive}: {error}") from error
+
+
+def _gunzip(archive: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True)
+    with gzip.open(archive) as packed, destination.open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked)

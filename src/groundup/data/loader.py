@@ -1,0 +1,219 @@
+"""How the batches of an epoch are made: an order of the images, and a loader that indexes them many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate, pairwise
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from groundup.data.augment import Step
+from groundup.errors import UserError
+
+CHUNK = 1024  # images made ready at once: a few large operations cost less than many small ones
+
+_SHUFFLE, _AUGMENT = 0, 1  # separate streams of random numbers
+
+
+def seed_from(*numbers: int) -> int:
+    """Mixes whole numbers, such as a seed and an epoch, into the seed of an independent stream of random numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps to one CPU thread what moves memory and computes little.
+
+    More threads gain it nothing, and where other programs use the cores too, threads that wait for one another at the
+    end of every operation make it many times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class EpochOrder:
+    """Which images make up every batch of an epoch: a function of seed and epoch alone.
+
+    A global batch is split between processes: each takes every `world_size`-th of its images, so that any number of
+    processes sees the same global batches and every image exactly once. Where the last global batch has fewer images
+    than there are processes, it is joined to the one before. Serves as a `batch_sampler` too.
+
+    Args:
+        size: number of images.
+        batch_size: images in a global batch.
+        seed: of the shuffling.
+        shuffle: a new order every epoch; False keeps the images as they are.
+        rank: of this process.
+        world_size: number of processes.
+
+    Attributes:
+        epoch: the epoch that is iterated next; Lightning sets it by `set_epoch`.
+        start: the batch to begin with in this epoch, to resume in the middle of one.
+    """
+
+    def __init__(
+        self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, rank: int = 0, world_size: int = 1
+    ):
+        if size < world_size:
+            raise UserError(f"{size} images cannot be split between trainer.devices={world_size} processes")
+        self.seed, self.shuffle, self.rank, self.world_size = seed, shuffle, rank, world_size
+        self.size = size
+        self.epoch = 0
+        self.start = 0
+        self._bounds = [*range(0, size, batch_size), size]
+        if len(self._bounds) > 2 and size - self._bounds[-2] < world_size:
+            del self._bounds[-2]
+
+    def __len__(self) -> int:
+        """The number of batches of a whole epoch, wherever this one starts."""
+        return len(self._bounds) - 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter([batch.tolist() for batch in self.batches()[self.start :]])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Turns to an epoch; one that is new starts at its first batch."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
+    def batches(self) -> list[Tensor]:
+        """This process's images of every batch of the epoch, as positions, on the CPU."""
+        order = torch.arange(self.size)
+        if self.shuffle:
+            generator = Generator().manual_seed(seed_from(self.seed, _SHUFFLE, self.epoch))
+            order = torch.randperm(self.size, generator=generator)
+        return [order[start + self.rank : stop : self.world_size] for start, stop in pairwise(self._bounds)]
+
+    def share(self, batch: int) -> float:
+        """What this process's mean loss of a batch must be multiplied by for the mean over processes to be right.
+
+        It is 1 but where a global batch does not divide evenly: then the processes' parts differ by one image, and a
+        plain mean of their means would weigh the images of the smaller part more.
+        """
+        images = self._bounds[batch + 1] - self._bounds[batch]
+        own = len(range(self.rank, images, self.world_size))
+        return own * self.world_size / images
+
+
+class Finish:
+    """The last step of making a batch: augmentation, and normalisation to float32.
+
+    Args:
+        mean: per channel, of pixels scaled to 0..1.
+        std: likewise.
+        device: where the images lie.
+        augment: of whole batches, or None.
+        seed: of the augmentation.
+        rank: of this process, which augments unlike the others.
+    """
+
+    def __init__(
+        self,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device | str = "cpu",
+        *,
+        augment: Step | None = None,
+        seed: int = 0,
+        rank: int = 0,
+    ):
+        self.device = torch.device(device)
+        self._shift = 255 * torch.tensor(mean, device=device)[:, None, None]
+        self._scale = 1 / (255 * torch.tensor(std, device=device)[:, None, None])
+        self._augment, self._seed, self._rank = augment, seed, rank
+
+    def __call__(self, images: Tensor, index: Tensor, epoch: int, number: int) -> Tensor:
+        """Finishes images of a data set.
+
+        Args:
+            images: `(N, C, H, W)` of uint8.
+            index: `(N,)`, their positions in the data set.
+            epoch: counted from 0.
+            number: of the chunk or batch in its epoch; it seeds what is random.
+        """
+        if self._augment is not None:
+            seed = seed_from(self._seed, _AUGMENT, epoch, number, self._rank)
+            images = self._augment(images, index, epoch, Generator(self.device).manual_seed(seed))
+        return images.to(torch.float32).sub_(self._shift).mul_(self._scale)
+
+
+class Batches:
+    """Batches `(x, y)` of images that lie in memory: x `(n, C, H, W)` of float32, normalised, y `(n,)` of int64.
+
+    Args:
+        images: `(N, C, H, W)` of uint8, on the device where the batches are wanted.
+        labels: `(N,)` of int64, there too.
+        order: which images make up a batch. Its `start` changes which batches come, never what is in them.
+        finish: augments and normalises.
+        chunk: images made ready at once.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, order: EpochOrder, finish: Finish, chunk: int = CHUNK):
+        self.images, self.labels = images, labels
+        self.sampler = self.batch_sampler = order  # Lightning looks for both, to set the epoch
+        self._finish = finish
+        self._chunk = chunk
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order, epoch, start = self.sampler, self.sampler.epoch, self.sampler.start
+        with _one_thread():
+            batches = order.batches()
+            index = torch.cat(batches).to(self.images.device)
+        sizes = [len(batch) for batch in batches]
+        stops = [0, *accumulate(sizes)]
+        step = max(1, self._chunk // sizes[0])  # batches a chunk
+        for first in range(start - start % step, len(batches), step):
+            last = min(first + step, len(batches))
+            rows = index[stops[first] : stops[last]]
+            with _one_thread():
+                x = self._finish(self.images.index_select(0, rows), rows, epoch, first // step)
+            pairs = zip(x.split(sizes[first:last]), self.labels[rows].split(sizes[first:last]), strict=True)
+            for number, pair in enumerate(pairs, first):
+                if number >= start:
+                    yield pair
+
+
+class StreamedBatches:
+    """The same batches of images that do not fit in memory: read from disk by workers, finished on the device.
+
+    Args:
+        dataset: gives `(image of uint8, label, position)`.
+        order: which images make up a batch.
+        finish: augments and normalises.
+        workers: processes that read; 0 reads in this one.
+    """
+
+    def __init__(self, dataset: Dataset, order: EpochOrder, finish: Finish, workers: int = 0):
+        self.sampler = self.batch_sampler = order  # Lightning looks for both, to set the epoch
+        self._finish = finish
+        self._loader: DataLoader = DataLoader(
+            dataset,
+            batch_sampler=order,  # type: ignore[arg-type]  # any iterable of lists of positions will do
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=finish.device.type == "cuda",
+        )
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        epoch, start, device = self.sampler.epoch, self.sampler.start, self._finish.device
+        try:
+            for number, batch in enumerate(self._loader, start):
+                images, labels, index = (tensor.to(device, non_blocking=True) for tensor in batch)
+                yield self._finish(images, index, epoch, number), labels
+        except UserError as error:
+            # A worker's error arrives with its whole traceback as its message, which ends with the message proper.
+            raise UserError(str(error).rpartition(f"{UserError.__name__}: ")[2].strip()) from error

@@ -1,0 +1,187 @@
+"""A data set as Lightning wants it: fetched, read, split, and served in batches on the model's device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Generator, Tensor
+
+from groundup.data import augment as augmentation
+from groundup.data.download import ensure
+from groundup.data.loader import Batches, EpochOrder, Finish, StreamedBatches, seed_from
+from groundup.data.sources import FolderImages, Images, open_folder, read
+from groundup.data.split import stratified_split
+from groundup.errors import UserError
+from groundup.spec import DatasetSpec
+
+_SPLIT, _COINS = 2, 3  # separate streams of random numbers, beside the loader's
+
+
+class ImageData(LightningDataModule):
+    """Any of the data sets. `image_size`, `channels`, `mean` and `std` of the config are already part of the spec.
+
+    Args:
+        spec: made of the same config by `make_spec`.
+        root: where the files are or will be.
+        mirror: a URL or folder to take missing files from.
+        batch_size: training images a step, over all processes together.
+        eval_batch_size: likewise, in validation and test.
+        val_fraction: of the training split, held out class by class; without use where a folder has its own `val`.
+        limit_train: only the first so many images of the training split, before validation is cut from it.
+        limit_test: likewise, of the test split.
+        augment: names of augmentations of training images, in order.
+        crop_padding: pixels.
+        shift: pixels.
+        cutout_size: pixels.
+        in_memory: False reads an image folder from disk, batch by batch.
+        workers: processes that read, where not in memory.
+        labels: `fine` or `coarse`, of cifar100.
+        seed: of the split, the order and the augmentation.
+
+    Raises:
+        UserError: values that do not go together.
+    """
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        root: str | os.PathLike[str],
+        *,
+        mirror: str | None = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 1000,
+        val_fraction: float = 0.1,
+        limit_train: int | None = None,
+        limit_test: int | None = None,
+        augment: str | Sequence[str] = (),
+        crop_padding: int = 4,
+        shift: int = 2,
+        cutout_size: int = 8,
+        in_memory: bool = True,
+        workers: int = 0,
+        labels: str = "fine",
+        seed: int = 0,
+        image_size: int | None = None,
+        channels: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ):
+        super().__init__()
+        if not in_memory and spec.name != "image_folder":
+            raise UserError(f"data.in_memory=false: {spec.name} is always read into memory; accepted: true")
+        self.spec = spec
+        self.root, self.mirror, self.labels = root, mirror, labels
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.val_fraction = val_fraction
+        self.limits = {"train": limit_train, "val": None, "test": limit_test}
+        self.augment = augmentation.check(augment, crop_padding, spec.image_size)
+        self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
+        self.in_memory, self.workers, self.seed = in_memory, workers, seed
+        self.splits: dict[str, Images | FolderImages | None] = {}
+        self.train_order: EpochOrder | None = None  # of the last train_dataloader(); its `start` resumes an epoch
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.spec.class_names
+
+    def prepare_data(self) -> None:
+        ensure(self.spec.name, self.root, self.mirror)
+
+    def setup(self, stage: str) -> None:
+        """Reads what a stage needs and has not been read before; one that is not there is None in `splits`."""
+        if stage in ("fit", "validate") and "train" not in self.splits:
+            train, val = self._read("train"), self._read("val")
+            if val is None and self.val_fraction > 0:
+                train, val = self._cut(train)
+            self.splits |= {"train": train, "val": val}
+        if stage == "test" and "test" not in self.splits:
+            self.splits["test"] = self._read("test")
+
+    @property
+    def train_size(self) -> int:
+        """Images trained on, validation left out; known after `setup`."""
+        return self._size("train")
+
+    @property
+    def val_size(self) -> int:
+        return self._size("val")
+
+    @property
+    def test_size(self) -> int:
+        """Images tested on, 0 where a folder has no test split; known from the start."""
+        limit = self.limits["test"]
+        return self.spec.test_size if limit is None else min(limit, self.spec.test_size)
+
+    def share(self, batch: int) -> float:
+        """What this process's mean loss of a training batch is multiplied by, see `EpochOrder.share`."""
+        assert self.train_order is not None, "the share of a batch is known once train_dataloader() was called"
+        return self.train_order.share(batch)
+
+    def train_dataloader(self) -> Batches | StreamedBatches:
+        loader = self._loader("train", self.batch_size, shuffle=True)
+        self.train_order = loader.sampler
+        return loader
+
+    def val_dataloader(self) -> Batches | StreamedBatches | list:
+        return self._loader("val", self.eval_batch_size) if self.splits["val"] is not None else []
+
+    def test_dataloader(self) -> Batches | StreamedBatches | list:
+        return self._loader("test", self.eval_batch_size) if self.splits["test"] is not None else []
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch  # it is there already
+
+    def _size(self, split: str) -> int:
+        images = self.splits[split]
+        return len(images.labels) if images is not None else 0
+
+    def _read(self, split: str) -> Images | FolderImages | None:
+        if self.in_memory:
+            return read(self.spec, self.root, split, self.labels, self.limits[split])
+        return open_folder(self.spec, self.root, split, self.limits[split])
+
+    def _cut(self, train: Images | FolderImages | None) -> tuple[Images | FolderImages, Images | FolderImages]:
+        assert train is not None, "every data set has a training split"
+        generator = Generator().manual_seed(seed_from(self.seed, _SPLIT))
+        kept, held_out = stratified_split(train.labels, self.val_fraction, generator)
+        if min(len(kept), len(held_out)) == 0:
+            raise UserError(
+                f"data.val_fraction={self.val_fraction}: of {len(train.labels)} images, {len(kept)} are left for "
+                f"training and {len(held_out)} for validation; accepted: 0, or a fraction that leaves some for both"
+            )
+        return self._pick(train, kept), self._pick(train, held_out)
+
+    def _pick(self, images: Images | FolderImages, positions: Tensor) -> Images | FolderImages:
+        if isinstance(images, Images):
+            return Images(images.pixels[positions], images.labels[positions])
+        return FolderImages([images.samples[position] for position in positions.tolist()], self.spec)
+
+    def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> Batches | StreamedBatches:
+        images = self.splits[split]
+        assert images is not None
+        trainer = self.trainer
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        count = len(images.labels)
+        order = EpochOrder(count, batch_size, seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size)
+        augment = self._augment(count, device) if split == "train" else None
+        finish = Finish(self.spec.mean, self.spec.std, device, augment=augment, seed=self.seed, rank=rank)
+        if isinstance(images, FolderImages):
+            return StreamedBatches(images, order, finish, self.workers)
+        return Batches(images.pixels.to(device), images.labels.to(device), order, finish)
+
+    def _augment(self, count: int, device: torch.device) -> augmentation.Step | None:
+        coins = torch.rand(count, generator=Generator().manual_seed(seed_from(self.seed, _COINS))) < 0.5
+        fill = torch.tensor(self.spec.mean).mul(255).round().to(torch.uint8)[:, None, None]
+        return augmentation.chain(
+            self.augment,
+            crop_padding=self.crop_padding,
+            shift_distance=self.shift,
+            cutout_size=self.cutout_size,
+            fill=fill.to(device),
+            coins=coins.to(device),
+        )

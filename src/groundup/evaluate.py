@@ -1,0 +1,55 @@
+"""Test metrics of a finished run, from its own config and checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from groundup.build import build
+from groundup.checkpoint import load_weights
+from groundup.data.specs import make_spec
+from groundup.errors import UserError
+from groundup.run import build_learner, quiet
+from groundup.rundir import find_checkpoint, read_config
+
+
+def evaluate(
+    run_dir: Path, ckpt: str = "best", accelerator: str = "auto", data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Runs the test split once through a run's network.
+
+    Args:
+        ckpt: `best`, `last` or a path.
+        data: data keys to use instead of the run's own, such as `root` where the files have moved.
+
+    Returns:
+        `test/acc`, `test/loss`, `test/top5`, `test/f1` and `test/per_class`, the accuracy by class name.
+
+    Raises:
+        UserError: no such run or checkpoint, or it has no test split.
+    """
+    config = read_config(run_dir)
+    checkpoint = find_checkpoint(run_dir, ckpt)
+    options = config["data"] | dict(data or {})
+    spec = make_spec(options)
+    module = build(options, spec=spec, seed=config["seed"])
+    learner = build_learner(config, spec)
+    load_weights(learner, checkpoint)
+    if spec.test_size == 0:
+        raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
+    with quiet():
+        trainer = Trainer(
+            accelerator=accelerator,
+            devices=1,
+            precision=config["trainer"]["precision"],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        metrics = dict(trainer.test(learner, datamodule=module, verbose=False)[0])
+    return metrics | {"test/per_class": dict(zip(spec.class_names, learner.per_class, strict=True))}

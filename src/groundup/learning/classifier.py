@@ -1,0 +1,21 @@
+"""Learning by back-propagation: a network, a loss, gradient descent."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from groundup.learning.learner import Learner
+
+
+class Classifier(Learner):
+    """Trains a network by back-propagation of its loss."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        images, target = batch
+        logits = self.net(images)
+        loss = self.loss(logits, target)
+        self.meter.update(loss, logits, target, self.rate)
+        if self.trainer.world_size == 1:
+            return loss
+        # processes' gradients are averaged as if their shares of the batch were equal; weigh each by its true share
+        return loss * self._order.share(batch_idx)

@@ -1,0 +1,225 @@
+"""What every way of learning shares: metrics, learning rate, per-step randomness, what a checkpoint holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from groundup.learning.meter import TrainMeter
+from groundup.learning.schedules import Schedule
+from groundup.spec import DatasetSpec
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+_GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
+
+
+def mix_seed(*numbers: int) -> int:
+    """One 63-bit seed from several numbers; neighbours give unrelated seeds (splitmix64, Steele et al. 2014)."""
+    state = 0
+    for number in numbers:
+        state = (state + number + _GOLDEN) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> 1
+
+
+def evaluation_metrics(num_classes: int) -> MetricCollection:
+    """Accuracy, top-5 accuracy, macro F1 and the accuracy of every class, over all samples given."""
+    return MetricCollection(
+        {
+            "acc": MulticlassAccuracy(num_classes, average="micro"),
+            "f1": MulticlassF1Score(num_classes, average="macro"),
+            "per_class": MulticlassAccuracy(num_classes, average="none"),
+            "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(5, num_classes)),
+        }
+    )
+
+
+class Learner(LightningModule):
+    """Base of all LightningModules here. A subclass gives `training_step`, and `predict_logits` if it needs its own.
+
+    Every random number drawn in a training step follows from (seed, step, process), so a run that was stopped and
+    resumed anywhere draws what the uninterrupted one would have drawn.
+
+    Args:
+        net: images `(N, C, H, W)` in, logits `(N, K)` out.
+        spec: the data set; stored in checkpoints, so that a prediction needs no data set.
+        loss: `(logits (N, K), target (N,)) -> mean loss`.
+        optimizer: from parameters to optimizer.
+        schedule: factor of the learning rate by step.
+        seed: of the randomness inside training steps.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        spec: DatasetSpec,
+        loss: nn.Module,
+        optimizer: MakeOptimizer,
+        schedule: Schedule,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.net = net
+        self.spec, self.loss, self.schedule, self.seed = spec, loss, schedule, seed
+        self._make_optimizer = optimizer
+        self._base_rates: list[float] = []
+        self.rate = 0.0  # learning rate of the current step
+        self.per_class: list[float] = []  # accuracy of every class in the last evaluation
+        self.meter = TrainMeter(1)
+        self._epochs_samples = 0
+        self._seconds_before, self._started = 0.0, 0.0
+        self._resumed: dict[str, Any] | None = None
+        self.eval_loss = MeanMetric()
+        self.eval_metrics = evaluation_metrics(spec.num_classes)
+
+    def predict_logits(self, images: Tensor) -> Tensor:
+        """Class scores of normalised images, `(N, C, H, W)` to `(N, K)`."""
+        return self.net(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.predict_logits(images)
+
+    # Optimizer and learning rate
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer = self._make_optimizer(p for p in self.parameters() if p.requires_grad)
+        self._base_rates = [group["lr"] for group in optimizer.param_groups]
+        return optimizer
+
+    @property
+    def train_seconds(self) -> float:
+        """Wall time since training started, validation included, over all parts of a resumed run."""
+        return self._seconds_before + (time.perf_counter() - self._started if self._started else 0.0)
+
+    @property
+    def samples_seen(self) -> int:
+        """Training images so far, over all processes and all parts of a resumed run."""
+        return self._epochs_samples + self.meter.count * self.trainer.world_size
+
+    @property
+    def _order(self) -> Any:
+        """The training loader's `EpochOrder`."""
+        return self.trainer.train_dataloader.sampler
+
+    def on_train_start(self) -> None:
+        self._started = time.perf_counter()
+        self.total_steps = int(self.trainer.estimated_stepping_batches)
+        batches = int(self.trainer.num_training_batches)
+        self.steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
+        self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)
+        if self._resumed is not None:
+            self.meter.load_state_dict(self._resumed["meter"])
+            self._order.set_epoch(self.trainer.current_epoch)
+            self._order.start = self._resumed["batch"]
+
+    def on_train_end(self) -> None:
+        self._seconds_before, self._started = self.train_seconds, 0.0
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        step = self.trainer.global_step
+        self._set_rate(self.schedule(step, self.total_steps, self.steps_per_epoch))
+        # the generators themselves: torch.manual_seed looks through every kind of device, each time
+        draw = mix_seed(self.seed, step, batch_idx, self.global_rank)
+        torch.default_generator.manual_seed(draw)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(draw)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(draw)
+
+    def _set_rate(self, factor: float) -> None:
+        # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
+        for group, base in zip(self.trainer.optimizers[0].param_groups, self._base_rates, strict=True):
+            group["lr"] = base * factor
+        self.rate = self._base_rates[0] * factor
+
+    # Training metrics
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # at the last batch too: a loss that is no number is then said before it is validated
+        if not (self.meter.full or self.trainer.is_last_batch):
+            return
+        step = self.trainer.global_step
+        mean = self.meter.read(step)
+        for logger in self.loggers:
+            logger.log_metrics({"train/loss_step": mean, "lr": self.rate}, step=step)
+
+    def train_metrics(self) -> dict[str, float]:
+        """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training."""
+        self.meter.read(self.trainer.global_step)
+        sums = torch.tensor([self.meter.loss_sum, self.meter.hits, self.meter.count], dtype=torch.float64)
+        if self.trainer.world_size > 1:
+            # float32 on devices without float64; the sums are far below its 2^24 whole numbers
+            gathered = self.all_gather(sums.to(self.device, torch.float32))
+            sums = gathered.sum(dim=0)
+        loss_sum, hits, count = sums.tolist()
+        if count == 0:
+            return {}
+        return {"train/loss": loss_sum / count, "train/acc": hits / count}
+
+    def on_train_epoch_end(self) -> None:
+        self.log_dict(self.train_metrics())
+        self._epochs_samples += self._order.size
+        self.meter.reset()
+
+    # Evaluation, the same for the validation and the test split
+
+    def on_validation_epoch_start(self) -> None:
+        self._reset_evaluation()
+
+    def on_test_epoch_start(self) -> None:
+        self._reset_evaluation()
+
+    def _reset_evaluation(self) -> None:
+        self.eval_loss.reset()
+        self.eval_metrics.reset()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        images, target = batch
+        logits = self(images).float()
+        self.eval_loss.update(self.loss(logits, target), weight=len(target))
+        self.eval_metrics.update(logits, target)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_evaluation("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_evaluation("test")
+
+    def _log_evaluation(self, split: str) -> None:
+        metrics = {name: value for name, value in self.eval_metrics.compute().items()}
+        self.per_class = metrics.pop("per_class").tolist()
+        metrics["loss"] = self.eval_loss.compute()
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+
+    # Checkpoints hold plain containers and tensors only
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["spec"] = dataclasses.asdict(self.spec)
+        if self.trainer.training:
+            self.meter.read(self.trainer.global_step)
+            batches = self.trainer.fit_loop.epoch_loop.batch_progress
+            checkpoint["progress"] = {
+                "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
+                "meter": self.meter.state_dict(),
+                "seconds": self.train_seconds,
+                "samples": self._epochs_samples,
+            }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if "progress" in checkpoint:
+            self._resumed = checkpoint["progress"]
+            self._seconds_before, self._epochs_samples = self._resumed["seconds"], self._resumed["samples"]

@@ -1,0 +1,142 @@
+"""What a model is made of: one row per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from groundup.spec import DatasetSpec
+
+HEADER = ("Layer", "Type", "Input", "Output", "Maps", "Parameters")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer; sizes are those of one image, without the batch, and None where the layer was never called."""
+
+    name: str
+    type: str
+    input_size: tuple[int, ...] | None
+    output_size: tuple[int, ...] | None
+    parameters: int
+
+    @property
+    def feature_maps(self) -> int | None:
+        """Channels of an output (C, H, W); None for an output that is no image."""
+        if self.output_size is None or len(self.output_size) != 3:
+            return None
+        return self.output_size[0]
+
+    def cells(self) -> tuple[str, ...]:
+        maps = "-" if self.feature_maps is None else str(self.feature_maps)
+        return self.name, self.type, _size(self.input_size), _size(self.output_size), maps, f"{self.parameters:,}"
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The layers of a model and its totals; `str()` is a table for the terminal.
+
+    `multiply_adds` counts PyTorch's matrix products and convolutions for one image.
+    """
+
+    rows: tuple[LayerRow, ...]
+    parameters: int
+    trainable_parameters: int
+    multiply_adds: int
+
+    def totals(self) -> str:
+        return (
+            f"{self.parameters:,} parameters ({self.trainable_parameters:,} trainable), "
+            f"{self.multiply_adds:,} multiply-adds per image"
+        )
+
+    def __str__(self) -> str:
+        table = [HEADER, *(row.cells() for row in self.rows)]
+        widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+        lines = ["  ".join(_align(row, widths)).rstrip() for row in table]
+        rule = "-" * max(len(line) for line in lines)
+        return "\n".join([lines[0], rule, *lines[1:], rule, self.totals()])
+
+    def markdown(self) -> str:
+        """The same as a Markdown table, for TensorBoard's text tab."""
+        alignment = ("---", "---", "---:", "---:", "---:", "---:")
+        table = [HEADER, alignment, *(row.cells() for row in self.rows)]
+        return "\n".join([*("| " + " | ".join(row) + " |" for row in table), "", self.totals()])
+
+
+def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> ModelSummary:
+    """Sends one zero image through `model` and writes down what its layers made of it.
+
+    The image is one of the data set's, or has the given size (C, H, W).
+    A row is a module without children, or one with parameters of its own. A layer or weight used several times is
+    listed or counted once. Mode, state and random numbers of the model are as before afterwards.
+    """
+    size = (image.channels, *image.image_size) if isinstance(image, DatasetSpec) else image
+    layers = {name: layer for name, layer in model.named_modules() if _is_layer(layer)}
+    sizes: dict[nn.Module, tuple[tuple[int, ...] | None, tuple[int, ...] | None]] = {}
+
+    def record(layer: nn.Module, inputs: tuple, output: object) -> None:
+        sizes.setdefault(layer, (_shape(inputs[0] if inputs else None), _shape(output)))
+
+    hooks = [layer.register_forward_hook(record) for layer in layers.values()]
+    try:
+        with _untouched(model) as like, FlopCounterMode(display=False) as flops:
+            model(torch.zeros(1, *size, dtype=like.dtype, device=like.device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+    seen: set[nn.Parameter] = set()
+    rows = tuple(
+        LayerRow(name, type(layer).__name__, *sizes.get(layer, (None, None)), _count_new(layer, seen))
+        for name, layer in layers.items()
+    )
+    return ModelSummary(
+        rows=rows,
+        parameters=sum(p.numel() for p in model.parameters()),
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        multiply_adds=flops.get_total_flops() // 2,
+    )
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[Tensor]:
+    """Evaluation without gradients; gives a tensor of the model's kind and device, and puts modes and RNG back."""
+    like = next(model.parameters(), torch.zeros(()))
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng([like.device] if like.is_cuda else []):
+            yield like
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _is_layer(module: nn.Module) -> bool:
+    has_children = next(module.children(), None) is not None
+    return not has_children or bool(module._parameters)
+
+
+def _count_new(layer: nn.Module, seen: set[nn.Parameter]) -> int:
+    new = [p for p in layer.parameters(recurse=False) if p not in seen]
+    seen.update(new)
+    return sum(p.numel() for p in new)
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    return tuple(value.shape[1:]) if isinstance(value, Tensor) else None
+
+
+def _size(size: tuple[int, ...] | None) -> str:
+    return "-" if size is None else "x".join(map(str, size))
+
+
+def _align(cells: tuple[str, ...], widths: list[int]) -> list[str]:
+    """Words to the left, numbers to the right."""
+    return [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]

@@ -1,0 +1,61 @@
+"""Where things are written: the resolvers that `conf/` uses. Imports neither torch nor pydantic."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+# An environment variable, so that the processes that a launcher starts for a sweep's jobs agree on its directory.
+SWEEP_DIR = "GROUNDUP_SWEEP_DIR"
+
+
+def unique_name() -> str:
+    """`YYYY-mm-dd_HH-MM-SS-XXXXXX`: sorts by time; six random hex digits keep processes of one second apart."""
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.urandom(3).hex()}"
+
+
+def options(conf: Path, group: str) -> list[str]:
+    """The options of a config group, `base` being what they share."""
+    return sorted(file.stem for file in (conf / group).glob("*.yaml") if file.stem != "base")
+
+
+def run_directory(root: Path, cfg: DictConfig) -> Path:
+    """The directory of a run of `cfg`: a new one, or the one that `resume` names. Creates nothing.
+
+    Raises:
+        UserError: `resume` names what cannot be resumed.
+    """
+    runs = root / "outputs" / "runs" / f"{OmegaConf.select(cfg, 'model.name')}-{OmegaConf.select(cfg, 'data.name')}"
+    if cfg.get("resume") is not None:
+        from groundup.resume import find_resume  # rarely needed, and it needs the schema
+
+        if found := find_resume(cfg, runs):
+            return found
+    return runs / unique_name()
+
+
+def register_resolvers(root: Path) -> None:
+    """Registers `project_path`, `options`, `run_dir` and `sweep_dir`, all below `root`, the folder of `conf/`.
+
+    `run_dir` gives one directory until the resolvers are registered anew: Hydra and Lightning ask several times.
+    """
+    resume_or_new = None
+
+    def run_dir(*, _root_: DictConfig) -> str:
+        nonlocal resume_or_new
+        resume_or_new = resume_or_new or str(run_directory(root, _root_))
+        return resume_or_new
+
+    def sweep_dir() -> str:
+        return os.environ.setdefault(SWEEP_DIR, str(root / "outputs" / "sweeps" / unique_name()))
+
+    def register(name, resolver):
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+    register("project_path", lambda path: str(root / path))
+    register("options", lambda group: " ".join(options(root / "conf", group)) or "(none)")
+    register("run_dir", run_dir)
+    register("sweep_dir", sweep_dir)

@@ -1,0 +1,51 @@
+"""`results.json`: what came out of a run, and what it takes to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+FILE = "results.json"
+PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
+
+
+def write_results(run_dir: Path, results: dict[str, Any]) -> None:
+    """Writes `results.json`, whole or not at all. NaN and infinity become null: JSON has neither."""
+    partial = run_dir / f"{FILE}.partial"
+    partial.write_text(json.dumps(_plain(results), indent=2, allow_nan=False) + "\n")
+    os.replace(partial, run_dir / FILE)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that a run's numbers depend on."""
+    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit of the checkout and whether it has uncommitted changes; None outside of a checkout."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):  # no git, or no repository: nothing to record
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -1,0 +1,118 @@
+"""Going on with a run that was stopped: which run directory, which checkpoint. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from groundup.config import check
+from groundup.errors import UserError
+
+LOCK = ".lock"  # held by the process whose run it is
+LAST = Path("checkpoints") / "last.ckpt"
+# A run may go on longer, or be watched differently, than it was begun.
+FREE_KEYS = ("resume", "callbacks", "logger")
+
+
+def find_resume(cfg: DictConfig, runs: Path) -> Path | None:
+    """The run directory that `cfg.resume` means: `auto`, a run directory or a checkpoint. None: a new one is needed.
+
+    `runs` is the folder of all runs of this model and data.
+
+    Raises:
+        UserError: it is not there, or it is a run of another model or other data.
+    """
+    config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+    if config["resume"] == "auto":
+        return _newest_unfinished(config, runs)
+    checkpoint = _named_checkpoint(config["resume"])
+    run_dir = checkpoint.parent.parent
+    if not (run_dir / "config.yaml").is_file():
+        return None
+    _refuse_another_net(config, run_dir)
+    return run_dir
+
+
+def resume_checkpoint(config: Mapping[str, Any], run_dir: Path) -> Path | None:
+    """The checkpoint that a run in `run_dir` goes on from; None where it begins anew.
+
+    Raises:
+        UserError: `resume` names none.
+    """
+    if config["resume"] is None:
+        return None
+    if config["resume"] == "auto":
+        return run_dir / LAST if (run_dir / LAST).is_file() else None
+    return _named_checkpoint(config["resume"])
+
+
+def _named_checkpoint(resume: str) -> Path:
+    path = Path(resume)
+    checkpoint = path / LAST if path.is_dir() else path
+    if not checkpoint.is_file():
+        raise UserError(
+            f"resume={resume}: there is no {checkpoint}; accepted: auto, a checkpoint, or a run directory with {LAST}"
+        )
+    return checkpoint
+
+
+def _newest_unfinished(config: Mapping[str, Any], runs: Path) -> Path | None:
+    for run_dir in sorted(runs.glob("*/"), reverse=True):  # names begin with the time
+        if _is_unfinished(run_dir) and _comparable(_read_config(run_dir)) == _comparable(config):
+            return run_dir
+    return None
+
+
+def _is_unfinished(run_dir: Path) -> bool:
+    return (run_dir / LAST).is_file() and _status(run_dir) != "finished" and not _is_running(run_dir)
+
+
+def _read_config(run_dir: Path) -> dict[str, Any]:
+    file = run_dir / "config.yaml"
+    config = yaml.safe_load(file.read_text()) if file.is_file() else None
+    return config if isinstance(config, dict) else {}
+
+
+def _status(run_dir: Path) -> str | None:
+    file = run_dir / "results.json"
+    return json.loads(file.read_text()).get("status") if file.is_file() else None
+
+
+def _is_running(run_dir: Path) -> bool:
+    if not (run_dir / LOCK).exists():
+        return False
+    lock = filelock.FileLock(run_dir / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in FREE_KEYS}
+    kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key != "max_epochs"}
+    return kept
+
+
+def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
+    theirs = _read_config(run_dir)
+    before = {"data.name": theirs.get("data", {}).get("name"), **_flat("model", theirs.get("model", {}))}
+    now = {"data.name": config["data"]["name"], **_flat("model", config["model"])}
+    if different := [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]:
+        key = min(different, key=lambda key: (not key.endswith("name"), key))
+        raise UserError(
+            f"resume={config['resume']}: that run has {key}={before.get(key)}, now asked is {key}={now.get(key)}; "
+            "repeat the run's own settings, or begin a new run without resume"
+        )
+
+
+def _flat(prefix: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}.{key}": value for key, value in node.items()}

@@ -1,0 +1,336 @@
+"""One run, from a checked config to a results file."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import torch
+import yaml
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from groundup.build import build
+from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.tensorboard import log_hparams
+from groundup.checkpoint import load_checkpoint, load_weights
+from groundup.data.specs import make_spec
+from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.learning.classifier import Classifier
+from groundup.learning.learner import Learner, mix_seed
+from groundup.models.summary import summarize
+from groundup.results import git_state, versions, write_results
+from groundup.resume import LOCK
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Parts:
+    """What a run consists of."""
+
+    spec: DatasetSpec
+    data: LightningDataModule
+    learner: Learner
+    trainer: Trainer
+    checkpoints: Checkpoints | None
+
+
+def run(
+    config: Mapping[str, Any], run_dir: Path, resume: Path | None = None, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Trains, tests with the chosen checkpoint, and writes the run directory.
+
+    Args:
+        config: the whole checked config, plain containers.
+        run_dir: where everything is written; made if it is not there.
+        resume: a checkpoint to go on from.
+        overrides: what the user typed, for `results.json`.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        UserError: the run cannot start.
+        Interrupted: stopped by a signal; the checkpoint is written.
+        RunFailed: anything else that ended it; the traceback is in `train.log`.
+    """
+    if _rank() > 0:
+        return _run_as_helper(config, run_dir, resume)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    results = _first_results(config, list(overrides))
+    with _locked(run_dir), quiet(), StopOnSignal() as stop:
+        _write_config(config, run_dir)
+        try:
+            parts = assemble(config, run_dir, stop, resume)
+            _announce(parts, run_dir)
+            results |= _describe(parts)
+            train_and_test(parts, results, resume)
+            results["status"] = "finished"
+            return results
+        except (Interrupted, KeyboardInterrupt) as stopped:
+            results |= {"status": "interrupted", "error": str(stopped) or "stopped by Ctrl-C"}
+            log.warning(f"interrupted; go on with: resume={run_dir}")
+            raise
+        except UserError as error:
+            results |= {"status": "failed", "error": str(error)}
+            raise
+        except Exception as error:
+            reason = one_line_cause(error)
+            results |= {"status": "failed", "error": reason}
+            logging.getLogger("groundup.traceback").error("traceback of the failure", exc_info=error)
+            raise RunFailed(reason) from error
+        finally:
+            if "parts" in locals():
+                _log_final_hparams(parts, config, results)
+            write_results(run_dir, results)
+            _release()
+
+
+def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None) -> dict[str, Any]:
+    """One of several processes of a run, other than the first: trains along and writes nothing."""
+    logging.getLogger().setLevel(logging.ERROR)
+    with quiet(), StopOnSignal() as stop:
+        parts = assemble(config, run_dir, stop, resume)
+        train_and_test(parts, {}, resume)
+    return {}
+
+
+def _rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", 0)) + int(os.environ.get("NODE_RANK", 0))
+
+
+@contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    lock = filelock.FileLock(run_dir / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise UserError(f"resume={run_dir}: this run is still going on in another process") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False))
+
+
+# Building the parts
+
+
+def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
+    """Builds data, network, learner and trainer of a config."""
+    seed = config["seed"]
+    spec = make_spec(config["data"])
+    _seed_everything(seed)
+    data = build(config["data"], spec=spec, seed=seed)
+    learner = build_learner(config, spec)
+    callbacks = [build(node) for node in config["callbacks"].values() if node]
+    first_step = load_checkpoint(resume)["global_step"] if resume else 0
+    loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
+    trainer = build_trainer(config["trainer"], run_dir, [*callbacks, stop], loggers)
+    if config["trainer"]["compile"]:
+        learner.net.compile()  # in place: torch.compile(net) would rename the parameters in checkpoints
+    _check_space(run_dir, learner)
+    return Parts(spec, data, learner, trainer, next((c for c in callbacks if isinstance(c, Checkpoints)), None))
+
+
+def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
+    """The network with its way of learning. A model that is a Learner itself brings its own."""
+    parts = {
+        "spec": spec,
+        "loss": build(config["loss"]),
+        "optimizer": build(config["optimizer"]),
+        "schedule": build(config["scheduler"]),
+        "seed": config["seed"],
+    }
+    net = build(config["model"], in_channels=spec.channels, image_size=spec.image_size, num_classes=spec.num_classes)
+    return Classifier(net, **parts)
+
+
+def build_trainer(
+    options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger]
+) -> Trainer:
+    """Lightning's Trainer, without the habits that cost time or print noise."""
+    options = {key: value for key, value in options.items() if key != "compile"}
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # TF32: no loss of accuracy seen on such nets, and much faster
+        options.setdefault("benchmark", not options["deterministic"])
+    try:
+        return Trainer(
+            **{"num_sanity_val_steps": 0} | options,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=loggers or False,
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # the loader itself gives every process its share
+        )
+    except Exception as error:  # Lightning's own checks of accelerator, devices, precision: all about these keys
+        keys = f"trainer.accelerator={options['accelerator']} devices={options['devices']}"
+        raise UserError(f"{keys} precision={options['precision']}: {one_line_cause(error)}") from error
+
+
+def _seed_everything(seed: int) -> None:
+    torch.manual_seed(mix_seed(seed))
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def _check_space(run_dir: Path, learner: Learner) -> None:
+    weights = sum(p.numel() * p.element_size() for p in learner.parameters())
+    needed = 3 * 3 * weights + 20 * 2**20  # weights and two moments; last, best and one being written; logs
+    free = shutil.disk_usage(run_dir).free
+    if free < needed:
+        raise UserError(f"{run_dir}: {free / 2**20:.0f} MiB free, this run needs about {needed / 2**20:.0f} MiB")
+
+
+# Training
+
+
+def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -> None:
+    """Fits, then tests the chosen checkpoint once. Fills `results` as figures come in."""
+    trainer, learner = parts.trainer, parts.learner
+    try:
+        trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
+    finally:
+        results |= _training_figures(parts)
+    if parts.checkpoints is not None:
+        load_weights(learner, Checkpoints.folder(trainer) / "best.ckpt")
+    if parts.spec.test_size == 0:
+        log.info("no test split: no test metrics")
+        return
+    metrics = trainer.test(learner, datamodule=parts.data, verbose=False)[0]
+    results |= metrics
+    results["test/per_class"] = dict(zip(parts.spec.class_names, learner.per_class, strict=True))
+    if trainer.is_global_zero:
+        log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+def _training_figures(parts: Parts) -> dict[str, Any]:
+    learner, trainer = parts.learner, parts.trainer
+    seconds = learner.train_seconds
+    figures: dict[str, Any] = {
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "train_seconds": round(seconds, 3),
+        "samples_per_second": round(learner.samples_seen / seconds, 1) if seconds else None,
+    }
+    if parts.checkpoints is not None and parts.checkpoints.best_epoch is not None:
+        figures |= parts.checkpoints.best_metrics | {"best_epoch": parts.checkpoints.best_epoch}
+    return figures
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences what Lightning says that is no news here, for the time of this run alone."""
+    logs = [logging.getLogger(f"lightning.{package}") for package in ("pytorch", "fabric")]
+    levels = [lightning_log.level for lightning_log in logs]
+    for lightning_log in logs:
+        lightning_log.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in (
+            r".*does not have many workers.*",
+            r".*ended before the epoch ended and your dataloader is not resumable.*",  # ours is
+            r"Total length of `list` across ranks is zero.*",  # no validation data: asked for
+            r".*smaller than the logging interval.*",
+            r".*No .?val_dataloader.*|.*defined a `validation_step` but have no `val_dataloader`.*",
+            r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+        ):
+            warnings.filterwarnings("ignore", message)
+        try:
+            yield
+        finally:
+            for lightning_log, level in zip(logs, levels, strict=True):
+                lightning_log.setLevel(level)
+
+
+# What is said and written about it
+
+
+def _announce(parts: Parts, run_dir: Path) -> None:
+    summary = summarize(parts.learner.net, parts.spec)
+    log.info(str(summary))
+    log.info(f"run directory: {run_dir}")
+    for logger in parts.trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_text("model/layers", summary.markdown())
+
+
+def _first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
+    return {
+        "status": "failed",  # until it is known better
+        "model": config["model"]["name"],
+        "data": config["data"]["name"],
+        "seed": config["seed"],
+        "overrides": overrides,
+        "versions": versions(),
+        "git": git_state(PROJECT),
+    }
+
+
+def _describe(parts: Parts) -> dict[str, Any]:
+    device = parts.trainer.strategy.root_device
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "devices": parts.trainer.num_devices,
+        "parameters": sum(p.numel() for p in parts.learner.parameters()),
+    }
+
+
+def _log_final_hparams(parts: Parts, config: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+    params = {"status": results["status"], "seed": config["seed"]}
+    for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer"):
+        params |= _flatten(group, config[group])
+    chosen = {name: results[name] for name in ("val/acc", "val/loss") if name in results}
+    metrics = {f"{name}_best": value for name, value in chosen.items()}
+    metrics |= {name: results[name] for name in ("test/acc", "test/loss") if name in results}
+    for logger in parts.trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            log_hparams(logger, params, metrics, parts.trainer.global_step)
+
+
+def _flatten(prefix: str, node: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    flat: dict[str, str | float | bool] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(f"{prefix}.{key}", value)
+        elif not key.startswith("_"):
+            flat[f"{prefix}.{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return flat
+
+
+def one_line_cause(error: BaseException) -> str:
+    """What went wrong and, where it is known, what to do, in one line."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of memory on the GPU: try a smaller data.batch_size or model, or trainer.precision=bf16-mixed"
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.strerror}: {error.filename or 'while writing'}"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def _release() -> None:
+    """Leaves nothing behind for the next job of the same process."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

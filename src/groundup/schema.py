@@ -1,0 +1,238 @@
+"""What every key of a config may be: the types and ranges of each node that ships. Imports no torch.
+
+A node is found by its `_target_`, and by its `name` where several share one. One that is not ours may hold any keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from groundup.trainer_arguments import TRAINER_ARGUMENTS
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]  # of a whole; 1 allowed
+Part = Annotated[float, Field(ge=0, lt=1)]  # of a whole; 1 would leave nothing
+Betas = Annotated[list[Part], Field(min_length=2, max_length=2)]
+Augmentation = Literal["flip", "alternating_flip", "crop", "shift", "cutout"]
+Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu"]
+Accelerator = Literal["auto", "cpu", "cuda", "gpu", "mps"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true"]
+
+
+def augmentations(given: Any) -> Any:
+    """`none` and a single name stand for lists."""
+    if given == "none":
+        return []
+    return [given] if isinstance(given, str) else given
+
+
+class Node(BaseModel):
+    """A group of keys, of exactly these types: a string is no number, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Data(Node):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    root: str
+    mirror: str | None
+    batch_size: Positive
+    eval_batch_size: Positive
+    val_fraction: Part
+    limit_train: Positive | None
+    limit_test: Positive | None
+    augment: Annotated[list[Augmentation], BeforeValidator(augmentations)]
+    crop_padding: Positive
+    shift: Positive
+    cutout_size: Positive
+    image_size: Positive | None
+    in_memory: Literal[True]
+    workers: Count
+
+
+class KnownImages(Data):
+    name: Literal["digits", "mnist", "fashion_mnist", "cifar10"]
+
+
+class Cifar100(Data):
+    name: Literal["cifar100"]
+    labels: Literal["fine", "coarse"]
+
+
+class ImageFolder(Data):
+    name: Literal["image_folder"]
+    image_size: Positive
+    channels: Literal[1, 3]
+    mean: list[float] | None
+    std: list[Rate] | None
+    in_memory: bool  # type: ignore[assignment]
+
+
+class Model(Node):
+    min_image_size: ClassVar[int] = 1  # pixels a side
+
+
+class Mlp(Model):
+    target: Literal["groundup.models.mlp.MLP"] = Field(alias="_target_")
+    name: Literal["mlp"]
+    hidden_dims: list[Positive]
+    activation: Activation
+    batch_norm: bool
+    dropout: Part
+    init: Literal["uniform", "xavier", "kaiming", "normal"]
+
+
+class LeNet(Model):
+    min_image_size = 12
+    target: Literal["groundup.models.lenet.LeNet"] = Field(alias="_target_")
+    name: Literal["lenet"]
+    activation: Activation
+    pooling: Literal["max", "avg"]
+
+
+class Cnn(Model):
+    min_image_size = 8
+    target: Literal["groundup.models.cnn.CNN"] = Field(alias="_target_")
+    name: Literal["cnn"]
+    width: Positive
+    dropout: Part
+
+
+class ResNet18(Model):
+    min_image_size = 8
+    target: Literal["groundup.models.resnet.resnet18"] = Field(alias="_target_")
+    name: Literal["resnet18"]
+
+
+class CrossEntropy(Node):
+    target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
+    name: Literal["cross_entropy"]
+    label_smoothing: Part
+
+
+class MeanSquaredError(Node):
+    target: Literal["groundup.learning.losses.MeanSquaredError"] = Field(alias="_target_")
+    name: Literal["mse"]
+
+
+class BinaryCrossEntropy(Node):
+    target: Literal["groundup.learning.losses.BinaryCrossEntropy"] = Field(alias="_target_")
+    name: Literal["bce"]
+
+
+class Optimizer(Node):
+    partial: Literal[True] = Field(alias="_partial_")
+    lr: Rate
+    weight_decay: NotNegative
+
+
+class Sgd(Optimizer):
+    target: Literal["torch.optim.SGD"] = Field(alias="_target_")
+    name: Literal["sgd"]
+    momentum: Part
+    nesterov: bool
+
+
+class Adam(Optimizer):
+    target: Literal["torch.optim.Adam"] = Field(alias="_target_")
+    name: Literal["adam"]
+    betas: Betas
+    eps: Rate
+
+
+class AdamW(Optimizer):
+    target: Literal["torch.optim.AdamW"] = Field(alias="_target_")
+    name: Literal["adamw"]
+    betas: Betas
+    eps: Rate
+
+
+class Constant(Node):
+    target: Literal["groundup.learning.schedules.Constant"] = Field(alias="_target_")
+    name: Literal["constant"]
+    warmup_epochs: NotNegative
+
+
+class Step(Node):
+    target: Literal["groundup.learning.schedules.Step"] = Field(alias="_target_")
+    name: Literal["step"]
+    warmup_epochs: NotNegative
+    step_epochs: Positive
+    gamma: Rate
+
+
+class Cosine(Node):
+    target: Literal["groundup.learning.schedules.Cosine"] = Field(alias="_target_")
+    name: Literal["cosine"]
+    warmup_epochs: NotNegative
+    final: Share
+
+
+class OneCycle(Node):
+    target: Literal["groundup.learning.schedules.OneCycle"] = Field(alias="_target_")
+    name: Literal["onecycle"]
+    warmup_fraction: Share
+    start: Annotated[float, Field(gt=0, le=1)]
+    final: Share
+
+
+class TrainerKeys(Node):
+    max_epochs: Positive
+    accelerator: Accelerator
+    devices: Positive | Literal["auto"] | list[Count]
+    precision: Precision
+    compile: bool
+    deterministic: bool | Literal["warn"]
+    gradient_clip_val: Rate | None
+    log_every_n_steps: Positive
+
+
+_others = {name: (Any, None) for name in TRAINER_ARGUMENTS if name not in TrainerKeys.model_fields}
+Trainer: type[Node] = create_model("Trainer", __base__=TrainerKeys, **_others)  # type: ignore[call-overload]
+
+
+class Run(Node):
+    """The keys of `train.py` that are no group."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    resume: str | None
+
+
+class EvaluateData(Node):
+    root: str | None
+    eval_batch_size: Positive | None
+
+
+class Evaluate(Node):
+    run: str
+    ckpt: str
+    out: str | None
+    accelerator: Accelerator
+    data: EvaluateData
+
+
+class Predict(Node):
+    run: str
+    images: str
+    ckpt: str
+    out: str | None
+    top: Positive
+
+
+NODES: dict[str, list[type[Node]]] = {
+    "data": [KnownImages, Cifar100, ImageFolder],
+    "model": [Mlp, LeNet, Cnn, ResNet18],
+    "loss": [CrossEntropy, MeanSquaredError, BinaryCrossEntropy],
+    "optimizer": [Sgd, Adam, AdamW],
+    "scheduler": [Constant, Step, Cosine, OneCycle],
+}
+
+
+def accepted(node: type[Node], field: str) -> tuple[Any, ...]:
+    """The values of a field that is a Literal: its `_target_` or its names."""
+    return node.model_fields[field].annotation.__args__  # type: ignore[union-attr]

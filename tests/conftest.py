@@ -1,0 +1,26 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def compose_config() -> Callable[..., DictConfig]:
+    """Composes the shipped configs in this process: `compose_config("model=mlp", name="train")`."""
+    from hydra import compose, initialize_config_dir
+
+    from groundup.paths import register_resolvers
+
+    def compose_one(*overrides: str, name: str = "train") -> DictConfig:
+        register_resolvers(PROJECT)
+        with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+            return compose(name, list(overrides))
+
+    return compose_one

@@ -1,0 +1,89 @@
+"""Makes small stand-ins for the published archives, and a server on 127.0.0.1 that can misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import tarfile
+import time
+from collections import Counter
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+
+from groundup.data import download
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The IDX format of MNIST: two zero bytes, type 8 (uint8), number of axes, their lengths, the values."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def install_cifar100(monkeypatch, torchvision_class, files: dict[str, bytes]) -> bytes:
+    content = tar_of({f"cifar-100-python/{name}": data for name, data in files.items()})
+    monkeypatch.setattr(torchvision_class, "train_list", [["train", md5(files["train"])]])
+    monkeypatch.setattr(torchvision_class, "test_list", [["test", md5(files["test"])]])
+    monkeypatch.setattr(torchvision_class, "meta", {**torchvision_class.meta, "md5": md5(files["meta"])})
+    members = {f"cifar-100-python/{name}": md5(data) for name, data in files.items()}
+    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content), members=members)
+    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    return content
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Server:
+    """Serves `files` by path. `faults[path]` are played one a request: drop, truncate, garbage or a status code."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.faults: dict[str, list[str | int]] = {}
+        self.requests: Counter[str] = Counter()
+        self.delay = 0.0
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        path = handler.path.lstrip("/")
+        self.requests[path] += 1
+        time.sleep(self.delay)
+        faults = self.faults.get(path, [])
+        fault = faults.pop(0) if faults else None
+        if path not in self.files or isinstance(fault, int):
+            return handler.send_error(fault if isinstance(fault, int) else 404)
+        content = self.files[path]
+        length = len(content)
+        if fault in ("drop", "truncate"):
+            content = content[: length // 2]
+        if fault == "truncate":
+            length = len(content)
+        if fault == "garbage":
+            content = bytes(length)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(length))
+        handler.end_headers()
+        handler.wfile.write(content)
+        return None

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_files import install_cifar100, md5, tar_of
+
+from groundup.data import download
+from groundup.data.download import ensure
+from groundup.errors import UserError
+
+IMAGES = "train-images-idx3-ubyte.gz"
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def served(server, fake_mnist):
+    server.files = dict(fake_mnist)
+    return server
+
+
+def whole(root: Path) -> bool:
+    return all(download._unpacked(archive, root) for archive in download.ARCHIVES["mnist"])
+
+
+def leftovers(root: Path) -> list[str]:
+    return [path.name for path in root.rglob("*") if path.name.endswith(".part") or path.name.startswith(".unpack")]
+
+
+def test_files_are_fetched_once_and_need_nothing_afterwards(served, tmp_path):
+    ensure("mnist", tmp_path, served.url)
+    assert whole(tmp_path)
+    assert leftovers(tmp_path) == []
+    asked = served.requests.total()
+    ensure("mnist", tmp_path, served.url)
+    assert served.requests.total() == asked
+
+
+def test_the_published_address_is_asked_without_a_mirror(served, tmp_path, monkeypatch):
+    archives = tuple(replace(archive, servers=(served.url + "/",)) for archive in download.ARCHIVES["mnist"])
+    monkeypatch.setitem(download.ARCHIVES, "mnist", archives)
+    ensure("mnist", tmp_path)
+    assert whole(tmp_path)
+
+
+def test_a_mirror_may_have_torchvisions_layout(server, fake_mnist, tmp_path):
+    server.files = {f"MNIST/raw/{name}": content for name, content in fake_mnist.items()}
+    ensure("mnist", tmp_path, server.url)
+    assert whole(tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["drop", "truncate", "garbage", 500])
+def test_a_failed_transfer_is_tried_again(fault, served, tmp_path, waits):
+    served.faults = {IMAGES: [fault, fault]}
+    ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert whole(tmp_path)
+    assert served.requests[IMAGES] == 3
+    assert waits == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("fault", ["drop", "truncate", "garbage", 500])
+def test_three_failures_end_it_and_leave_no_half_file(fault, served, tmp_path, waits):
+    served.faults = {IMAGES: [fault] * 3}
+    with pytest.raises(UserError, match=r"data\.mirror") as caught:
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert all(name in str(caught.value) for name in served.files)
+    assert str(tmp_path / "MNIST/raw") in str(caught.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
+
+def test_a_file_that_is_not_on_the_server_is_not_asked_for_again(served, tmp_path, waits):
+    del served.files[IMAGES]
+    with pytest.raises(UserError, match="404"):
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert served.requests[IMAGES] == 1
+    assert waits == []
+
+
+def test_without_a_network_one_error_names_files_folder_and_mirror(fake_mnist, tmp_path, waits):
+    with pytest.raises(UserError) as caught:
+        ensure("mnist", tmp_path, "http://127.0.0.1:1", sleep=waits.append)
+    message = str(caught.value)
+    assert all(part in message for part in (*fake_mnist, str(tmp_path / "MNIST/raw"), "data.mirror", "no connection"))
+    assert len(message.splitlines()) == 2
+
+
+def test_a_damaged_file_is_named_and_kept(served, tmp_path):
+    ensure("mnist", tmp_path, served.url)
+    victim = tmp_path / "MNIST/raw/t10k-labels-idx1-ubyte"
+    victim.write_bytes(victim.read_bytes()[:-1])
+    before = victim.read_bytes()
+    with pytest.raises(UserError, match="is damaged") as caught:
+        ensure("mnist", tmp_path, served.url)
+    assert str(victim) in str(caught.value)
+    assert "Move or delete it" in str(caught.value)
+    assert victim.read_bytes() == before
+
+
+def test_a_truncated_archive_is_refused_and_kept(fake_mnist, tmp_path):
+    archive = tmp_path / "MNIST/raw" / IMAGES
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(fake_mnist[IMAGES][:100])
+    with pytest.raises(UserError, match="is damaged"):
+        ensure("mnist", tmp_path, "http://127.0.0.1:1")
+    assert archive.stat().st_size == 100
+
+
+def test_archives_put_there_by_hand_are_unpacked_without_network(fake_mnist, tmp_path):
+    raw = tmp_path / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, content in fake_mnist.items():
+        (raw / name).write_bytes(content)
+    ensure("mnist", tmp_path, "http://127.0.0.1:1")
+    assert whole(tmp_path)
+
+
+def test_files_that_are_there_are_only_read(served, tmp_path):
+    source = tmp_path / "source"
+    ensure("mnist", source, served.url)
+    (source / ".mnist.lock").unlink(missing_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in (source, *source.rglob("*"))}
+    ensure("mnist", source)
+    assert before == {path: path.stat().st_mtime_ns for path in (source, *source.rglob("*"))}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_that_cannot_be_written_to_is_said(fake_mnist, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=r"data\.root=.*cannot be written to"):
+        ensure("mnist", tmp_path, "http://127.0.0.1:1")
+
+
+def test_a_root_that_is_a_file_is_said(fake_mnist, tmp_path):
+    root = tmp_path / "file"
+    root.write_text("")
+    with pytest.raises(UserError, match=r"data\.root="):
+        ensure("mnist", root, "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_folder_serves_as_a_mirror(unpacked, flat, fake_mnist, tmp_path):
+    published = tmp_path / "published"
+    ensure_from = published if flat else published / "MNIST/raw"
+    ensure_from.mkdir(parents=True)
+    for name, content in fake_mnist.items():
+        if unpacked:
+            (ensure_from / name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+        else:
+            (ensure_from / name).write_bytes(content)
+    ensure("mnist", tmp_path / "root", str(published))
+    assert whole(tmp_path / "root")
+
+
+def test_a_damaged_mirror_is_refused(fake_mnist, tmp_path, waits):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for name, content in fake_mnist.items():
+        (mirror / name).write_bytes(content + b"x")
+    with pytest.raises(UserError, match="MD5"):
+        ensure("mnist", tmp_path / "root", str(mirror), sleep=waits.append)
+    assert waits == []
+    assert not whole(tmp_path / "root")
+
+
+def test_threads_that_start_together_fetch_every_file_once(served, tmp_path):
+    served.delay = 0.05
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            ensure("mnist", tmp_path, served.url)
+            assert whole(tmp_path)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert {path: count for path, count in served.requests.items() if path in served.files} == dict.fromkeys(
+        served.files, 1
+    )
+
+
+WORKER = """
+import sys, pickle
+from groundup.data import download
+root, url, table = sys.argv[1], sys.argv[2], sys.argv[3]
+download.ARCHIVES["mnist"] = pickle.load(open(table, "rb"))
+download.ensure("mnist", root, url)
+assert all(download._unpacked(archive, download.Path(root)) for archive in download.ARCHIVES["mnist"])
+"""
+
+
+def test_processes_that_start_together_fetch_every_file_once(served, tmp_path):
+    served.delay = 0.1
+    table = tmp_path / "table.pickle"
+    table.write_bytes(pickle.dumps(download.ARCHIVES["mnist"]))
+    command = [sys.executable, "-c", WORKER, str(tmp_path / "root"), served.url, str(table)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert all(served.requests[name] == 1 for name in served.files)
+
+
+def test_a_tar_archive_is_unpacked_into_place(server, fake_cifar100, tmp_path):
+    server.files = {"cifar-100-python.tar.gz": fake_cifar100}
+    ensure("cifar100", tmp_path, server.url)
+    assert sorted(path.name for path in (tmp_path / "cifar-100-python").iterdir()) == ["meta", "test", "train"]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_tar_archive_cannot_write_outside_its_folder(monkeypatch, tmp_path):
+    content = tar_of({"../escaped": b"x", "cifar-100-python/train": b"y"})
+    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content))
+    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / archive.filename).write_bytes(content)
+    with pytest.raises(UserError, match="outside"):
+        ensure("cifar100", root)
+    assert not (root / "escaped").exists()
+    assert not (tmp_path / "escaped").exists()
+
+
+class Payload:
+    def __init__(self, target: Path):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_crafted_pickle_offered_as_a_data_file_is_refused_and_not_run(fake_cifar100, tmp_path):
+    (tmp_path / "root/cifar-100-python").mkdir(parents=True)
+    (tmp_path / "root/cifar-100-python/train").write_bytes(pickle.dumps(Payload(tmp_path / "ran")))
+    with pytest.raises(UserError, match="is damaged"):
+        ensure("cifar100", tmp_path / "root", "http://127.0.0.1:1")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_crafted_pickle_with_the_right_md5_is_not_run_for_its_coarse_labels(monkeypatch, tmp_path):
+    from torchvision.datasets import CIFAR100
+
+    from groundup.data.sources import _coarse_labels
+
+    payload = pickle.dumps(Payload(tmp_path / "ran"))
+    install_cifar100(monkeypatch, CIFAR100, {"train": payload, "test": payload, "meta": payload})
+    (tmp_path / "cifar-100-python").mkdir()
+    (tmp_path / "cifar-100-python/train").write_bytes(payload)
+    with pytest.raises(UserError, match="refused"):
+        _coarse_labels(tmp_path, "train")
+    assert not (tmp_path / "ran").exists()
+    pickle.loads(payload)  # the payload does work
+    assert (tmp_path / "ran").exists()
+
+
+def test_the_table_agrees_with_torchvisions():
+    from torchvision import datasets
+
+    for name, kind in (("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST)):
+        assert [(archive.filename, archive.md5) for archive in download.ARCHIVES[name]] == list(kind.resources)
+        assert list(download.ARCHIVES[name][0].servers) == list(kind.mirrors)
+    for name, kind in (("cifar10", datasets.CIFAR10), ("cifar100", datasets.CIFAR100)):
+        (archive,) = download.ARCHIVES[name]
+        assert (archive.filename, archive.md5) == (kind.filename, kind.tgz_md5)
+        assert archive.servers[0] + archive.filename == kind.url
+        listed = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
+        assert archive.members == {f"{kind.base_folder}/{file}": digest for file, digest in listed}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_the_published_files_are_accepted(name, real_root):
+    ensure(name, real_root, "http://127.0.0.1:1")

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator
+from torchvision.transforms.functional import normalize
+
+from groundup.data import augment
+from groundup.data.loader import Batches, EpochOrder, Finish, seed_from
+from groundup.data.split import stratified_split
+from groundup.errors import UserError
+
+MEAN, STD = (0.5, 0.25), (0.2, 0.3)
+
+
+def make_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    pixels = torch.randint(0, 256, (count, 2, 6, 5), dtype=torch.uint8, generator=Generator().manual_seed(0))
+    return pixels, torch.arange(count)
+
+
+def random_crop(images, index, epoch, generator):
+    return augment.crop(images, 2, generator)
+
+
+def test_every_image_comes_once_in_an_order_that_depends_on_seed_and_epoch_alone():
+    order = EpochOrder(100, 8, seed=3)
+    first = torch.cat(order.batches())
+    assert sorted(first.tolist()) == list(range(100))
+    torch.manual_seed(99)
+    assert torch.equal(torch.cat(EpochOrder(100, 8, seed=3).batches()), first)
+    order.set_epoch(1)
+    assert not torch.equal(torch.cat(order.batches()), first)
+    assert not torch.equal(torch.cat(EpochOrder(100, 8, seed=0).batches()), first)
+
+
+def test_the_global_random_state_is_left_alone():
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    images, labels = make_images(20)
+    list(Batches(images, labels, EpochOrder(20, 4), Finish(MEAN, STD, augment=random_crop)))
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])
+
+
+def test_the_number_of_threads_is_left_alone():
+    threads = torch.get_num_threads()
+    images, labels = make_images(20)
+    try:
+        torch.set_num_threads(2)
+        for _ in Batches(images, labels, EpochOrder(20, 4), Finish(MEAN, STD)):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_the_order_is_kept_where_it_is_not_shuffled():
+    assert [batch.tolist() for batch in EpochOrder(5, 2, shuffle=False).batches()] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize("size", [1, 7, 96, 97, 98, 99, 100])
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4])
+def test_any_number_of_processes_sees_the_same_global_batches(size, world_size):
+    if size < world_size:
+        pytest.skip("refused, see below")
+    whole = [set(batch.tolist()) for batch in EpochOrder(size, 8, seed=1).batches()]
+    orders = [EpochOrder(size, 8, seed=1, rank=rank, world_size=world_size) for rank in range(world_size)]
+    parts = [order.batches() for order in orders]
+    assert {len(part) for part in parts} == {len(orders[0])}
+    assert min(len(batch) for part in parts for batch in part) >= 1
+    merged = [sorted(torch.cat(batches).tolist()) for batches in zip(*parts, strict=True)]
+    assert sorted(row for batch in merged for row in batch) == list(range(size))
+    if len(merged) < len(whole):  # the last two were joined, as the last had fewer images than there are processes
+        assert len(whole[-1]) < world_size
+        whole = [*whole[:-2], whole[-2] | whole[-1]]
+    assert [set(batch) for batch in merged] == whole
+
+
+def test_fewer_images_than_processes_are_refused():
+    with pytest.raises(UserError, match=r"2 images cannot be split between trainer\.devices=3"):
+        EpochOrder(2, 8, world_size=3)
+
+
+def test_shares_make_the_mean_over_processes_that_of_the_global_batch():
+    losses = torch.rand(13, generator=Generator().manual_seed(0))
+    orders = [EpochOrder(13, 5, rank=rank, world_size=2) for rank in range(2)]
+    for number in range(len(orders[0])):
+        own = [losses[order.batches()[number]] for order in orders]
+        weighted = sum(part.mean() * order.share(number) for part, order in zip(own, orders, strict=True)) / 2
+        assert torch.allclose(weighted, torch.cat(own).mean())
+    assert orders[0].share(0) == 3 * 2 / 5  # 3 of 5 images; unweighted, the mean above would be wrong
+    assert [EpochOrder(13, 5).share(number) for number in range(3)] == [1.0, 1.0, 1.0]
+
+
+def test_a_batch_is_what_totensor_and_normalize_give():
+    images, labels = make_images(20)
+    order = EpochOrder(20, 6, seed=2)
+    batches = list(Batches(images, labels, order, Finish(MEAN, STD), chunk=13))
+    assert len(batches) == len(order) == 4
+    for (x, y), rows in zip(batches, order.batches(), strict=True):
+        assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+        assert torch.equal(y, labels[rows])
+        assert torch.allclose(x, normalize(images[rows].float() / 255, MEAN, STD), atol=1e-5)
+        assert not torch.allclose(x, normalize(images[rows].float() / 255, STD, MEAN), atol=1e-5)
+
+
+@pytest.mark.parametrize("start", range(8))
+def test_an_epoch_resumed_at_any_batch_gives_the_same_batches_to_the_last_bit(start):
+    images, labels = make_images(30)
+
+    def batches(epoch: int, start: int) -> list:
+        order = EpochOrder(30, 4, seed=5)
+        order.set_epoch(epoch)
+        order.start = start
+        return list(Batches(images, labels, order, Finish(MEAN, STD, augment=random_crop, seed=5), chunk=12))
+
+    whole, rest = batches(3, 0), batches(3, start)
+    assert len(rest) == 8 - start
+    for (x, y), (again_x, again_y) in zip(whole[start:], rest, strict=True):
+        assert torch.equal(x, again_x)
+        assert torch.equal(y, again_y)
+    assert not torch.equal(whole[0][0], batches(4, 0)[0][0])
+
+
+def test_augmentation_differs_between_epochs_chunks_and_processes():
+    images = make_images(1)[0].repeat(8, 1, 1, 1)
+    index = torch.arange(8)
+
+    def finish(epoch: int, number: int, rank: int = 0, seed: int = 0) -> torch.Tensor:
+        return Finish(MEAN, STD, augment=random_crop, seed=seed, rank=rank)(images, index, epoch, number)
+
+    results = [finish(0, 0), finish(1, 0), finish(0, 1), finish(0, 0, rank=1), finish(0, 0, seed=1)]
+    assert torch.equal(results[0], finish(0, 0))
+    assert all(not torch.equal(a, b) for i, a in enumerate(results) for b in results[:i])
+
+
+def test_a_new_epoch_starts_at_its_first_batch_and_the_same_one_where_it_was():
+    order = EpochOrder(30, 4)
+    order.set_epoch(2)
+    order.start = 5
+    order.set_epoch(2)
+    assert order.start == 5
+    order.set_epoch(3)
+    assert order.start == 0
+    assert len(order) == 8
+
+
+def test_mixed_seeds_are_all_different():
+    assert len({seed_from(a, b, c) for a in range(5) for b in range(5) for c in range(5)}) == 125
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 0.333])
+@pytest.mark.parametrize("size", [10, 101, 1000])
+def test_a_split_is_exact_disjoint_and_stratified(fraction, size):
+    labels = torch.randint(0, 4, (size,), generator=Generator().manual_seed(1))
+    kept, held_out = stratified_split(labels, fraction, Generator().manual_seed(0))
+    assert len(held_out) == round(size * fraction)
+    assert sorted([*kept.tolist(), *held_out.tolist()]) == list(range(size))
+    counts, wanted = torch.bincount(labels[held_out], minlength=4), torch.bincount(labels, minlength=4) * fraction
+    assert (counts - wanted).abs().max() <= 1
+
+
+def test_a_split_depends_on_the_seed_alone():
+    labels = torch.arange(100) % 10
+    splits = [stratified_split(labels, 0.2, Generator().manual_seed(seed))[1] for seed in (0, 0, 1)]
+    assert torch.equal(splits[0], splits[1])
+    assert not torch.equal(splits[0], splits[2])

@@ -1,0 +1,71 @@
+"""Losses against hand calculation and PyTorch."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+import torch
+from torch import nn
+
+from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+
+# One sample, two classes: softmax (3/4, 1/4), sigmoids (3/4, 1/2)
+LOGITS, TARGET = torch.tensor([[log(3), 0.0]]), torch.tensor([0])
+
+BY_HAND = {
+    "cross_entropy": (CrossEntropy(), -log(3 / 4)),
+    # e = 0.2 of the target over both classes: (0.9, 0.1)
+    "smoothed": (CrossEntropy(label_smoothing=0.2), -0.9 * log(3 / 4) - 0.1 * log(1 / 4)),
+    "mse": (MeanSquaredError(), ((3 / 4 - 1) ** 2 + (1 / 4) ** 2) / 2),
+    "bce": (BinaryCrossEntropy(), (-log(3 / 4) - log(1 - 1 / 2)) / 2),
+}
+each_loss = pytest.mark.parametrize(("loss", "expected"), BY_HAND.values(), ids=BY_HAND)
+
+
+@each_loss
+def test_one_sample_by_hand(loss, expected):
+    assert loss(LOGITS, TARGET).item() == pytest.approx(expected, rel=1e-6)
+    assert loss(LOGITS, 1 - TARGET).item() != pytest.approx(expected, rel=0.1)  # the control: the other class
+
+
+@each_loss
+def test_a_batch_is_the_mean_of_its_samples(loss, expected):
+    torch.manual_seed(0)
+    logits, target = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, 4, 4])
+    alone = [loss(logits[i : i + 1], target[i : i + 1]) for i in range(6)]
+    whole = loss(logits, target)
+    assert whole.shape == ()
+    torch.testing.assert_close(whole, torch.stack(alone).mean())
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference"),
+    [
+        (CrossEntropy(label_smoothing=0.1), lambda z, y: -(0.9 * y + 0.1 / 5).mul(z.log_softmax(1)).sum(1).mean()),
+        (MeanSquaredError(), lambda z, y: nn.MSELoss()(z.softmax(1), y)),
+        (BinaryCrossEntropy(), lambda z, y: nn.BCELoss()(z.sigmoid(), y)),
+    ],
+    ids=["cross_entropy", "mse", "bce"],
+)
+def test_value_and_gradient_are_those_of_the_definition(loss, reference):
+    torch.manual_seed(0)
+    logits = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+    target = torch.tensor([0, 1, 2, 3, 4, 4])
+    value, expected = loss(logits, target), reference(logits, torch.eye(5, dtype=torch.float64)[target])
+    torch.testing.assert_close(value, expected)
+    gradient, expected_gradient = (torch.autograd.grad(v, logits)[0] for v in (value, expected))
+    torch.testing.assert_close(gradient, expected_gradient)
+    assert not torch.allclose(gradient, 1.01 * expected_gradient, rtol=1e-5)
+
+
+@each_loss
+def test_extreme_logits_stay_finite(loss, expected):
+    logits = torch.tensor([[1e4, -1e4], [-1e4, 1e4]], requires_grad=True)
+    loss(logits, torch.tensor([0, 0])).backward()
+    assert logits.grad.isfinite().all()
+
+
+@each_loss
+def test_half_precision_logits_are_accepted(loss, expected):
+    assert loss(LOGITS.bfloat16(), TARGET).item() == pytest.approx(expected, rel=0.05)

@@ -1,0 +1,204 @@
+"""The schema accepts what ships and says, key by key, what is wrong with the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groundup.config import check
+from groundup.errors import UserError
+
+PROJECT = Path(__file__).parents[1]
+GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger", "experiment", "debug")
+OPTIONS = [
+    f"{group}={file.stem}"
+    for group in GROUPS
+    for file in (PROJECT / "conf" / group).glob("*.yaml")
+    if file.stem != "base"
+]
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name in ("cat", "dog"):
+        folder = tmp_path / "train" / name
+        folder.mkdir(parents=True)
+        (folder / "1.png").write_bytes(b"")
+    return tmp_path
+
+
+def problems(compose_config, *overrides):
+    with pytest.raises(UserError) as refusal:
+        check(compose_config(*overrides))
+    return str(refusal.value).splitlines()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_shipped_option_is_accepted(compose_config, images, option):
+    extra = [f"data.root={images}"] if option == "data=image_folder" else []
+    config = check(compose_config(option, *extra))
+    assert config["seed"] == 0
+
+
+def test_every_model_goes_with_every_data_set(compose_config, images):
+    for data in [option for option in OPTIONS if option.startswith("data=")]:
+        extra = [f"data.root={images}"] if data == "data=image_folder" else []
+        for model in [option for option in OPTIONS if option.startswith("model=")]:
+            check(compose_config(data, model, *extra))
+
+
+@pytest.mark.parametrize(
+    ("override", "accepted"),
+    [
+        ("optimizer.lr=0", "greater than 0"),
+        ("optimizer.lr=-1", "greater than 0"),
+        ("optimizer.lr=abc", "a number"),
+        ("optimizer.lr=true", "a number"),
+        ("optimizer.lr=inf", "finite"),
+        ("optimizer.lr=null", "must be given"),
+        ("optimizer.momentum=1", "less than 1"),
+        ("optimizer.weight_decay=-0.5", "greater than or equal to 0"),
+        ("optimizer.nesterov=1", "boolean"),
+        ("data.batch_size=abc", "integer"),
+        ("data.batch_size=64.0", "integer"),
+        ("data.batch_size='64'", "integer"),
+        ("data.batch_size=0", "greater than or equal to 1"),
+        ("data.val_fraction=1", "less than 1"),
+        ("data.val_fraction=-0.1", "greater than or equal to 0"),
+        ("data.limit_train=0", "greater than or equal to 1"),
+        ("data.in_memory=false", "True"),
+        ("trainer.max_epochs=0", "greater than or equal to 1"),
+        ("trainer.precision=16", "'16-mixed'"),
+        ("trainer.accelerator=gpuu", "'cuda'"),
+        ("trainer.devices=0", "greater than or equal to 1 or 'auto'"),
+        ("scheduler.start=0", "greater than 0"),
+        ("loss.label_smoothing=1", "less than 1"),
+        ("seed=-1", "greater than or equal to 0"),
+        ("seed=4294967296", "less than 4294967296"),
+        ("model.dropout=1", "less than 1"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_accepted(compose_config, override, accepted):
+    key, _, value = override.partition("=")
+    [problem] = problems(compose_config, override)
+    assert problem.startswith(f"{key}={value.strip(chr(39))}: must be")
+    assert accepted in problem
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "optimizer.lr=1",  # a whole number is a number
+        "seed=4294967295",
+        "data.val_fraction=0",
+        "data.augment=crop",
+        "trainer.devices=auto",
+        "trainer.devices=[0,1]",
+        "trainer.deterministic=warn",
+        "+trainer.limit_train_batches=10",
+        "trainer.gradient_clip_val=0.5",
+    ],
+)
+def test_a_right_value_is_accepted(compose_config, override):
+    check(compose_config(override))
+
+
+def test_all_problems_are_told_at_once(compose_config):
+    found = problems(compose_config, "optimizer.lr=-1", "data.batch_size=x", "+modle=cnn", "+trainer.max_epoch=1")
+    assert [line.partition("=")[0] for line in found] == [
+        "modle",
+        "data.batch_size",
+        "optimizer.lr",
+        "trainer.max_epoch",
+    ]
+    assert "did you mean model?" in found[0]
+    assert "did you mean trainer.max_epochs?" in found[3]
+
+
+def test_an_item_of_a_list_is_named(compose_config):
+    [problem] = problems(compose_config, "model=mlp", "model.hidden_dims=[64,0]")
+    assert problem == "model.hidden_dims.1=0: must be greater than or equal to 1"
+
+
+def test_a_model_of_the_user_may_have_any_keys(compose_config):
+    check(compose_config("model._target_=my.Net", "model.name=net", "+model.depth=3"))
+    [problem] = problems(compose_config, "model._target_=my.Net", "model.name=null")
+    assert problem.startswith("model.name=null: must be given")
+
+
+def test_an_image_folder_needs_a_root(compose_config):
+    [problem] = problems(compose_config, "data=image_folder")
+    assert problem == "data.root=null: must be given: data.root=VALUE"
+
+
+def test_a_value_left_open_is_named(compose_config):
+    [problem] = problems(compose_config, "model.width=???")
+    assert problem.startswith("model.width=???: must be given")
+
+
+def test_a_deleted_group_is_named(compose_config):
+    [problem] = problems(compose_config, "~model")
+    assert problem.startswith("model=null: must be a group")
+
+
+def test_images_too_small_for_the_model_are_refused_naming_both(compose_config):
+    [problem] = problems(compose_config, "model=lenet", "data.image_size=8")
+    assert "model=lenet" in problem
+    assert "data=digits" in problem
+    assert "12x12" in problem
+    assert "8x8" in problem
+
+
+@pytest.mark.parametrize(("model", "size"), [("lenet", 16), ("cnn", None), ("mlp", None)])
+def test_digits_are_enlarged_only_where_the_model_needs_it(compose_config, model, size):
+    assert check(compose_config(f"model={model}"))["data"]["image_size"] == size
+
+
+def test_stopping_on_validation_without_validation_data_is_refused(compose_config):
+    [problem] = problems(compose_config, "callbacks=early_stopping", "data.val_fraction=0")
+    assert "data.val_fraction=0" in problem
+    assert "callbacks.early_stopping.monitor=val/loss" in problem
+
+
+def test_paths_are_made_absolute_and_urls_kept(compose_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = check(compose_config("data.root=files", "data.mirror=http://127.0.0.1/x"))
+    assert config["data"]["root"] == str(tmp_path / "files")
+    assert config["data"]["mirror"] == "http://127.0.0.1/x"
+
+
+def test_the_data_folder_never_depends_on_the_current_directory(compose_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GROUNDUP_DATA", raising=False)
+    assert check(compose_config())["data"]["root"] == str(PROJECT / "data")
+    monkeypatch.setenv("GROUNDUP_DATA", "/elsewhere")
+    assert check(compose_config())["data"]["root"] == "/elsewhere"
+
+
+def test_augment_none_and_a_single_name_stand_for_lists(compose_config):
+    assert check(compose_config("data.augment=none"))["data"]["augment"] == []
+    assert check(compose_config("data.augment=flip"))["data"]["augment"] == ["flip"]
+
+
+def test_checking_imports_no_torch():
+    code = (
+        "import sys; from hydra import compose, initialize_config_dir; from pathlib import Path;"
+        "from groundup.paths import register_resolvers; from groundup.config import check;"
+        f"root = Path({str(PROJECT)!r}); register_resolvers(root)\n"
+        "with initialize_config_dir(str(root / 'conf'), version_base='1.3'): check(compose('train', ['data=mnist']))\n"
+        "assert not {'torch', 'lightning', 'torchvision'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_trainer_arguments_are_those_of_lightning():
+    import inspect
+
+    from lightning.pytorch import Trainer
+
+    from groundup.trainer_arguments import SET_BY_THE_RUN, TRAINER_ARGUMENTS
+
+    assert {*SET_BY_THE_RUN, *TRAINER_ARGUMENTS} == {*inspect.signature(Trainer).parameters}

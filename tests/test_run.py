@@ -1,0 +1,316 @@
+"""What a run leaves behind: the files, the figures, the same numbers again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+import os
+import signal
+import warnings
+
+import pytest
+import torch
+import yaml
+from lightning.pytorch import Callback
+
+from groundup.checkpoint import load_checkpoint
+from groundup.config import check
+from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.evaluate import evaluate
+from groundup.run import run
+
+SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
+
+
+@pytest.fixture
+def make_config(compose_config):
+    return lambda *overrides: check(compose_config(*SMALL, *overrides))
+
+
+@pytest.fixture
+def small_run(make_config, tmp_path):
+    """One finished run: its results and its directory."""
+    run_dir = tmp_path / "run"
+    return run(make_config("model.dropout=0.1"), run_dir), run_dir
+
+
+def weights(run_dir, name="last"):
+    return load_checkpoint(run_dir / "checkpoints" / f"{name}.ckpt")["state_dict"]
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_run_directory_holds_what_the_design_says(small_run):
+    results, run_dir = small_run
+    found = {path.name for path in run_dir.iterdir() if not path.name.startswith((".", "events."))}
+    assert found == {"config.yaml", "results.json", "metrics.csv", "checkpoints"}  # train.log is the command's
+    assert {path.name for path in (run_dir / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert list(run_dir.glob("events.out.tfevents.*"))
+    assert json.loads((run_dir / "results.json").read_text()) == results
+    assert results["status"] == "finished"
+    expected = {
+        "status", "test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps",
+        "train_seconds", "samples_per_second", "parameters", "seed", "device", "model", "data", "overrides",
+        "versions", "git",
+    }  # fmt: skip
+    assert expected <= results.keys()
+    assert (results["epochs"], results["steps"]) == (2, 2 * 21)  # 1294 training images in batches of 64
+    assert results["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
+
+
+def test_metrics_csv_has_one_row_an_epoch(small_run):
+    _, run_dir = small_run
+    rows = list(csv.DictReader((run_dir / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert all(0 <= float(row[name]) <= 1 for row in rows for name in ("train/acc", "val/acc"))
+
+
+def test_the_written_config_repeats_the_run_to_the_last_bit(small_run, tmp_path):
+    _, run_dir = small_run
+    torch.rand(7)  # the state of the process must not matter
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    run(config, tmp_path / "again")
+    assert equal(weights(run_dir), weights(tmp_path / "again"))
+
+
+def test_seed_zero_is_a_seed_and_another_seed_gives_other_weights(make_config, tmp_path):
+    for name, seed in (("first", 0), ("other", 1), ("second", 0)):
+        run(make_config(f"seed={seed}"), tmp_path / name)
+    assert equal(weights(tmp_path / "first"), weights(tmp_path / "second"))
+    assert not equal(weights(tmp_path / "first"), weights(tmp_path / "other"))
+
+
+def test_evaluate_gives_the_test_metrics_of_the_run(small_run):
+    results, run_dir = small_run
+    metrics = evaluate(run_dir, accelerator="cpu")
+    assert metrics["test/acc"] == pytest.approx(results["test/acc"])
+    assert metrics["test/loss"] == pytest.approx(results["test/loss"])
+    assert metrics["test/per_class"] == pytest.approx(results["test/per_class"])
+
+
+def test_test_accuracy_counts_every_image_of_the_test_split(small_run):
+    from groundup.data.specs import make_spec
+
+    results, run_dir = small_run
+    size = make_spec(yaml.safe_load((run_dir / "config.yaml").read_text())["data"]).test_size
+    hits = results["test/acc"] * size
+    assert hits == pytest.approx(round(hits), abs=1e-3)
+    # negative control: of one image fewer it would be no whole number
+    assert results["test/acc"] * (size - 1) != pytest.approx(round(results["test/acc"] * (size - 1)), abs=1e-3)
+
+
+def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_path):
+    """A bare PyTorch loop over the same batches, from the same weights, with plain torch parts."""
+    from groundup.build import build
+    from groundup.data.specs import make_spec
+
+    config = make_config("scheduler=constant", "optimizer.lr=0.1", "trainer.max_epochs=1")
+    results = run(config, tmp_path)
+
+    spec = make_spec(config["data"])
+    data = build(config["data"], spec=spec, seed=0)
+    data.prepare_data()
+    data.setup("fit")
+    from groundup.run import _seed_everything
+
+    _seed_everything(0)
+    net = build(config["model"], in_channels=1, image_size=(8, 8), num_classes=10)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    loss_sum = hits = count = 0.0
+    for images, target in data.train_dataloader():
+        logits = net(images)
+        loss = torch.nn.functional.cross_entropy(logits, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.item() * len(target)
+        hits += (logits.argmax(1) == target).sum().item()
+        count += len(target)
+    assert results["train/loss"] == pytest.approx(loss_sum / count, rel=1e-6)
+    assert results["train/acc"] == pytest.approx(hits / count, rel=1e-6)
+    trained = {f"net.{name}": value for name, value in net.state_dict().items()}
+    ours = weights(tmp_path)
+    assert all(torch.allclose(ours[name], value, atol=1e-6) for name, value in trained.items())
+
+
+def test_training_on_everything_takes_the_last_epoch(make_config, tmp_path):
+    results = run(make_config("data.val_fraction=0"), tmp_path)
+    assert results["best_epoch"] == 1
+    assert "val/acc" not in results
+    assert equal(weights(tmp_path, "best"), weights(tmp_path, "last"))
+
+
+# Stopping and going on
+
+
+class SignalAt(Callback):
+    """Sends this process a signal at the start of a step."""
+
+    def __init__(self, step: int, signum: int = signal.SIGINT):
+        self.step, self.signum = step, signum
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), self.signum)
+
+
+class Break(Callback):
+    """Raises at a step, as a crash would."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise RuntimeError("a crash")
+
+
+def with_callback(config, callback, **options):
+    node = {"_target_": f"{__name__}.{callback}", **options}
+    return config | {"callbacks": {**config["callbacks"], "extra": node}}
+
+
+OVERRIDES = ("model.dropout=0.2", "trainer.max_epochs=3", "trainer.log_every_n_steps=7")
+
+
+@pytest.mark.parametrize("step", [0, 5, 20, 21, 30, 41, 62], ids=lambda step: f"step{step}")
+def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config, tmp_path, step):
+    config = make_config(*OVERRIDES, "data.augment=[shift]", "data.shift=1", "optimizer=adam")
+    run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted) as stopped:
+        run(with_callback(config, "SignalAt", step=step, signum=int(signal.SIGTERM)), tmp_path / "parts")
+    assert stopped.value.signum == signal.SIGTERM
+    assert json.loads((tmp_path / "parts" / "results.json").read_text())["status"] == "interrupted"
+    last = tmp_path / "parts" / "checkpoints" / "last.ckpt"
+    assert load_checkpoint(last)["global_step"] == step + 1
+    results = run(config, tmp_path / "parts", resume=last)
+    assert results["status"] == "finished"
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
+    assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+
+
+def assert_same_rows(first, second):
+    pairs = zip(*(csv.DictReader((run_dir / "metrics.csv").open()) for run_dir in (first, second)), strict=True)
+    for one, other in pairs:
+        for name in one.keys() - {"seconds"}:
+            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-9), name
+
+
+def test_a_crashed_run_goes_on_from_its_last_epoch_to_the_same_weights(make_config, tmp_path):
+    config = make_config(*OVERRIDES)
+    run(config, tmp_path / "whole")
+    with pytest.raises(RunFailed):
+        run(with_callback(config, "Break", step=50), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_signal_handlers_warnings_and_log_levels_are_put_back(make_config, tmp_path):
+    before = (signal.getsignal(signal.SIGTERM), list(warnings.filters), logging.getLogger("lightning.pytorch").level)
+    run(make_config(), tmp_path)
+    after = (signal.getsignal(signal.SIGTERM), list(warnings.filters), logging.getLogger("lightning.pytorch").level)
+    assert before == after
+    assert "PL_GLOBAL_SEED" not in os.environ
+
+
+# Failing
+
+
+def test_a_diverging_loss_ends_the_run_and_names_step_and_learning_rate(make_config, tmp_path):
+    with pytest.raises(RunFailed, match=r"became (nan|inf) at step \d+ with learning rate 1e\+"):
+        run(make_config("optimizer.lr=1e30", "scheduler=constant"), tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["status"] == "failed"
+    assert "optimizer.lr" in results["error"]
+
+
+def test_a_failure_leaves_its_cause_in_results_and_a_row_in_hparams(make_config, tmp_path):
+    with pytest.raises(RunFailed, match="RuntimeError: a crash"):
+        run(with_callback(make_config(), "Break", step=3), tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["status"], results["error"]) == ("failed", "RuntimeError: a crash")
+    assert hparams(tmp_path)[0]["status"].string_value == "failed"
+
+
+def test_a_running_run_is_not_run_again(make_config, tmp_path):
+    import filelock
+
+    with filelock.FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="still going on"):
+        run(make_config(), tmp_path)
+
+
+def test_an_impossible_device_is_named_with_its_key(make_config, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(UserError, match=r"trainer\.accelerator=cuda"):
+        run(make_config("trainer.accelerator=cuda"), tmp_path)
+
+
+def test_a_full_disk_is_said_before_training(make_config, tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match=r"0 MiB free, this run needs about 2\d MiB"):
+        run(make_config(), tmp_path)
+
+
+# TensorBoard
+
+
+def hparams(run_dir):
+    """The parameters and metric names of the HPARAMS tab, read from the event files."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    events = EventAccumulator(str(run_dir)).Reload()
+    plugin = events.summary_metadata
+    start = HParamsPluginData.FromString(plugin["_hparams_/session_start_info"].plugin_data.content)
+    experiment = HParamsPluginData.FromString(plugin["_hparams_/experiment"].plugin_data.content)
+    names = [info.name.tag for info in experiment.experiment.metric_infos]
+    return start.session_start_info.hparams, {name: events.Scalars(name)[-1].value for name in names}
+
+
+def test_hparams_hold_the_final_metrics_and_no_minus_one(small_run):
+    results, run_dir = small_run
+    params, metrics = hparams(run_dir)
+    assert params["optimizer.lr"].number_value == 0.05
+    assert metrics["test/acc"] == pytest.approx(results["test/acc"])
+    assert metrics["val/acc_best"] == pytest.approx(results["val/acc"])
+    assert -1 not in metrics.values()
+    assert not any("hp_metric" in name for name in metrics)
+
+
+def test_tensorboard_shows_every_epoch_the_rate_and_the_layers(small_run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _, run_dir = small_run
+    events = EventAccumulator(str(run_dir)).Reload()
+    tags = events.Tags()
+    assert {"train/loss", "train/acc", "val/loss", "val/acc", "test/acc"} <= set(tags["scalars"])
+    assert len(events.Scalars("val/acc")) == 2
+    assert "model/layers/text_summary" in tags["tensors"]
+
+
+def test_a_resumed_run_hides_the_steps_it_takes_again(make_config, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = make_config(*OVERRIDES)
+    with pytest.raises(RunFailed):
+        run(with_callback(config, "Break", step=38), tmp_path)
+    run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    steps = [event.step for event in EventAccumulator(str(tmp_path)).Reload().Scalars("lr")]
+    assert steps == sorted(set(steps))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "bce"])
+def test_every_loss_trains(make_config, tmp_path, loss):
+    results = run(make_config(f"loss={loss}", "optimizer=adam", "optimizer.lr=0.02", "trainer.max_epochs=4"), tmp_path)
+    assert math.isfinite(results["train/loss"])
+    assert results["test/acc"] > 0.5

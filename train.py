@@ -1,0 +1,27 @@
+"""Trains a model on a data set: `python train.py model=cnn data=cifar10`. Help: `python train.py --help`."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from groundup.cli import command
+
+
+@command(config_name="train")  # an @hydra.main: shell completion looks for this word
+def main(cfg: DictConfig):
+    # Not at the top: help, a misspelt key or a wrong value is answered before torch is imported.
+    from groundup.config import check
+    from groundup.resume import resume_checkpoint
+
+    config = check(cfg)
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    checkpoint = resume_checkpoint(config, run_dir)
+
+    from groundup.run import run
+
+    return run(config, run_dir, checkpoint, overrides=list(HydraConfig.get().overrides.task))
+
+
+if __name__ == "__main__":
+    main()
