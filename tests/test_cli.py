@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,18 +13,17 @@ import pytest
 
 from groundup.errors import Interrupted, RunFailed, UserError
 
+PROJECT = Path(__file__).parents[1]
 CONF = """
 defaults:
   - _self_
   - model: cnn
+  - override hydra/output: runs
 seed: 0
 resume: null
 data: {name: digits}
 optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
-hydra:
-  run: {dir: "${run_dir:}"}
-  sweep: {dir: "${sweep_dir:}", subdir: "${hydra.job.num}"}
-  output_subdir: null
+hydra: {output_subdir: null}
 """
 SCRIPT = """
 from groundup.cli import command
@@ -41,6 +41,7 @@ def main(cfg):
 def toy(tmp_path, monkeypatch):
     """A project with a command; `toy("a=b")` runs it and gives its exit code."""
     (tmp_path / "conf" / "model").mkdir(parents=True)
+    shutil.copytree(PROJECT / "conf" / "hydra" / "output", tmp_path / "conf" / "hydra" / "output")
     (tmp_path / "conf" / "toy.yaml").write_text(CONF)
     for name in ("cnn", "resnet18"):
         (tmp_path / "conf" / "model" / f"{name}.yaml").write_text(f"name: {name}\nwidth: 8\n")
@@ -70,6 +71,13 @@ def test_a_good_command_ends_with_0_and_a_run_directory_below_the_project(toy, t
     [cfg] = toy.module.calls
     assert cfg.model.width == 3
     assert len(list((tmp_path / "outputs" / "runs" / "cnn-digits").iterdir())) == 1
+
+
+def test_a_run_in_a_directory_of_its_own_choice_is_relative_to_the_current_one(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    toy("hydra.run.dir=mine")
+    assert (tmp_path / "mine" / "train.log").is_file()
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
@@ -199,9 +207,9 @@ def test_an_output_directory_that_cannot_be_made_is_named(toy, capsys, tmp_path)
 
 
 def test_a_log_that_cannot_be_written_is_named(toy, capsys, tmp_path):
-    (tmp_path / "run" / "toy.log").mkdir(parents=True)
+    (tmp_path / "run" / "train.log").mkdir(parents=True)
     assert toy(f"hydra.run.dir={tmp_path}/run") == 2
-    assert "toy.log" in capsys.readouterr().err
+    assert "train.log" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said(toy, capsys, monkeypatch):

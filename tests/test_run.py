@@ -26,7 +26,10 @@ SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer
 
 @pytest.fixture
 def make_config(compose_config):
-    return lambda *overrides: check(compose_config(*SMALL, *overrides))
+    def make(*overrides, small=SMALL):
+        return check(compose_config(*small, *overrides))
+
+    return make
 
 
 @pytest.fixture
@@ -192,6 +195,17 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config,
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
     assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_convolutional_net_with_batch_norm_goes_on_to_the_same_weights(make_config, tmp_path):
+    config = make_config(
+        "model=cnn", "model.width=8", "model.dropout=0.1", small=("trainer.max_epochs=2", "trainer.accelerator=cpu")
+    )
+    run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=27), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
 def assert_same_rows(first, second):

@@ -45,6 +45,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
         _make_absolute(config, "resume")
     if "augment" in config["data"]:
         config["data"]["augment"] = schema.augmentations(config["data"]["augment"])
+    if config["optimizer"].get("momentum") == 0:
+        config["optimizer"]["nesterov"] = False  # the same thing then, which torch refuses to be asked for
+    _refuse_clipping_of_scaled_gradients(config)
     _fit_images_to_model(config)
     _refuse_monitor_without_validation(config)
     return config
@@ -231,6 +234,16 @@ def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
         raise UserError(
             f"data.val_fraction=0 with callbacks.early_stopping.monitor={stopping['monitor']}: there is no validation "
             "data; give data.val_fraction a value above 0, or monitor train/loss"
+        )
+
+
+def _refuse_clipping_of_scaled_gradients(config: Mapping[str, Any]) -> None:
+    trainer = config["trainer"]
+    scaled = str(trainer["precision"]) in ("16", "16-mixed")
+    if scaled and trainer["gradient_clip_val"] and config["optimizer"].get("fused"):
+        raise UserError(
+            f"optimizer.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val: a fused "
+            "optimizer unscales gradients itself, too late to clip them; set optimizer.fused=false or use bf16-mixed"
         )
 
 

@@ -28,7 +28,7 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
     Raises:
         UserError: `resume` names what cannot be resumed.
     """
-    runs = root / "outputs" / "runs" / f"{OmegaConf.select(cfg, 'model.name')}-{OmegaConf.select(cfg, 'data.name')}"
+    runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
     if cfg.get("resume") is not None:
         from groundup.resume import find_resume  # rarely needed, and it needs the schema
 
@@ -46,6 +46,9 @@ def register_resolvers(root: Path) -> None:
 
     def run_dir(*, _root_: DictConfig) -> str:
         nonlocal resume_or_new
+        if any(OmegaConf.select(_root_, key) is None for key in ("model.name", "data.name")):
+            # OmegaConf asks while it merges the parts of the config; and a request without a model is refused later.
+            return str(root / "outputs" / "runs" / unique_name())
         resume_or_new = resume_or_new or str(run_directory(root, _root_))
         return resume_or_new
 

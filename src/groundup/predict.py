@@ -12,7 +12,7 @@ from torch import Tensor
 
 from groundup.checkpoint import load_checkpoint, load_weights
 from groundup.data.folder import EXTENSIONS
-from groundup.data.image_file import read_image
+from groundup.data.images import read_image
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.run import build_learner

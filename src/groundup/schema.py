@@ -129,6 +129,7 @@ class Optimizer(Node):
     partial: Literal[True] = Field(alias="_partial_")
     lr: Rate
     weight_decay: NotNegative
+    fused: bool
 
 
 class Sgd(Optimizer):

@@ -48,6 +48,7 @@ class Checkpoints(Checkpoint):
         trainer.save_checkpoint(last)
         if is_best and trainer.is_global_zero:
             _copy(last, last.with_name("best.ckpt"))
+        trainer.strategy.barrier("best.ckpt")  # before any process reads it
 
     def _take_score(self, trainer: Trainer) -> bool:
         """Notes this epoch's metrics if it is the best so far; whether it is."""

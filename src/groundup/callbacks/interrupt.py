@@ -31,6 +31,7 @@ class StopOnSignal(Checkpoint):
     def __init__(self) -> None:
         self.signum: int | None = None
         self._in_training = False
+        self._held = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
@@ -38,7 +39,24 @@ class StopOnSignal(Checkpoint):
         self._install()
         return self
 
+    def hold(self) -> None:
+        """Lets signals wait until `setup`; processes that are started meanwhile inherit that.
+
+        While processes look for one another, one that a signal ended would leave the others waiting for it.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._held = True
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._release()
+
     def __exit__(self, *_: object) -> None:
+        self._release()
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 

@@ -78,10 +78,19 @@ class Learner(LightningModule):
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation
         self.meter = TrainMeter(1)
         self._epochs_samples = 0
+        self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
         self._seconds_before, self._started = 0.0, 0.0
         self._resumed: dict[str, Any] | None = None
         self.eval_loss = MeanMetric()
         self.eval_metrics = evaluation_metrics(spec.num_classes)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes the running hook in the module, some 40 times a step, and nn.Module's way of setting an
+        # attribute, which looks for parameters and buffers, makes that cost more than a tenth of a small net's step.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def predict_logits(self, images: Tensor) -> Tensor:
         """Class scores of normalised images, `(N, C, H, W)` to `(N, K)`."""
@@ -105,7 +114,7 @@ class Learner(LightningModule):
     @property
     def samples_seen(self) -> int:
         """Training images so far, over all processes and all parts of a resumed run."""
-        return self._epochs_samples + self.meter.count * self.trainer.world_size
+        return self._epochs_samples + int(self._sums_before[2]) + self.meter.count * self.trainer.world_size
 
     @property
     def _order(self) -> Any:
@@ -119,7 +128,7 @@ class Learner(LightningModule):
         self.steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
         self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)
         if self._resumed is not None:
-            self.meter.load_state_dict(self._resumed["meter"])
+            self._sums_before = self._resumed["sums"]
             self._order.set_epoch(self.trainer.current_epoch)
             self._order.start = self._resumed["batch"]
 
@@ -156,20 +165,24 @@ class Learner(LightningModule):
 
     def train_metrics(self) -> dict[str, float]:
         """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training."""
-        self.meter.read(self.trainer.global_step)
-        sums = torch.tensor([self.meter.loss_sum, self.meter.hits, self.meter.count], dtype=torch.float64)
-        if self.trainer.world_size > 1:
-            # float32 on devices without float64; the sums are far below its 2^24 whole numbers
-            gathered = self.all_gather(sums.to(self.device, torch.float32))
-            sums = gathered.sum(dim=0)
-        loss_sum, hits, count = sums.tolist()
+        loss_sum, hits, count = self._epoch_sums()
         if count == 0:
             return {}
         return {"train/loss": loss_sum / count, "train/acc": hits / count}
 
+    def _epoch_sums(self) -> list[float]:
+        """Loss, hits and images of the epoch so far, over all processes and parts of a resumed run."""
+        self.meter.read(self.trainer.global_step)
+        sums = [self.meter.loss_sum, float(self.meter.hits), float(self.meter.count)]
+        if self.trainer.world_size > 1:
+            own = torch.tensor(sums, dtype=torch.float64, device=self.device)
+            sums = self.trainer.strategy.reduce(own, reduce_op="sum").tolist()
+        return [before + now for before, now in zip(self._sums_before, sums, strict=True)]
+
     def on_train_epoch_end(self) -> None:
         self.log_dict(self.train_metrics())
         self._epochs_samples += self._order.size
+        self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
 
     # Evaluation, the same for the validation and the test split
@@ -210,11 +223,10 @@ class Learner(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = dataclasses.asdict(self.spec)
         if self.trainer.training:
-            self.meter.read(self.trainer.global_step)
             batches = self.trainer.fit_loop.epoch_loop.batch_progress
             checkpoint["progress"] = {
                 "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
-                "meter": self.meter.state_dict(),
+                "sums": self._epoch_sums(),
                 "seconds": self.train_seconds,
                 "samples": self._epochs_samples,
             }

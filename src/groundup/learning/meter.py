@@ -80,12 +80,3 @@ class TrainMeter:
         self._sizes.clear()
         self._rates.clear()
         return sum(losses) / len(losses) if losses else math.nan
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain numbers; call `read` first."""
-        return {"loss_sum": self.loss_sum, "hits": self.hits, "count": self.count}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.reset()
-        self.loss_sum, self.hits, self.count = state["loss_sum"], state["hits"], state["count"]
-        self._hits.fill_(self.hits)

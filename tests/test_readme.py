@@ -1,0 +1,138 @@
+"""Every command and every example of the README is one that works."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from PIL import Image
+
+from groundup.build import refuse_foreign_targets
+from groundup.config import check, check_evaluate, check_predict
+from groundup.resume import resume_checkpoint
+from groundup.run import run
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+SHELL = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
+INLINE = re.findall(r"`(python (?:train|evaluate|predict)\.py[^`\n]*)`", README)
+COMMANDS = sorted({line for line in (*SHELL, *INLINE) if line.startswith("python ") and "--" not in line})
+CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict}
+SMALL = ("trainer.accelerator=cpu", "debug=fast")
+
+
+def block(language, containing):
+    [found] = [text for kind, text in BLOCKS if kind == language and containing in text]
+    return found
+
+
+@pytest.fixture
+def placeholders(compose_config, tmp_path, monkeypatch):
+    """What the README's capitals and folders stand for, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    for split, name in (("train", "cat"), ("train", "dog"), ("test", "cat")):
+        (tmp_path / "photos" / split / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "photos" / split / name / "1.png")
+    (tmp_path / "DIR" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "DIR" / "config.yaml").write_text(yaml.safe_dump(check(compose_config())))
+    for name in ("best", "last"):
+        (tmp_path / "DIR" / "checkpoints" / f"{name}.ckpt").touch()
+    (tmp_path / "PATH").mkdir()
+
+
+def jobs(words):
+    """The overrides of one run, or of every job of a sweep."""
+    if words[:1] != ["-m"]:
+        return [words]
+    overrides = OverridesParser.create().parse_overrides(words[1:])
+    return [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+
+
+def test_the_first_two_blocks_are_the_two_commands():
+    first, second = (text for _, text in BLOCKS[:2])
+    assert first == "pip install -e . && python train.py\n"
+    assert second == 'pip install -e ".[dev]" && pytest\n'
+
+
+def test_commands_were_found():
+    assert len(COMMANDS) > 12
+    assert {re.search(r"(\w+)\.py", command)[1] for command in COMMANDS} == set(CHECKS)
+
+
+@pytest.mark.usefixtures("placeholders")
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "modle" not in command])
+def test_every_command_is_accepted(compose_config, command):
+    _, script, *words = shlex.split(command)
+    name = script.removesuffix(".py")
+    found = jobs(words)
+    assert len(found) == (12 if "-m" in words else 1)
+    for overrides in found:
+        config = CHECKS[name](compose_config(*overrides, name=name))
+        if config.get("resume"):
+            resume_checkpoint(config, Path("DIR"))
+
+
+def test_the_tables_of_groups_are_complete():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", README, flags=re.MULTILINE))
+    for folder in sorted((PROJECT / "conf").iterdir()):
+        if not folder.is_dir() or folder.name in ("hydra", "trainer"):
+            continue
+        options = {file.stem for file in folder.glob("*.yaml")} - {"base"}
+        listed = set(re.findall(r"`(\w+)`", rows[folder.name]))
+        assert listed == options, folder.name
+
+
+def test_the_keys_named_are_there(compose_config):
+    cfg = compose_config()
+    section = README.split("| key | meaning |")[1].split("\n\n")[0]
+    keys = re.findall(r"`((?:data|optimizer|trainer)\.\w+|seed|resume)`", section)
+    assert len(keys) > 12
+    for key in keys:
+        assert key in cfg or OmegaConf.select(cfg, key, default="absent") != "absent", key
+
+
+def test_the_model_of_ones_own_trains(compose_config, tmp_path, monkeypatch):
+    module = ModuleType("groundup.models.tiny")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(block("python", "class Tiny"), module.__dict__)
+    cfg = compose_config(*SMALL)
+    OmegaConf.update(cfg, "model", yaml.safe_load(block("yaml", "tiny.Tiny")), merge=False, force_add=True)
+    results = run(check(cfg), tmp_path)
+    assert results["model"] == "tiny"
+    assert results["parameters"] == 1 * 32 * 9 + 32 + 32 * 10 + 10
+    assert results["status"] == "finished"
+
+
+def test_the_callback_of_ones_own_runs_and_may_be_evaluated(compose_config, tmp_path):
+    node = yaml.safe_load(block("yaml", "EMAWeightAveraging"))
+    assert node.pop("defaults") == ["default", "_self_"]
+    cfg = compose_config(*SMALL)
+    OmegaConf.update(cfg, "callbacks", node, force_add=True)
+    config = check(cfg)
+    assert run(config, tmp_path)["status"] == "finished"
+    refuse_foreign_targets(config)
+
+
+def test_the_run_directory_shown_is_the_one_written(compose_config, tmp_path):
+    run(check(compose_config("model=mlp", "debug=fast", "logger=tensorboard", "trainer.accelerator=cpu")), tmp_path)
+    shown = re.findall(r"^  ([\w*.]+/?) {2,}", block("", "outputs/runs/cnn-digits/"), flags=re.MULTILINE)
+    assert "train.log" in shown
+    for pattern in shown:
+        assert pattern == "train.log" or list(tmp_path.glob(pattern)), pattern  # Hydra's logging writes that one
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert {"status", "test/acc", "best_epoch", "git"} <= written.keys()
+
+
+def test_links_and_pictures_lead_somewhere():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (PROJECT / target).is_file(), target
