@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"checkpoint {path}: no such file")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # of any kind: torch reads damaged bytes as instructions to an unpickler
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({reason})"
         ) from error
@@ -40,11 +39,11 @@ def load_weights(module: torch.nn.Module, path: Path) -> dict[str, Any]:
     checkpoint = load_checkpoint(path)
     try:
         module.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
     return checkpoint
 
 
-def _first_difference(error: RuntimeError) -> str:
+def _first_difference(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[1] if len(lines) > 1 else lines[0]

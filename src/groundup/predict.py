@@ -63,9 +63,10 @@ def spec_of(checkpoint_file: Path) -> DatasetSpec:
         UserError: a damaged or foreign checkpoint.
     """
     checkpoint = load_checkpoint(checkpoint_file)
-    if "spec" not in checkpoint:
-        raise UserError(f"checkpoint {checkpoint_file}: it does not say what data it was trained on")
-    return DatasetSpec(**checkpoint["spec"])
+    try:
+        return DatasetSpec(**checkpoint["spec"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"checkpoint {checkpoint_file}: it does not say what data it was trained on") from error
 
 
 def find_images(images: Path) -> list[Path]:

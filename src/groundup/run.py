@@ -28,7 +28,7 @@ from groundup.build import build
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.tensorboard import log_hparams
-from groundup.checkpoint import load_checkpoint, load_weights
+from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.classifier import Classifier
@@ -157,7 +157,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     data = build(config["data"], spec=spec, seed=seed)
     learner = build_learner(config, spec)
     callbacks = [build(node) for node in config["callbacks"].values() if node]
-    first_step = load_checkpoint(resume)["global_step"] if resume else 0
+    first_step = _first_step(learner, resume) if resume else 0
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
     trainer = build_trainer(config["trainer"], run_dir, [*callbacks, stop], loggers)
     if config["trainer"]["compile"]:
@@ -166,6 +166,13 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     if trainer.world_size > 1:
         stop.hold()
     return Parts(spec, data, learner, trainer, next((c for c in callbacks if isinstance(c, Checkpoints)), None))
+
+
+def _first_step(learner: Learner, resume: Path) -> int:
+    checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
+    if missing := {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys():
+        raise UserError(f"resume={resume}: not a checkpoint of a run in training ({', '.join(sorted(missing))} missing)")
+    return checkpoint["global_step"]
 
 
 def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
@@ -224,7 +231,7 @@ def _seed_everything(seed: int) -> None:
 def _check_space(run_dir: Path, learner: Learner) -> None:
     weights = sum(p.numel() * p.element_size() for p in learner.parameters())
     needed = 3 * 3 * weights + 20 * 2**20  # weights and two moments; last, best and one being written; logs
-    free = _free(run_dir)
+    free = shutil.disk_usage(run_dir).free
     if free < needed:
         raise UserError(f"{run_dir}: {free / 2**20:.0f} MiB free, this run needs about {needed / 2**20:.0f} MiB")
 
@@ -356,7 +363,7 @@ def _flatten(prefix: str, node: Mapping[str, Any]) -> dict[str, str | float | bo
 
 def one_line_cause(error: BaseException, run_dir: Path) -> str:
     """What went wrong and, where it is known, what to do, in one line."""
-    if _disk_is_full(error, run_dir):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"no space left on the disk of {run_dir}; make room and go on with: resume={run_dir}"
     if isinstance(error, torch.OutOfMemoryError):
         return "out of memory on the GPU: try a smaller data.batch_size or model, or trainer.precision=bf16-mixed"
@@ -364,17 +371,6 @@ def one_line_cause(error: BaseException, run_dir: Path) -> str:
         return f"{error.strerror}: {error.filename or 'while writing'}"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-def _disk_is_full(error: BaseException, run_dir: Path) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # torch.save tells only that it wrote less than it wanted to
-    return isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error) and _free(run_dir) < 2**20
-
-
-def _free(run_dir: Path) -> int:
-    return shutil.disk_usage(run_dir).free
 
 
 def _release() -> None:

@@ -54,7 +54,12 @@ def test_the_number_of_threads_is_left_alone():
 
 
 def test_the_order_is_kept_where_it_is_not_shuffled():
-    assert [batch.tolist() for batch in EpochOrder(5, 2, shuffle=False).batches()] == [[0, 1], [2, 3], [4]]
+    assert [batch.tolist() for batch in EpochOrder(6, 4, shuffle=False).batches()] == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_no_batch_is_a_single_image_but_where_that_was_asked_for():
+    assert [len(batch) for batch in EpochOrder(129, 64).batches()] == [64, 65]
+    assert [len(batch) for batch in EpochOrder(3, 1).batches()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 96, 97, 98, 99, 100])

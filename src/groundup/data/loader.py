@@ -44,7 +44,8 @@ class EpochOrder:
 
     A global batch is split between processes: each takes every `world_size`-th of its images, so that any number of
     processes sees the same global batches and every image exactly once. Where the last global batch has fewer images
-    than there are processes, it is joined to the one before. Serves as a `batch_sampler` too.
+    than there are processes, or a single one, which batch norm cannot learn from, it is joined to the one before.
+    Serves as a `batch_sampler` too.
 
     Args:
         size: number of images.
@@ -62,14 +63,18 @@ class EpochOrder:
     def __init__(
         self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, rank: int = 0, world_size: int = 1
     ):
-        if size < world_size:
-            raise UserError(f"{size} images cannot be split between trainer.devices={world_size} processes")
+        if min(size, batch_size) < world_size:
+            raise UserError(
+                f"a batch of {min(size, batch_size)} images cannot be split between trainer.devices={world_size} "
+                "processes; accepted: data.batch_size of at least as many"
+            )
         self.seed, self.shuffle, self.rank, self.world_size = seed, shuffle, rank, world_size
         self.size = size
         self.epoch = 0
         self.start = 0
         self._bounds = [*range(0, size, batch_size), size]
-        if len(self._bounds) > 2 and size - self._bounds[-2] < world_size:
+        rest = size % batch_size
+        if len(self._bounds) > 2 and 0 < rest < max(2, world_size):
             del self._bounds[-2]
 
     def __len__(self) -> int:

@@ -1,0 +1,123 @@
+"""A stopped run: exit codes, what is left, and the same weights after going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from conftest import SMALL, train_here
+from launch import Command, wait_for
+from lightning.pytorch import Callback
+
+from groundup.checkpoint import load_checkpoint
+from groundup.errors import Interrupted
+
+LONG = ("data.batch_size=8", "trainer.max_epochs=25", "model.dropout=0.1", "data.augment=[shift]", "data.shift=1")
+
+
+def weights(run_dir, name="last"):
+    return load_checkpoint(run_dir / "checkpoints" / f"{name}.ckpt")["state_dict"]
+
+
+def status(run_dir):
+    return json.loads((run_dir / "results.json").read_text())["status"]
+
+
+def rows(run_dir):
+    file = run_dir / "metrics.csv"
+    return file.read_text().count("\n") - 1 if file.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of the run that is never stopped."""
+    run_dir = tmp_path_factory.mktemp("whole")
+    train_here(run_dir, *LONG)
+    return weights(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("signum", "code", "resume"),
+    [
+        (signal.SIGINT, 130, ["resume=auto", "hydra.run.dir={}"]),
+        (signal.SIGTERM, 143, ["resume={}"]),
+        (signal.SIGKILL, -9, ["resume={}/checkpoints/last.ckpt"]),
+    ],
+    ids=["ctrl-c", "sigterm", "kill-9"],
+)
+def test_a_stopped_command_goes_on_to_the_same_weights_bit_for_bit(command, tmp_path, whole, signum, code, resume):
+    run_dir = tmp_path / "run"
+    stopped = Command.start("train.py", *SMALL, *LONG, f"hydra.run.dir={run_dir}", cwd=tmp_path / "elsewhere")
+    wait_for(lambda: rows(run_dir) >= 3, "three epochs")
+    stopped.send(signum)
+    assert stopped.wait() == code, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert 3 * 162 <= load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["global_step"] < 25 * 162
+    if signum != signal.SIGKILL:  # which leaves no time to say anything
+        assert status(run_dir) == "interrupted"
+        assert f"go on with: resume={run_dir}" in stopped.stdout
+
+    resumed = command("train.py", *SMALL, *LONG, *(word.format(run_dir) for word in resume))
+    assert resumed.wait() == 0, resumed.stderr
+    assert status(run_dir) == "finished"
+    assert rows(run_dir) == 25
+    assert all(torch.equal(value, whole[name]) for name, value in weights(run_dir).items())
+
+
+class Signals(Callback):
+    """Sends this process a signal, some times in a row, in one of Lightning's hooks."""
+
+    def __init__(self, hook: str, times: int = 1, step: int = 0):
+        self.times, self.step = times, step
+        setattr(self, hook, self._send)
+
+    def _send(self, trainer, *_, **__):
+        if trainer.global_step == self.step:
+            for _ in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def signals(hook, **options):
+    words = {"_target_": f"{__name__}.Signals", "hook": hook, **options}
+    return [f"+callbacks.signals.{key}={value}" for key, value in words.items()]
+
+
+@pytest.mark.parametrize("hook", ["setup", "on_fit_start", "on_sanity_check_start", "on_validation_start"])
+def test_a_signal_before_the_first_checkpoint_ends_cleanly(tmp_path, hook):
+    options = ["+trainer.num_sanity_val_steps=1"] if hook == "on_sanity_check_start" else []
+    step = 21 if hook == "on_validation_start" else 0
+    with pytest.raises(Interrupted):
+        train_here(tmp_path, *signals(hook, step=step), *options)
+    assert status(tmp_path) == "interrupted"
+
+
+def test_a_run_stopped_in_its_test_phase_is_tested_after_resuming(tmp_path):
+    with pytest.raises(Interrupted):
+        train_here(tmp_path, *signals("on_test_batch_start", step=42))
+    assert status(tmp_path) == "interrupted"
+    before = weights(tmp_path)
+
+    from groundup.config import check
+    from groundup.run import run
+
+    del check
+    import yaml
+
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    del config["callbacks"]["signals"]
+    results = run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    assert results["status"] == "finished"
+    assert results["test/acc"] > 0.6
+    assert (results["epochs"], results["steps"], results["best_epoch"]) == (2, 42, 1)
+    assert all(torch.equal(value, before[name]) for name, value in weights(tmp_path).items())
+
+
+def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint_as_it_was(tmp_path):
+    with pytest.raises(Interrupted):
+        train_here(tmp_path, *signals("on_train_batch_start", times=2, step=30))
+    assert status(tmp_path) == "interrupted"
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 21  # of the epoch before
+    assert not list(tmp_path.rglob("*.partial"))
