@@ -12,11 +12,14 @@ ratios of neighbours, and their range.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import pty
 import statistics
+import struct
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,6 +118,7 @@ def make_config(overrides: list[str], root: str | None) -> dict:
 def terminal() -> Iterator[None]:
     """Standard error on a pseudo-terminal, so that the progress bar draws itself as it would for a user."""
     leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # a bar needs a width
     threading.Thread(target=_drain, args=(leader,), daemon=True).start()
     before, sys.stderr = sys.stderr, os.fdopen(follower, "w")
     try:

@@ -62,9 +62,9 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
         ("optimizer.momentum=1", "less than 1"),
         ("optimizer.weight_decay=-0.5", "greater than or equal to 0"),
         ("optimizer.nesterov=1", "boolean"),
-        ("data.batch_size=abc", "integer"),
-        ("data.batch_size=64.0", "integer"),
-        ("data.batch_size='64'", "integer"),
+        ("data.batch_size=abc", "whole number"),
+        ("data.batch_size=64.0", "whole number"),
+        ("data.batch_size='64'", "whole number"),
         ("data.batch_size=0", "greater than or equal to 1"),
         ("data.val_fraction=1", "less than 1"),
         ("data.val_fraction=-0.1", "greater than or equal to 0"),
@@ -202,3 +202,15 @@ def test_trainer_arguments_are_those_of_lightning():
     from groundup.trainer_arguments import SET_BY_THE_RUN, TRAINER_ARGUMENTS
 
     assert {*SET_BY_THE_RUN, *TRAINER_ARGUMENTS} == {*inspect.signature(Trainer).parameters}
+
+
+def test_no_momentum_means_no_nesterov_either(compose_config):
+    assert check(compose_config("optimizer.momentum=0"))["optimizer"]["nesterov"] is False
+    assert check(compose_config())["optimizer"]["nesterov"] is True
+
+
+def test_clipping_of_scaled_gradients_by_a_fused_optimizer_is_refused(compose_config):
+    overrides = ["trainer.precision=16-mixed", "trainer.gradient_clip_val=1"]
+    with pytest.raises(UserError, match=r"optimizer\.fused=false"):
+        check(compose_config(*overrides))
+    check(compose_config(*overrides, "optimizer.fused=false"))

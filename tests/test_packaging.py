@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -49,3 +50,13 @@ def test_ci_runs_the_test_command_of_the_readme():
     shell = ["bash", "-c", f'{line}\nprintf "%s" "$test_command"']
     found = subprocess.run(shell, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     assert found == 'pip install -e ".[dev]" && pytest'
+
+
+@pytest.mark.slow
+def test_no_tests_at_all_fail_ci(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / "README.md").write_text("```sh\nfalse\n```\n```sh\ntrue && (echo no tests ran; exit 5)\n```\n")
+    done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True)
+    assert done.returncode == 5
+    assert done.stdout.endswith("no tests ran\n")

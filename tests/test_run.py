@@ -19,7 +19,7 @@ from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.evaluate import evaluate
-from groundup.run import run
+from groundup.run import one_line_cause, run
 
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 
@@ -328,3 +328,8 @@ def test_every_loss_trains(make_config, tmp_path, loss):
     results = run(make_config(f"loss={loss}", "optimizer=adam", "optimizer.lr=0.02", "trainer.max_epochs=4"), tmp_path)
     assert math.isfinite(results["train/loss"])
     assert results["test/acc"] > 0.5
+
+
+def test_running_out_of_gpu_memory_names_the_batch_size():
+    assert "data.batch_size" in one_line_cause(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert "data.batch_size" not in one_line_cause(RuntimeError("something else"))

@@ -149,6 +149,7 @@ def _node_problems(
             message = f"must be given: {name}=VALUE"
         else:
             message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
+            message = message.replace("must be a integer", "must be a whole number")
         given[name] = value
         if message not in accepted.setdefault(name, []):
             accepted[name].append(message)

@@ -202,6 +202,7 @@ def build_trainer(
     options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger]
 ) -> Trainer:
     """Lightning's Trainer, without the habits that cost time or print noise."""
+    _refuse_absent_device(options["accelerator"])
     options = {"profiler": NoProfiler()} | {key: value for key, value in options.items() if key != "compile"}
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32: no loss of accuracy seen on such nets, and much faster
@@ -220,6 +221,14 @@ def build_trainer(
     except Exception as error:  # Lightning's own checks of accelerator, devices, precision: all about these keys
         keys = f"trainer.accelerator={options['accelerator']} devices={options['devices']}"
         raise UserError(f"{keys} precision={options['precision']}: {one_line_cause(error, run_dir)}") from error
+
+
+def _refuse_absent_device(accelerator: str) -> None:
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    present |= {"auto": True, "cpu": True, "gpu": any(present.values())}
+    if not present.get(accelerator, True):  # Lightning knows of more
+        accepted = ", ".join(sorted(name for name, there in present.items() if there))
+        raise UserError(f"trainer.accelerator={accelerator}: this machine has none; accepted here: {accepted}")
 
 
 def _seed_everything(seed: int) -> None:

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from launch import PROJECT, Command
+from launch import Command, train_here
 from PIL import Image
-
-from groundup.config import check
-from groundup.paths import register_resolvers
-
-SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
-
 
 @pytest.fixture
 def command(tmp_path) -> Callable[..., Command]:
@@ -29,16 +22,6 @@ def command(tmp_path) -> Callable[..., Command]:
         return started
 
     return run_command
-
-
-def train_here(run_dir: Path, *overrides: str) -> dict:
-    """A run of the small model in this process."""
-    from groundup.run import run
-
-    register_resolvers(PROJECT)
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        config = check(compose("train", [*SMALL, *overrides]))
-    return run(config, run_dir)
 
 
 @pytest.fixture(scope="session")

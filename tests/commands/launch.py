@@ -1,4 +1,4 @@
-"""Commands as processes of their own that need not import torch each: copies of one process that has."""
+"""Ways to start a run: in this process, or as a command, a copy of one process that has imported torch already."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+
+from groundup.config import check
+from groundup.paths import register_resolvers
 
 PROJECT = Path(__file__).parents[2]
+SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["groundup.config", "groundup.run", "groundup.evaluate", "groundup.predict"])
@@ -64,3 +72,22 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 120) -> 
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)
+
+
+def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
+    """A run of the small model in this process."""
+    from groundup.run import run
+
+    register_resolvers(PROJECT)
+    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+        config = check(compose("train", [*SMALL, *overrides]))
+    return run(config, run_dir)
+
+
+def resume_here(run_dir: Path, without: str) -> dict[str, Any]:
+    """Goes on with a run from its last checkpoint, without one of its callbacks."""
+    from groundup.run import run
+
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    del config["callbacks"][without]
+    return run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")

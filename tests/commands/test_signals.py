@@ -8,8 +8,7 @@ import signal
 
 import pytest
 import torch
-from conftest import SMALL, train_here
-from launch import Command, wait_for
+from launch import SMALL, Command, resume_here, train_here, wait_for
 from lightning.pytorch import Callback
 
 from groundup.checkpoint import load_checkpoint
@@ -99,16 +98,7 @@ def test_a_run_stopped_in_its_test_phase_is_tested_after_resuming(tmp_path):
         train_here(tmp_path, *signals("on_test_batch_start", step=42))
     assert status(tmp_path) == "interrupted"
     before = weights(tmp_path)
-
-    from groundup.config import check
-    from groundup.run import run
-
-    del check
-    import yaml
-
-    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    del config["callbacks"]["signals"]
-    results = run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    results = resume_here(tmp_path, without="signals")
     assert results["status"] == "finished"
     assert results["test/acc"] > 0.6
     assert (results["epochs"], results["steps"], results["best_epoch"]) == (2, 42, 1)

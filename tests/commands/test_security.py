@@ -1,0 +1,128 @@
+"""Files from strangers: nothing in a checkpoint or in a run's config is executed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import pytest
+import torch
+import yaml
+from launch import SMALL
+
+from groundup.checkpoint import load_checkpoint
+from groundup.errors import UserError
+
+
+class Payload:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def __reduce__(self):
+        return (os.system, (f"touch {self.file}",))
+
+
+def as_pickle(path, payload):
+    path.write_bytes(pickle.dumps(payload))
+
+
+def in_torch_file(path, payload):
+    torch.save({"state_dict": {}, "global_step": 0, "spec": payload}, path)
+
+
+def in_old_torch_file(path, payload):
+    torch.save({"state_dict": payload}, path, _use_new_zipfile_serialization=False)
+
+
+WAYS = [as_pickle, in_torch_file, in_old_torch_file]
+
+
+@pytest.mark.parametrize("write", WAYS)
+def test_a_crafted_checkpoint_is_refused_and_not_executed(tmp_path, write):
+    write(tmp_path / "bad.ckpt", Payload(tmp_path / "executed"))
+    with pytest.raises(UserError, match=r"bad\.ckpt: refused"):
+        load_checkpoint(tmp_path / "bad.ckpt")
+    assert not (tmp_path / "executed").exists()
+    # negative control: the payload works
+    if write is as_pickle:
+        pickle.loads((tmp_path / "bad.ckpt").read_bytes())
+    else:
+        torch.load(tmp_path / "bad.ckpt", weights_only=False)
+    assert (tmp_path / "executed").exists()
+
+
+def refused(done, what):
+    assert done.wait() == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert what in done.stderr
+
+
+@pytest.mark.parametrize("place", ["resume", "ckpt", "best of evaluate", "best of predict"])
+def test_no_command_executes_a_crafted_checkpoint(command, own_run, tmp_path, place):
+    into = own_run / "checkpoints" / "best.ckpt" if place.startswith("best") else tmp_path / "bad.ckpt"
+    in_torch_file(into, Payload(tmp_path / "executed"))
+    words = {
+        "resume": ["train.py", *SMALL, f"resume={into}", f"hydra.run.dir={tmp_path}/new"],
+        "ckpt": ["evaluate.py", f"run={own_run}", f"ckpt={into}"],
+        "best of evaluate": ["evaluate.py", f"run={own_run}"],
+        "best of predict": ["predict.py", f"run={own_run}", f"images={own_run}"],
+    }[place]
+    if place == "best of predict":
+        (own_run / "image.png").touch()
+    refused(command(*words), "refused, it is damaged or holds more than tensors and plain values")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("group", "target", "argument"),
+    [
+        ("model", "os.system", "touch {}"),
+        ("model", "groundup.run.shutil.os.system", "touch {}"),
+        ("data", "torch.load", "{}"),
+        ("loss", "torch.hub.load", "{}"),
+        ("model", "lightning.pytorch.Trainer", "{}"),
+        ("model", ["os.system"], "touch {}"),
+    ],
+)
+@pytest.mark.parametrize("script", ["evaluate.py", "predict.py"])
+def test_a_run_whose_config_names_foreign_code_is_refused(command, own_run, tmp_path, script, group, target, argument):
+    file = own_run / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config[group] |= {"_target_": target, "_args_": [argument.format(tmp_path / "executed")]}
+    file.write_text(yaml.safe_dump(config))
+    images = [f"images={own_run}"] if script == "predict.py" else []
+    (own_run / "image.png").touch()
+    refused(command(script, f"run={own_run}", *images), "refused")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["seed: !!python/object/apply:os.system ['touch {}']", "? !!python/name:os.system ''\n: {}", "seed: [", "\x00", "- 1"],
+    ids=["object", "name", "broken", "binary", "list"],
+)
+@pytest.mark.parametrize("script", ["evaluate.py", "train.py"])
+def test_a_crafted_config_file_is_refused(command, own_run, tmp_path, script, text):
+    (own_run / "config.yaml").write_text(text.format(tmp_path / "executed"))
+    words = [*SMALL, f"resume={own_run}"] if script == "train.py" else [f"run={own_run}"]
+    done = command(script, *words)
+    assert done.wait() == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert str(own_run) in done.stderr
+    assert len(done.stderr.splitlines()) <= 6  # YAML's own message names line and column
+    assert not (tmp_path / "executed").exists()
+
+
+def test_resuming_builds_what_the_command_says_not_what_the_run_directory_says(command, own_run, tmp_path):
+    file = own_run / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["loss"] = {"name": "x", "_target_": "os.system", "command": f"touch {tmp_path}/executed"}
+    config["callbacks"]["x"] = config["loss"]
+    file.write_text(yaml.safe_dump(config))
+    done = command("train.py", *SMALL, "trainer.max_epochs=5", f"resume={own_run}")
+    assert done.wait() == 0, done.stderr
+    assert not (tmp_path / "executed").exists()
+    assert "os.system" not in file.read_text()  # the command's own config is written in its place
