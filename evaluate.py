@@ -15,14 +15,13 @@ def main(cfg: DictConfig):
 
     config = check_evaluate(cfg)
 
-    from groundup.evaluate import evaluate
+    from groundup.evaluate import evaluate, write_metrics
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
     metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen)
-    report = json.dumps(metrics, indent=2)
-    print(report)
+    print(json.dumps(metrics, indent=2))
     if config["out"] is not None:
-        Path(config["out"]).write_text(report + "\n")
+        write_metrics(metrics, Path(config["out"]))
 
 
 if __name__ == "__main__":

@@ -28,16 +28,16 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else idle threads hold the cores that the others need
 
-import torch  # noqa: E402
-from hydra import compose, initialize_config_dir  # noqa: E402
-from lightning.pytorch import Callback  # noqa: E402
+import torch
+from hydra import compose, initialize_config_dir
+from lightning.pytorch import Callback
 
-from groundup.build import build  # noqa: E402
-from groundup.callbacks.interrupt import StopOnSignal  # noqa: E402
-from groundup.config import check  # noqa: E402
-from groundup.data.specs import make_spec  # noqa: E402
-from groundup.paths import register_resolvers  # noqa: E402
-from groundup.run import assemble, build_learner, quiet  # noqa: E402
+from groundup.build import build
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.config import check
+from groundup.data.specs import make_spec
+from groundup.paths import register_resolvers
+from groundup.run import assemble, build_learner, quiet
 
 PROJECT = Path(__file__).resolve().parents[1]
 MLP = ["model=mlp", "model.hidden_dims=[512,512]"]

@@ -1,6 +1,6 @@
 """Draws docs/picture.png from a run on digits: its training curves beside test images and their predicted classes.
 
-python train.py seed=0
+python train.py
 pip install -e ".[notebooks]" && python docs/make_picture.py outputs/runs/cnn-digits/DIR
 """
 

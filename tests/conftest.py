@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from omegaconf import DictConfig
 
 PROJECT = Path(__file__).parents[1]
+# Before torch is imported: on such small nets more threads gain nothing, and cost much where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

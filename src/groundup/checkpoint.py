@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a foreign file: refused all the same
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of any kind: torch reads damaged bytes as instructions to an unpickler
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(

@@ -243,8 +243,9 @@ def _refuse_clipping_of_scaled_gradients(config: Mapping[str, Any]) -> None:
     scaled = str(trainer["precision"]) in ("16", "16-mixed")
     if scaled and trainer["gradient_clip_val"] and config["optimizer"].get("fused"):
         raise UserError(
-            f"optimizer.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val: a fused "
-            "optimizer unscales gradients itself, too late to clip them; set optimizer.fused=false or use bf16-mixed"
+            f"optimizer.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val: a "
+            "fused optimizer unscales gradients itself, too late to clip them; set optimizer.fused=false or "
+            "trainer.precision=bf16-mixed"
         )
 
 

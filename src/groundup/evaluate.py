@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from groundup.build import build
+from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.run import build_learner, quiet
-from groundup.rundir import find_checkpoint, read_config
+from groundup.run import build_learner, one_line_cause, quiet
+from groundup.rundir import building_from, find_checkpoint, read_config
 
 
 def evaluate(
@@ -34,22 +36,42 @@ def evaluate(
     config = read_config(run_dir)
     checkpoint = find_checkpoint(run_dir, ckpt)
     options = config["data"] | dict(data or {})
-    spec = make_spec(options)
-    module = build(options, spec=spec, seed=config["seed"])
-    learner = build_learner(config, spec)
+    with quiet(), building_from(run_dir):
+        spec = make_spec(options)
+        module = build(options, spec=spec, seed=config["seed"])
+        learner = build_learner(config, spec)
+        trainer = _make_trainer(accelerator, config["trainer"]["precision"], run_dir)
     load_weights(learner, checkpoint)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
-    with quiet():
-        trainer = Trainer(
+    with quiet(), StopOnSignal():
+        metrics = dict(trainer.test(learner, datamodule=module, verbose=False)[0])
+    return metrics | {"test/per_class": dict(zip(spec.class_names, learner.per_class, strict=True))}
+
+
+def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:
+    try:
+        return Trainer(
             accelerator=accelerator,
             devices=1,
-            precision=config["trainer"]["precision"],
+            precision=precision,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        metrics = dict(trainer.test(learner, datamodule=module, verbose=False)[0])
-    return metrics | {"test/per_class": dict(zip(spec.class_names, learner.per_class, strict=True))}
+    except Exception as error:  # Lightning's own checks, all about these keys
+        raise UserError(f"accelerator={accelerator}: {one_line_cause(error, run_dir)}") from error
+
+
+def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
+    """Writes metrics as JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        file.write_text(json.dumps(metrics, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"out={file}: cannot be written: {error.strerror}") from error

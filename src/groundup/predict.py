@@ -16,7 +16,7 @@ from groundup.data.images import read_image
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.run import build_learner
-from groundup.rundir import find_checkpoint, read_config
+from groundup.rundir import building_from, find_checkpoint, read_config
 from groundup.spec import DatasetSpec
 
 BATCH = 256
@@ -45,7 +45,8 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> li
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
     spec = spec_of(checkpoint_file)
-    learner = build_learner(config, spec)
+    with building_from(run_dir):
+        learner = build_learner(config, spec)
     load_weights(learner, checkpoint_file)
     learner.eval()
     predictions: list[Prediction] = []

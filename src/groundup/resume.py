@@ -75,7 +75,10 @@ def _is_unfinished(run_dir: Path) -> bool:
 
 def _read_config(run_dir: Path) -> dict[str, Any]:
     file = run_dir / "config.yaml"
-    config = yaml.safe_load(file.read_text()) if file.is_file() else None
+    try:
+        config = yaml.safe_load(file.read_text()) if file.is_file() else None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"resume={run_dir}: config.yaml cannot be read: {' '.join(str(error).split())}") from error
     return config if isinstance(config, dict) else {}
 
 

@@ -171,7 +171,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
 def _first_step(learner: Learner, resume: Path) -> int:
     checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
     if missing := {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys():
-        raise UserError(f"resume={resume}: not a checkpoint of a run in training ({', '.join(sorted(missing))} missing)")
+        raise UserError(f"resume={resume}: not a checkpoint of a run in training (no {', '.join(sorted(missing))})")
     return checkpoint["global_step"]
 
 
@@ -203,13 +203,14 @@ def build_trainer(
 ) -> Trainer:
     """Lightning's Trainer, without the habits that cost time or print noise."""
     _refuse_absent_device(options["accelerator"])
-    options = {"profiler": NoProfiler()} | {key: value for key, value in options.items() if key != "compile"}
+    chosen: dict[str, Any] = {"profiler": NoProfiler(), "num_sanity_val_steps": 0}
+    chosen |= {key: value for key, value in options.items() if key != "compile"}
     if torch.cuda.is_available():
-        torch.set_float32_matmul_precision("high")  # TF32: no loss of accuracy seen on such nets, and much faster
-        options.setdefault("benchmark", not options["deterministic"])
+        torch.set_float32_matmul_precision("high")  # TF32, which tensor cores multiply several times as fast
+        chosen.setdefault("benchmark", not chosen["deterministic"])
     try:
         return Trainer(
-            **{"num_sanity_val_steps": 0} | options,
+            **chosen,
             default_root_dir=run_dir,
             callbacks=callbacks,
             logger=loggers or False,

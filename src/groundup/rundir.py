@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import yaml
 
 from groundup.build import refuse_foreign_targets
 from groundup.errors import UserError
+
+PARTS = {"data", "model", "loss", "optimizer", "scheduler", "trainer", "seed"}
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -23,11 +27,25 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"run={run_dir}: config.yaml cannot be read: {error}") from error
-    if not isinstance(config, dict) or not {"data", "model", "loss", "seed"} <= set(config):
+        raise UserError(f"run={run_dir}: config.yaml cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict) or PARTS - set(config):
         raise UserError(f"run={run_dir}: config.yaml is not the config of a run")
     refuse_foreign_targets(config)
     return config
+
+
+@contextmanager
+def building_from(run_dir: Path) -> Iterator[None]:
+    """For what is built from a run's config inside: the file may have been edited, or be of another version.
+
+    Raises:
+        UserError: the parts do not take what the config says.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"run={run_dir}: what its config.yaml says cannot be built: {reason}") from error
 
 
 def find_checkpoint(run_dir: Path, ckpt: str) -> Path:

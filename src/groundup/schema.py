@@ -100,6 +100,7 @@ class Cnn(Model):
     target: Literal["groundup.models.cnn.CNN"] = Field(alias="_target_")
     name: Literal["cnn"]
     width: Positive
+    activation: Activation
     dropout: Part
 
 

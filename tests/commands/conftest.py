@@ -11,6 +11,7 @@ import pytest
 from launch import Command, train_here
 from PIL import Image
 
+
 @pytest.fixture
 def command(tmp_path) -> Callable[..., Command]:
     """Runs a command to its end, in a working directory that is not the project's."""

@@ -19,7 +19,8 @@ from groundup.config import check
 from groundup.paths import register_resolvers
 
 PROJECT = Path(__file__).parents[2]
-SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
+CPU = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
+SMALL = ("model=mlp", "model.hidden_dims=[16]", *CPU)
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["groundup.config", "groundup.run", "groundup.evaluate", "groundup.predict"])
@@ -75,12 +76,13 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 120) -> 
 
 
 def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
-    """A run of the small model in this process."""
+    """A run in this process, of the small model where `overrides` name no other."""
     from groundup.run import run
 
     register_resolvers(PROJECT)
+    defaults = CPU if any(word.startswith("model=") for word in overrides) else SMALL
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        config = check(compose("train", [*SMALL, *overrides]))
+        config = check(compose("train", [*defaults, *overrides]))
     return run(config, run_dir)
 
 

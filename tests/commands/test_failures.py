@@ -72,3 +72,18 @@ def test_out_of_memory_names_the_batch_size(tmp_path):
     import torch
 
     assert "data.batch_size" in one_line_cause(torch.OutOfMemoryError("CUDA out of memory. Tried ..."), tmp_path)
+
+
+def test_resuming_from_weights_alone_or_of_another_network_is_refused_before_training(command, digits_run, tmp_path):
+    import torch
+
+    checkpoint = torch.load(digits_run / "checkpoints" / "last.ckpt", weights_only=True)
+    torch.save({"state_dict": checkpoint["state_dict"]}, tmp_path / "weights.ckpt")
+    words = ("train.py", *SMALL, f"resume={tmp_path}/weights.ckpt", f"hydra.run.dir={tmp_path}/run")
+    done = command(*words)
+    assert done.wait() == 2
+    assert "weights.ckpt: not a checkpoint of a run in training" in done.stderr
+    done = command(*words, "model.hidden_dims=[20]")
+    assert done.wait() == 2
+    assert "made by another network: size mismatch" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

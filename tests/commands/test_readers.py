@@ -164,3 +164,41 @@ def test_evaluate_without_a_test_split_says_so(command, make_folder, tmp_path):
     done = command("evaluate.py", "run=../run")
     assert done.wait() == 2
     assert "has no test split" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (lambda config: config["model"].update(hiden_dims=[3]), "hiden_dims"),
+        (lambda config: config["model"].update(hidden_dims=7), "cannot be built"),
+        (lambda config: config.pop("trainer"), "not the config of a run"),
+    ],
+    ids=["unknown argument", "wrong type", "no trainer"],
+)
+def test_a_config_file_that_was_edited_into_nonsense_is_named(command, own_run, edit, expected):
+    file = own_run / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    edit(config)
+    file.write_text(yaml.safe_dump(config))
+    done = command("evaluate.py", f"run={own_run}")
+    assert done.wait() == 2, done.stderr
+    assert expected in done.stderr
+    assert str(own_run) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", ["evaluate.py", "predict.py"])
+def test_an_output_file_that_cannot_be_written_is_named(command, digits_run, tmp_path, script):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    images = ["images=../a.png"] if script == "predict.py" else []
+    done = command(script, f"run={digits_run}", "out=..", *images)
+    assert done.wait() == 2, done.stderr
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_accelerator_that_is_not_there_is_named(command, digits_run):
+    done = command("evaluate.py", f"run={digits_run}", "accelerator=cuda")
+    assert done.wait() == 2, done.stderr
+    assert "error: accelerator=cuda: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -16,7 +16,7 @@ pytestmark = [
 
 def test_an_mlp_learns_mnist(tmp_path):
     results = train_here(
-        tmp_path, "data=mnist", f"data.root={ROOT}", "data.limit_train=5000", "model.hidden_dims=[128]",
+        tmp_path, "model=mlp", "model.hidden_dims=[128]", "data=mnist", f"data.root={ROOT}", "data.limit_train=5000",
         "trainer.max_epochs=1",
     )  # fmt: skip
     assert results["test/acc"] > 0.85
@@ -24,7 +24,7 @@ def test_an_mlp_learns_mnist(tmp_path):
 
 def test_a_small_cnn_begins_to_learn_cifar10(tmp_path):
     results = train_here(
-        tmp_path, "model=cnn", "~model.hidden_dims", "model.width=8", "data=cifar10", f"data.root={ROOT}",
+        tmp_path, "model=cnn", "model.width=8", "data=cifar10", f"data.root={ROOT}",
         "data.limit_train=2000", "data.limit_test=2000", "trainer.max_epochs=1",
     )  # fmt: skip
     assert results["test/acc"] > 0.15  # ten classes: guessing gives 0.10

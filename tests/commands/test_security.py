@@ -101,7 +101,13 @@ def test_a_run_whose_config_names_foreign_code_is_refused(command, own_run, tmp_
 
 @pytest.mark.parametrize(
     "text",
-    ["seed: !!python/object/apply:os.system ['touch {}']", "? !!python/name:os.system ''\n: {}", "seed: [", "\x00", "- 1"],
+    [
+        "seed: !!python/object/apply:os.system ['touch {}']",
+        "? !!python/name:os.system ''\n: {}",
+        "seed: [",
+        "\x00",
+        "- 1",
+    ],
     ids=["object", "name", "broken", "binary", "list"],
 )
 @pytest.mark.parametrize("script", ["evaluate.py", "train.py"])
@@ -112,7 +118,7 @@ def test_a_crafted_config_file_is_refused(command, own_run, tmp_path, script, te
     assert done.wait() == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert str(own_run) in done.stderr
-    assert len(done.stderr.splitlines()) <= 6  # YAML's own message names line and column
+    assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "executed").exists()
 
 

@@ -40,12 +40,8 @@ def start(tmp_path):
     def start_command(*words):
         line = [sys.executable, str(PROJECT / "train.py"), *SMALL, "trainer.devices=2", *words]
         line.append(f"hydra.run.dir={tmp_path}/run")
-        started.append(
-            subprocess.Popen(
-                line, cwd=tmp_path, env=env, start_new_session=True,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(line, cwd=tmp_path, env=env, start_new_session=True, **pipes))
         return started[-1]
 
     yield start_command

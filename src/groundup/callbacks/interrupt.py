@@ -16,6 +16,7 @@ from groundup.errors import Interrupted
 
 log = logging.getLogger(__name__)
 
+AGREE_EVERY = 50  # steps
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -80,7 +81,7 @@ class StopOnSignal(Checkpoint):
         epoch_loop = trainer.fit_loop.epoch_loop
         if epoch_loop.batch_progress.is_last_batch or trainer.fit_loop._should_accumulate():
             return  # the end of the epoch comes next, or gradients that no checkpoint holds are being summed up
-        if trainer.world_size > 1 and epoch_loop.batch_idx % trainer.log_every_n_steps:
+        if trainer.world_size > 1 and epoch_loop.batch_idx % AGREE_EVERY:
             return  # processes agree on a step now and then, not at every one
         signum = self._agreed_signal(trainer)
         if signum is None:

@@ -37,7 +37,7 @@ class Progress(ProgressBar):
         if not (trainer.is_global_zero and sys.stderr.isatty()):
             return
         self._bar = tqdm(
-            total=trainer.fit_loop.max_epochs * int(trainer.num_training_batches),
+            total=(trainer.max_epochs or 0) * int(trainer.num_training_batches),
             initial=trainer.global_step * trainer.accumulate_grad_batches,
             unit="step",
             leave=False,
@@ -69,7 +69,7 @@ class Progress(ProgressBar):
         seconds = time.perf_counter() - self._epoch_start
         if self._bar:
             self._bar.clear()  # the line takes the bar's place, the bar is drawn again below
-        log.info(f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  {figures}  {seconds:.1f} s")
+        log.info(f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  {figures}  {seconds:.2f} s")
 
     def on_train_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         self._close()

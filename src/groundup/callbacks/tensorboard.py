@@ -22,6 +22,10 @@ class TensorBoard(TensorBoardLogger):
         purge = first_step if first_step > 0 else None
         super().__init__(run_dir, name="", version="", default_hp_metric=False, purge_step=purge)
 
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # type: ignore[override]
+        """As Lightning does, but for the chart of `epoch` against the step that it adds to every run."""
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+
     def save(self) -> None:
         """Nothing: Lightning would write a hparams.yaml here, and config.yaml says it all."""
 

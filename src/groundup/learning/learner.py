@@ -119,14 +119,15 @@ class Learner(LightningModule):
     @property
     def _order(self) -> Any:
         """The training loader's `EpochOrder`."""
-        return self.trainer.train_dataloader.sampler
+        loader: Any = self.trainer.train_dataloader
+        return loader.sampler
 
     def on_train_start(self) -> None:
         self._started = time.perf_counter()
         self.total_steps = int(self.trainer.estimated_stepping_batches)
         batches = int(self.trainer.num_training_batches)
         self.steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)
+        self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)  # type: ignore[attr-defined]
         if self._resumed is not None:
             self._sums_before = self._resumed["sums"]
             self._order.set_epoch(self.trainer.current_epoch)

@@ -6,21 +6,22 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from groundup.models.activations import activation_class
 from groundup.models.blocks import BasicBlock, conv3x3
 from groundup.models.image_size import require_image_size
 
 
-def residual(channels: int) -> BasicBlock:
+def residual(channels: int, act: type[nn.Module]) -> BasicBlock:
     """A residual block whose branch starts at zero.
 
     The net is then shallow while the learning rate is highest (Goyal et al. 2017, section 5.1).
     """
-    block = BasicBlock(channels, channels, act=nn.GELU)
+    block = BasicBlock(channels, channels, act=act)
     nn.init.zeros_(block.bn2.weight)
     return block
 
 
-def stage(in_channels: int, out_channels: int) -> nn.Sequential:
+def stage(in_channels: int, out_channels: int, act: type[nn.Module]) -> nn.Sequential:
     """Halves the image and learns at the new size: (N, C, H, W) to (N, out_channels, H // 2, W // 2)."""
     return nn.Sequential(
         OrderedDict(
@@ -28,8 +29,8 @@ def stage(in_channels: int, out_channels: int) -> nn.Sequential:
             # Before the norm, not after the activation: that leaves both a quarter of the pixels
             pool=nn.MaxPool2d(2),
             bn=nn.BatchNorm2d(out_channels),
-            act=nn.GELU(),
-            block=residual(out_channels),
+            act=act(),
+            block=residual(out_channels, act),
         )
     )
 
@@ -43,6 +44,7 @@ class CNN(nn.Module):
 
     Args:
         width: channels of the stem and of the first stage.
+        activation: a name of `activations.ACTIVATIONS`.
         dropout: probability of zeroing a feature before the head while training.
 
     Raises:
@@ -55,14 +57,16 @@ class CNN(nn.Module):
         image_size: tuple[int, int],
         num_classes: int,
         width: int = 64,
+        activation: str = "gelu",
         dropout: float = 0.0,
     ):
         super().__init__()
         require_image_size("cnn", image_size, minimum=8)
-        self.stem = nn.Sequential(
-            OrderedDict(conv=conv3x3(in_channels, width), bn=nn.BatchNorm2d(width), act=nn.GELU())
+        act = activation_class(activation)
+        self.stem = nn.Sequential(OrderedDict(conv=conv3x3(in_channels, width), bn=nn.BatchNorm2d(width), act=act()))
+        self.stages = nn.Sequential(
+            stage(width, width, act), stage(width, 2 * width, act), stage(2 * width, 4 * width, act)
         )
-        self.stages = nn.Sequential(stage(width, width), stage(width, 2 * width), stage(2 * width, 4 * width))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * width, num_classes)
 
