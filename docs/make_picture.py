@@ -15,10 +15,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
+from groundup.assemble import build_learner
 from groundup.build import build
 from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
-from groundup.run import build_learner
 from groundup.rundir import find_checkpoint, read_config
 
 ROWS, COLUMNS = 4, 8

@@ -20,7 +20,8 @@ from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.evaluate import evaluate
-from groundup.run import one_line_cause, run
+from groundup.failures import one_line_cause
+from groundup.run import run
 
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 
@@ -119,9 +120,9 @@ def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_pa
     data = build(config["data"], spec=spec, seed=0)
     data.prepare_data()
     data.setup("fit")
-    from groundup.run import _seed_everything
+    from groundup.assemble import seed_everything
 
-    _seed_everything(0)
+    seed_everything(0)
     net = build(config["model"], in_channels=1, image_size=(8, 8), num_classes=10)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     loss_sum = hits = count = 0.0

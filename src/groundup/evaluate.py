@@ -9,12 +9,14 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
+from groundup.assemble import build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.run import build_learner, one_line_cause, quiet
+from groundup.failures import one_line_cause
+from groundup.quiet import quiet
 from groundup.rundir import building_from, find_checkpoint, read_config
 
 

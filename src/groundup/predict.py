@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from groundup.assemble import build_learner
 from groundup.checkpoint import load_checkpoint, load_weights
 from groundup.data.folder import EXTENSIONS
 from groundup.data.images import read_image
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
-from groundup.run import build_learner
 from groundup.rundir import building_from, find_checkpoint, read_config
 from groundup.spec import DatasetSpec
 

@@ -12,7 +12,7 @@ from launch import SMALL, train_here
 from lightning.pytorch import Callback
 
 from groundup.errors import RunFailed
-from groundup.run import one_line_cause
+from groundup.failures import one_line_cause
 
 
 def test_a_failure_in_training_is_one_line_and_exit_code_1(command, tmp_path):

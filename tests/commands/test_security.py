@@ -80,7 +80,7 @@ def test_no_command_executes_a_crafted_checkpoint(command, own_run, tmp_path, pl
     ("group", "target", "argument"),
     [
         ("model", "os.system", "touch {}"),
-        ("model", "groundup.run.shutil.os.system", "touch {}"),
+        ("model", "groundup.run.logging.os.system", "touch {}"),
         ("data", "torch.load", "{}"),
         ("loss", "torch.hub.load", "{}"),
         ("model", "lightning.pytorch.Trainer", "{}"),

@@ -1,0 +1,137 @@
+"""From a checked config to the parts of a run: data, network, learner, Trainer."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import PassThroughProfiler
+
+from groundup.build import build
+from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.checkpoint import load_weights
+from groundup.data.specs import make_spec
+from groundup.errors import UserError
+from groundup.failures import one_line_cause
+from groundup.learning.classifier import Classifier
+from groundup.learning.learner import Learner, mix_seed
+from groundup.spec import DatasetSpec
+
+
+@dataclass
+class Parts:
+    """What a run consists of."""
+
+    spec: DatasetSpec
+    data: LightningDataModule
+    learner: Learner
+    trainer: Trainer
+    checkpoints: Checkpoints | None
+    compile: bool
+
+
+def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
+    """Builds data, network, learner and trainer of a config."""
+    seed = config["seed"]
+    spec = make_spec(config["data"])
+    seed_everything(seed)
+    data = build(config["data"], spec=spec, seed=seed)
+    learner = build_learner(config, spec)
+    callbacks = [build(node) for node in config["callbacks"].values() if node]
+    first_step = _first_step(learner, resume) if resume else 0
+    loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
+    trainer = build_trainer(config["trainer"], run_dir, [*callbacks, stop], loggers)
+    _check_space(run_dir, learner)
+    if trainer.world_size > 1:
+        stop.hold()
+    checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
+    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"])
+
+
+def _first_step(learner: Learner, resume: Path) -> int:
+    checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
+    if missing := {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys():
+        raise UserError(f"resume={resume}: not a checkpoint of a run in training (no {', '.join(sorted(missing))})")
+    return checkpoint["global_step"]
+
+
+def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
+    """The network with its way of learning. A model that is a Learner itself brings its own."""
+    parts = {
+        "spec": spec,
+        "loss": build(config["loss"]),
+        "optimizer": build(config["optimizer"]),
+        "schedule": build(config["scheduler"]),
+        "seed": config["seed"],
+    }
+    net = build(config["model"], in_channels=spec.channels, image_size=spec.image_size, num_classes=spec.num_classes)
+    # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
+    return Classifier(net.to(memory_format=torch.channels_last), **parts)
+
+
+class NoProfiler(PassThroughProfiler):
+    """Lightning's own one that measures nothing makes a generator for each of some 50 actions a step."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> AbstractContextManager:  # type: ignore[override]
+        return self._nothing
+
+
+def build_trainer(
+    options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger]
+) -> Trainer:
+    """Lightning's Trainer, without the habits that cost time or print noise."""
+    _refuse_absent_device(options["accelerator"])
+    chosen: dict[str, Any] = {"profiler": NoProfiler(), "num_sanity_val_steps": 0}
+    chosen |= {key: value for key, value in options.items() if key != "compile"}
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # TF32, which tensor cores multiply several times as fast
+        chosen.setdefault("benchmark", not chosen["deterministic"])
+    try:
+        return Trainer(
+            **chosen,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=loggers or False,
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # the loader itself gives every process its share
+        )
+    except Exception as error:  # Lightning's own checks of accelerator, devices, precision: all about these keys
+        keys = f"trainer.accelerator={options['accelerator']} devices={options['devices']}"
+        raise UserError(f"{keys} precision={options['precision']}: {one_line_cause(error, run_dir)}") from error
+
+
+def _refuse_absent_device(accelerator: str) -> None:
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    present |= {"auto": True, "cpu": True, "gpu": any(present.values())}
+    if not present.get(accelerator, True):  # Lightning knows of more
+        accepted = ", ".join(sorted(name for name, there in present.items() if there))
+        raise UserError(f"trainer.accelerator={accelerator}: this machine has none; accepted here: {accepted}")
+
+
+def seed_everything(seed: int) -> None:
+    torch.manual_seed(mix_seed(seed))
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def _check_space(run_dir: Path, learner: Learner) -> None:
+    weights = sum(p.numel() * p.element_size() for p in learner.parameters())
+    needed = 3 * 3 * weights + 20 * 2**20  # weights and two moments; last, best and one being written; logs
+    free = shutil.disk_usage(run_dir).free
+    if free < needed:
+        raise UserError(f"{run_dir}: {free / 2**20:.0f} MiB free, this run needs about {needed / 2**20:.0f} MiB")

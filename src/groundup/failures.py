@@ -1,0 +1,20 @@
+"""What ended a run, in the words of one who can do something about it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import torch
+
+
+def one_line_cause(error: BaseException, run_dir: Path) -> str:
+    """What went wrong and, where it is known, what to do, in one line."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left on the disk of {run_dir}; make room and go on with: resume={run_dir}"
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of memory on the GPU: try a smaller data.batch_size or model, or trainer.precision=bf16-mixed"
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.strerror}: {error.filename or 'while writing'}"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

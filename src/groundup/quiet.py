@@ -1,0 +1,45 @@
+"""What Lightning says that is no news here is not said."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences what Lightning says that is no news here, for the time of this run alone."""
+    logs = [logging.getLogger(f"lightning.{package}") for package in ("pytorch", "fabric")]
+    levels = [lightning_log.level for lightning_log in logs]
+    before = (logging.raiseExceptions, threading.excepthook)
+    logging.raiseExceptions = False  # a log on a full disk: what the run itself fails to write is said once
+    threading.excepthook = _log_traceback_of_thread
+    for lightning_log in logs:
+        lightning_log.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in (
+            r".*does not have many workers.*",
+            r".*ended before the epoch ended and your dataloader is not resumable.*",  # ours is
+            r"Total length of `list` across ranks is zero.*",  # no validation data: asked for
+            r".*smaller than the logging interval.*",
+            r".*logging on epoch level in distributed setting.*",  # sums over all processes already
+            r".*No .?val_dataloader.*|.*defined a `validation_step` but have no `val_dataloader`.*",
+            r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+        ):
+            warnings.filterwarnings("ignore", message)
+        try:
+            yield
+        finally:
+            logging.raiseExceptions, threading.excepthook = before
+            for lightning_log, level in zip(logs, levels, strict=True):
+                lightning_log.setLevel(level)
+
+
+def _log_traceback_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writing thread: what it fails at is raised again where the next figure is logged."""
+    log_of_tracebacks.error("traceback of a thread", exc_info=failed.exc_value)
