@@ -38,10 +38,10 @@ def test_an_output_directory_that_cannot_be_made_is_said_before_training(command
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("file", ["metrics.partial", "results.json.partial"])
+@pytest.mark.parametrize("file", ["metrics.partial", "results.json.partial", "checkpoints/last.partial"])
 def test_a_disk_that_fills_up_is_named_in_one_line(command, tmp_path, file):
     run_dir = tmp_path / "run"
-    run_dir.mkdir()
+    (run_dir / file).parent.mkdir(parents=True)
     (run_dir / file).symlink_to("/dev/full")  # every write to it fails as on a full disk
     done = command("train.py", *SMALL, f"hydra.run.dir={run_dir}")
     assert done.wait() == 1

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -19,7 +20,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
         partial = path.with_suffix(".partial")
-        super().save_checkpoint(checkpoint, partial, storage_options)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:  # opened here: a full disk is then an OSError, not torch's own riddle
+            torch.save(checkpoint, file)
         os.replace(partial, path)
 
 
