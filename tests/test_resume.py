@@ -96,3 +96,11 @@ def test_auto_in_a_directory_with_a_last_checkpoint_goes_on_from_it(make_run, ru
     assert resume_checkpoint({"resume": "auto"}, run_dir) == run_dir / LAST
     assert resume_checkpoint({"resume": "auto"}, runs / "new") is None
     assert resume_checkpoint({"resume": None}, run_dir) is None
+
+
+@pytest.mark.parametrize("override", ["seed=1", "data.limit_train=100", "data.val_fraction=0.2", "optimizer=adam"])
+def test_a_run_is_not_gone_on_with_other_images_or_another_optimizer(compose_config, make_run, runs, override):
+    run_dir = make_run("a")
+    with pytest.raises(UserError, match=override.split("=")[0]):
+        find_resume(compose_config(f"resume={run_dir}", override), runs)
+    assert find_resume(compose_config(f"resume={run_dir}", "trainer.max_epochs=99"), runs) == run_dir

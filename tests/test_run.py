@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch import Callback
+from omegaconf import OmegaConf
 
 from groundup.checkpoint import load_checkpoint
 from groundup.config import check
@@ -145,7 +146,7 @@ def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_pa
 def test_training_on_everything_takes_the_last_epoch(make_config, tmp_path):
     results = run(make_config("data.val_fraction=0"), tmp_path)
     assert results["best_epoch"] == 1
-    assert "val/acc" not in results
+    assert results["val/acc"] is None
     assert equal(weights(tmp_path, "best"), weights(tmp_path, "last"))
 
 
@@ -225,6 +226,71 @@ def test_a_crashed_run_goes_on_from_its_last_epoch_to_the_same_weights(make_conf
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("limit", [{"check_val_every_n_epoch": 2}, {"max_steps": 30}], ids=str)
+def test_an_epoch_without_validation_is_never_the_best_of_a_resumed_run(make_config, tmp_path, limit):
+    config = make_config("trainer.max_epochs=3")
+    config["trainer"] |= limit
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=25), tmp_path / "parts")
+    parts = run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
+    assert (whole["best_epoch"], whole["val/acc"], whole["test/acc"]) == (
+        (parts["best_epoch"], parts["val/acc"], parts["test/acc"])
+    )
+
+
+def test_metrics_csv_leaves_validation_empty_where_there_was_none(make_config, tmp_path):
+    config = make_config("trainer.max_epochs=3")
+    config["trainer"] |= {"check_val_every_n_epoch": 2}
+    run(config, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    assert [bool(row["val/acc"]) for row in rows] == [False, True, False]
+
+
+def test_samples_per_second_counts_the_images_that_were_trained_on(make_config, tmp_path):
+    config = make_config()
+    config["trainer"] |= {"limit_train_batches": 3}
+    results = run(config, tmp_path)
+    assert results["samples_per_second"] == pytest.approx(2 * 3 * 64 / results["train_seconds"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "overrides", [("optimizer=adam",), ("trainer.max_epochs=1",), ("data.batch_size=32",)], ids=str
+)
+def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_path, overrides):
+    """The optimizer is compared by the command, before; the others need the checkpoint."""
+    with pytest.raises(Interrupted):
+        run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
+    before = {file: (tmp_path / file).read_bytes() for file in ("config.yaml", "results.json", "metrics.csv")}
+    if overrides == ("optimizer=adam",):
+        from groundup.resume import find_resume
+
+        with pytest.raises(UserError, match=r"optimizer\.name=sgd"):
+            find_resume(OmegaConf.create(make_config(*overrides) | {"resume": str(tmp_path)}), tmp_path)
+    else:
+        with pytest.raises(UserError, match=overrides[0].split("=")[0]):
+            run(
+                make_config("trainer.max_epochs=3", *overrides), tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt"
+            )
+    assert {file: (tmp_path / file).read_bytes() for file in before} == before
+
+
+def test_a_directory_that_holds_a_run_is_not_written_over(small_run, make_config):
+    _, run_dir = small_run
+    with pytest.raises(UserError, match="holds a run already"):
+        run(make_config(), run_dir)
+
+
+def test_a_run_without_a_step_or_a_test_says_so(make_config, tmp_path):
+    config = make_config()
+    config["trainer"] |= {"limit_train_batches": 0}
+    with pytest.raises(UserError, match="no training step was taken"):
+        run(config, tmp_path / "none")
+    config["trainer"] |= {"limit_train_batches": 1.0, "limit_test_batches": 0}
+    assert run(config, tmp_path / "untested")["test/acc"] is None
 
 
 def test_signal_handlers_warnings_and_log_levels_are_put_back(make_config, tmp_path):

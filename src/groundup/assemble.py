@@ -49,7 +49,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     data = build(config["data"], spec=spec, seed=seed)
     learner = build_learner(config, spec)
     callbacks = [build(node) for node in config["callbacks"].values() if node]
-    first_step = _first_step(learner, resume) if resume else 0
+    first_step = _first_step(learner, resume, config) if resume else 0
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
     trainer = build_trainer(config["trainer"], run_dir, [*callbacks, stop], loggers)
     _check_space(run_dir, learner)
@@ -59,10 +59,22 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"])
 
 
-def _first_step(learner: Learner, resume: Path) -> int:
+def _first_step(learner: Learner, resume: Path, config: Mapping[str, Any]) -> int:
     checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
     if missing := {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys():
         raise UserError(f"resume={resume}: not a checkpoint of a run in training (no {', '.join(sorted(missing))})")
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    if 0 < config["trainer"]["max_epochs"] < epochs:
+        raise UserError(
+            f"trainer.max_epochs={config['trainer']['max_epochs']} with resume={resume}: that run has trained {epochs} "
+            "epochs; accepted: at least as many"
+        )
+    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
+    if progress["batch"] and progress["batch_size"] != batch_size:
+        raise UserError(
+            f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
+            f"{progress['batch_size']}; accepted: the same"
+        )
     return checkpoint["global_step"]
 
 

@@ -18,6 +18,8 @@ LOCK = ".lock"  # held by the process whose run it is
 LAST = Path("checkpoints") / "last.ckpt"
 # A run may go on longer, or be watched differently, than it was begun.
 FREE_KEYS = ("resume", "callbacks", "logger")
+# Otherwise images once trained on would be validated on, and the best checkpoint chosen between unlike figures.
+DATA_KEYS = ("name", "val_fraction", "limit_train", "labels", "image_size", "channels", "mean", "std")
 
 
 def find_resume(cfg: DictConfig, runs: Path) -> Path | None:
@@ -106,15 +108,23 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
-    theirs = _read_config(run_dir)
-    before = {"data.name": theirs.get("data", {}).get("name"), **_flat("model", theirs.get("model", {}))}
-    now = {"data.name": config["data"]["name"], **_flat("model", config["model"])}
+    before, now = _what_must_stay(_read_config(run_dir)), _what_must_stay(config)
     if different := [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]:
         key = min(different, key=lambda key: (not key.endswith("name"), key))
         raise UserError(
             f"resume={config['resume']}: that run has {key}={before.get(key)}, now asked is {key}={now.get(key)}; "
             "repeat the run's own settings, or begin a new run without resume"
         )
+
+
+def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The network, the optimizer whose state is kept, and what decides which images are for training."""
+    data, optimizer = config.get("data", {}), config.get("optimizer", {})
+    kept = {f"data.{key}": data.get(key) for key in DATA_KEYS}
+    if data.get("name") == "image_folder":
+        kept["data.root"] = data.get("root")
+    kept |= {"seed": config.get("seed"), "optimizer.name": optimizer.get("name")}
+    return kept | _flat("model", config.get("model", {}))
 
 
 def _flat(prefix: str, node: Mapping[str, Any]) -> dict[str, Any]:

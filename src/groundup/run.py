@@ -24,11 +24,17 @@ from groundup.failures import one_line_cause
 from groundup.models.summary import summarize
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
 from groundup.quiet import log_of_tracebacks, quiet
+from groundup.results import FILE as RESULTS
 from groundup.results import git_state, versions, write_results
-from groundup.resume import LOCK
+from groundup.resume import LAST, LOCK
 
 log = logging.getLogger(__name__)
 
+# In results.json from the start, null until they are known.
+UNKNOWN_YET = (
+    *("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps"),
+    *("train_seconds", "samples_per_second", "parameters", "device"),
+)
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -55,10 +61,10 @@ def run(
         return _run_as_helper(config, run_dir, resume)
     results = _first_results(config, list(overrides))
     parts = None
-    with _opened(run_dir), quiet(), StopOnSignal() as stop:
+    with _opened(run_dir, resume), quiet(), StopOnSignal() as stop:
         try:
-            _write_config(config, run_dir)
             parts = assemble(config, run_dir, stop, resume)
+            _write_config(config, run_dir)
             _announce(parts, run_dir)
             results |= _describe(parts)
             train_and_test(parts, results, resume)
@@ -77,7 +83,8 @@ def run(
             log_of_tracebacks.error("traceback of the failure", exc_info=error)
             raise RunFailed(reason) from error
         finally:
-            _conclude(run_dir, config, parts, results)
+            if parts is not None or resume is None:  # else what an earlier part of the run wrote stays as it is
+                _conclude(run_dir, config, parts, results)
             _release()
 
 
@@ -91,7 +98,7 @@ def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None
 
 
 @contextmanager
-def _opened(run_dir: Path) -> Iterator[None]:
+def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
     """The run directory, there and ours alone."""
     lock = filelock.FileLock(run_dir / LOCK)
     try:
@@ -102,6 +109,8 @@ def _opened(run_dir: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
     try:
+        if resume is None and ((run_dir / RESULTS).exists() or (run_dir / LAST).exists()):
+            raise UserError(f"hydra.run.dir={run_dir}: holds a run already; go on with it by resume=, or name another")
         yield
     finally:
         lock.release()
@@ -134,12 +143,15 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
     finally:
         results |= _training_figures(parts)
+    if trainer.global_step == 0:
+        raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
         load_weights(learner, Checkpoints.folder(trainer) / "best.ckpt")
-    if parts.spec.test_size == 0:
-        log.info("no test split: no test metrics")
+    tested = trainer.test(learner, datamodule=parts.data, verbose=False) if parts.spec.test_size else []
+    if not tested:
+        log.info("no test split, or none of it asked for: no test metrics")
         return
-    metrics = trainer.test(learner, datamodule=parts.data, verbose=False)[0]
+    metrics = tested[0]
     results |= metrics
     results["test/per_class"] = dict(zip(parts.spec.class_names, learner.per_class, strict=True))
     if trainer.is_global_zero:
@@ -173,7 +185,7 @@ def _announce(parts: Parts, run_dir: Path) -> None:
 
 
 def _first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
-    return {
+    return dict.fromkeys(UNKNOWN_YET) | {
         "status": "failed",  # until it is known better
         "model": config["model"]["name"],
         "data": config["data"]["name"],
@@ -195,9 +207,8 @@ def _describe(parts: Parts) -> dict[str, Any]:
 
 def _log_final_hparams(parts: Parts, config: Mapping[str, Any], results: Mapping[str, Any]) -> None:
     params = {"status": results["status"]} | hyperparameters(config)
-    chosen = {name: results[name] for name in ("val/acc", "val/loss") if name in results}
-    metrics = {f"{name}_best": value for name, value in chosen.items()}
-    metrics |= {name: results[name] for name in ("test/acc", "test/loss") if name in results}
+    shown = {"val/acc": "val/acc_best", "val/loss": "val/loss_best", "test/acc": "test/acc", "test/loss": "test/loss"}
+    metrics = {tag: results[name] for name, tag in shown.items() if results[name] is not None}
     for logger in parts.trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             log_hparams(logger, params, metrics, parts.trainer.global_step)
@@ -205,6 +216,8 @@ def _log_final_hparams(parts: Parts, config: Mapping[str, Any], results: Mapping
 
 def _release() -> None:
     """Leaves nothing behind for the next job of the same process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from groundup.learning.learner import Learner
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -45,25 +47,26 @@ class Checkpoints(Checkpoint):
         self.best_epoch: int | None = None
         self.best_metrics: dict[str, float] = {}
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        is_best = self._take_score(trainer)
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        training = {name: value for name, value in logged.items() if name.startswith("train/")}
+        is_best = self._take_score(training | pl_module.val_metrics, trainer.current_epoch)
         last = self.folder(trainer) / "last.ckpt"
         trainer.save_checkpoint(last)
         if is_best and trainer.is_global_zero:
             _copy(last, last.with_name("best.ckpt"))
         trainer.strategy.barrier("best.ckpt")  # before any process reads it
 
-    def _take_score(self, trainer: Trainer) -> bool:
+    def _take_score(self, metrics: dict[str, float], epoch: int) -> bool:
         """Notes this epoch's metrics if it is the best so far; whether it is."""
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         score = metrics.get(self.monitor)
         if score is None and any(name.startswith("val/") for name in metrics):
             raise ValueError(
                 f"callbacks.checkpoints.monitor={self.monitor}: no such metric; there are {', '.join(sorted(metrics))}"
             )
-        if score is not None and self.best_score is not None and not self._better(score):
+        if self.best_score is not None and (score is None or not self._better(score)):
             return False
-        self.best_score, self.best_epoch, self.best_metrics = score, trainer.current_epoch, metrics
+        self.best_score, self.best_epoch, self.best_metrics = score, epoch, metrics
         return True
 
     def _better(self, score: float) -> bool:

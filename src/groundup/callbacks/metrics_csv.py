@@ -23,14 +23,13 @@ class MetricsCSV(Callback):
         self._keep_rows_before(trainer, trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        evaluation = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "seconds": round(pl_module.train_seconds, 3),
             "lr": pl_module.rate,
             **pl_module.train_metrics(),  # before rank_zero_only: every process takes part in the sum
-            **evaluation,
+            **pl_module.val_metrics,
         }
         self._append(_path(trainer), row)
 

@@ -61,8 +61,8 @@ class Progress(ProgressBar):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         metrics = pl_module.train_metrics()
-        metrics |= {name: float(trainer.callback_metrics[name]) for name in ("val/loss", "val/acc")
-                    if name in trainer.callback_metrics}  # fmt: skip
+        validation = pl_module.val_metrics
+        metrics |= {name: validation[name] for name in ("val/loss", "val/acc") if name in validation}
         if not trainer.is_global_zero:
             return
         figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -76,6 +76,7 @@ class Learner(LightningModule):
         self._base_rates: list[float] = []
         self.rate = 0.0  # learning rate of the current step
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation
+        self._validation: tuple[int, dict[str, float]] = (-1, {})  # the epoch that was validated last, its metrics
         self.meter = TrainMeter(1)
         self._epochs_samples = 0
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
@@ -171,6 +172,15 @@ class Learner(LightningModule):
             return {}
         return {"train/loss": loss_sum / count, "train/acc": hits / count}
 
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """`val/loss`, `val/acc` and so on of this epoch; empty where it was not validated.
+
+        Lightning's `callback_metrics` keeps those of an earlier epoch, and forgets them when a run is resumed.
+        """
+        epoch, metrics = self._validation
+        return metrics if epoch == self.trainer.current_epoch else {}
+
     def _epoch_sums(self) -> list[float]:
         """Loss, hits and images of the epoch so far, over all processes and parts of a resumed run."""
         self.meter.read(self.trainer.global_step)
@@ -182,7 +192,7 @@ class Learner(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self.log_dict(self.train_metrics())
-        self._epochs_samples += self._order.size
+        self._epochs_samples += int(self._epoch_sums()[2])
         self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
 
@@ -214,10 +224,12 @@ class Learner(LightningModule):
         self._log_evaluation("test")
 
     def _log_evaluation(self, split: str) -> None:
-        metrics = {name: value for name, value in self.eval_metrics.compute().items()}
+        metrics = self.eval_metrics.compute() | {"loss": self.eval_loss.compute()}
         self.per_class = metrics.pop("per_class").tolist()
-        metrics["loss"] = self.eval_loss.compute()
-        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named)
+        if split == "val":
+            self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
 
     # Checkpoints hold plain containers and tensors only
 
@@ -227,6 +239,7 @@ class Learner(LightningModule):
             batches = self.trainer.fit_loop.epoch_loop.batch_progress
             checkpoint["progress"] = {
                 "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
+                "batch_size": self.trainer.datamodule.batch_size,  # type: ignore[attr-defined]
                 "sums": self._epoch_sums(),
                 "seconds": self.train_seconds,
                 "samples": self._epochs_samples,
