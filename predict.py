@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from groundup.cli import command
 
 
-@command(config_name="predict")  # an @hydra.main: shell completion looks for this word
+@command(config_name="predict", sweeps=False)  # an @hydra.main: shell completion looks for this word
 def main(cfg: DictConfig):
     # Not at the top: a wrong path is answered before torch is imported.
     from groundup.config import check_predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -24,6 +25,24 @@ def test_weights_and_plain_values_come_back(saved):
     checkpoint = load_weights(net, saved)
     assert (checkpoint["epoch"], checkpoint["spec"]) == (1, {"std": (0.5,)})
     assert torch.equal(net.weight, checkpoint["state_dict"]["weight"])
+
+
+class Foreign:
+    pass
+
+
+class Command:
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize(("content", "named"), [(Foreign(), "Foreign was not an allowed"), (Command(), "system")])
+def test_a_refusal_names_the_code_without_advice_to_trust_it(tmp_path, content, named):
+    torch.save({"state_dict": content}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=named) as refusal:
+        load_checkpoint(tmp_path / "a.ckpt")
+    for advice in ("weights_only", "Re-running", "safe_globals", "PyTorch 2.6"):
+        assert advice not in str(refusal.value)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])

@@ -112,6 +112,7 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["--multirum"], "did you mean --multirun?"),
         (["--model=cnn"], "did you mean model=cnn?"),
         (["--cfg"], "--cfg/-c: expected one argument"),
+        (["seed=1", "-m", "data.name=digits"], "data.name=digits: settings on both sides of an option; put -m before"),
         (["-m", "modle=cnn,mlp"], "did you mean model=cnn,mlp?"),
         (["-m", "model=cnn,resnet"], "did you mean model=resnet18?"),
         (["-m", "--foo"], "--foo: unknown option"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groundup.config import check
+from groundup.config import check, check_predict
 from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[1]
@@ -69,7 +69,12 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
         ("data.val_fraction=1", "less than 1"),
         ("data.val_fraction=-0.1", "greater than or equal to 0"),
         ("data.limit_train=0", "greater than or equal to 1"),
-        ("data.in_memory=false", "True"),
+        ("data.in_memory=false", "only data=image_folder can be read from disk"),
+        ("data.mirror=ftp://127.0.0.1/x", "http:// or https://, or a folder"),
+        ("data.augment=flop", "'none', 'flip'"),
+        ("callbacks.checkpoints.mode=least", "'max' or 'min'"),
+        ("callbacks.checkpoints.monitor=val/accuracy", "'val/acc'"),
+        ("+trainer.accumulate_grad_batches=0", "greater than or equal to 1"),
         ("trainer.max_epochs=0", "greater than or equal to 1"),
         ("trainer.precision=16", "'16-mixed'"),
         ("trainer.accelerator=gpuu", "'cuda'"),
@@ -82,7 +87,7 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_accepted(compose_config, override, accepted):
-    key, _, value = override.partition("=")
+    key, _, value = override.removeprefix("+").partition("=")
     [problem] = problems(compose_config, override)
     assert problem.startswith(f"{key}={value.strip(chr(39))}: must be")
     assert accepted in problem
@@ -100,6 +105,11 @@ def test_a_wrong_value_is_named_with_what_is_accepted(compose_config, override, 
         "trainer.deterministic=warn",
         "+trainer.limit_train_batches=10",
         "trainer.gradient_clip_val=0.5",
+        "+trainer.accumulate_grad_batches=2",
+        "data.mirror=HTTPS://127.0.0.1/x",
+        "callbacks.checkpoints.monitor=val/loss",
+        "callbacks.progress=null",
+        "+callbacks.mine={_target_: my.Callback, monitor: anything}",
     ],
 )
 def test_a_right_value_is_accepted(compose_config, override):
@@ -178,8 +188,87 @@ def test_the_data_folder_never_depends_on_the_current_directory(compose_config, 
     assert check(compose_config())["data"]["root"] == "/elsewhere"
 
 
+@pytest.mark.parametrize("key", ["data.root", "data.mirror", "resume"])
+@pytest.mark.parametrize("value", ["", "' '"])
+def test_an_empty_path_is_not_the_current_directory(compose_config, key, value):
+    [problem] = problems(compose_config, f"{key}={value}")
+    assert problem.endswith(f"must be given: {key}=VALUE")
+
+
+@pytest.mark.parametrize("key", ["run", "images", "ckpt", "out"])
+def test_an_empty_path_is_not_the_current_directory_of_a_reader_either(compose_config, key):
+    settings = {"run": "x", "images": "x"} | {key: ""}
+    with pytest.raises(UserError, match=f"^{key}=: must be given: {key}=VALUE$"):
+        check_predict(compose_config(*(f"{name}={value}" for name, value in settings.items()), name="predict"))
+
+
+def test_an_empty_groundup_data_counts_as_unset(compose_config, monkeypatch):
+    monkeypatch.setenv("GROUNDUP_DATA", "")
+    assert check(compose_config())["data"]["root"] == str(PROJECT / "data")
+
+
+@pytest.mark.parametrize(
+    ("override", "accepted"),
+    [
+        ("callbacks.early_stopping.monitor=val/los", "'val/loss'"),
+        ("callbacks.early_stopping.mode=down", "'min' or 'max'"),
+        ("callbacks.early_stopping.patience=1.5", "whole number"),
+    ],
+)
+def test_early_stopping_is_checked(compose_config, override, accepted):
+    [problem] = problems(compose_config, "callbacks=early_stopping", override)
+    assert problem.startswith(f"{override}: must be")
+    assert accepted in problem
+
+
+def test_lightnings_other_arguments_of_early_stopping_are_accepted(compose_config):
+    check(compose_config("callbacks=early_stopping", "+callbacks.early_stopping.min_delta=0.01"))
+
+
+def test_a_misspelt_key_of_our_callback_is_named(compose_config):
+    [problem] = problems(compose_config, "+callbacks.checkpoints.monitr=val/acc")
+    assert "did you mean callbacks.checkpoints.monitor?" in problem
+
+
+@pytest.mark.parametrize("key", ["batch_size", "eval_batch_size"])
+def test_more_devices_than_images_of_a_batch_are_refused(compose_config, key):
+    [problem] = problems(compose_config, "trainer.devices=4", "trainer.accelerator=cuda", f"data.{key}=3")
+    assert "trainer.devices=4" in problem
+    assert f"data.{key}=3" in problem
+    check(compose_config("trainer.devices=4", "trainer.accelerator=cuda", f"data.{key}=4"))
+
+
+@pytest.mark.parametrize("accelerator", ["cpu", "auto"])
+def test_more_devices_than_cores_are_refused(compose_config, monkeypatch, accelerator):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    [problem] = problems(compose_config, "trainer.devices=3", f"trainer.accelerator={accelerator}")
+    assert f"trainer.devices=3 with trainer.accelerator={accelerator}: this machine has 2 CPU cores" in problem
+    check(compose_config("trainer.devices=2", f"trainer.accelerator={accelerator}"))
+
+
+@pytest.mark.parametrize("betas", ["[0.9]", "[0.9,0.99,0.999]", "[]"])
+def test_betas_are_two_numbers(compose_config, betas):
+    [problem] = problems(compose_config, "optimizer=adam", f"optimizer.betas={betas}")
+    assert problem == f"optimizer.betas={betas}: must be two numbers"
+
+
+@pytest.mark.parametrize("override", ["logger=false", "enable_progress_bar=true", "callbacks=[]"])
+def test_what_the_project_gives_to_the_trainer_itself_is_said(compose_config, override):
+    [problem] = problems(compose_config, f"+trainer.{override}")
+    assert problem.startswith(f"trainer.{override}: it is set by the project")
+
+
+def test_augmentations_that_cannot_go_together_are_refused(compose_config):
+    [problem] = problems(compose_config, "data.augment=[flip,alternating_flip]")
+    assert "choose one" in problem
+    [problem] = problems(compose_config, "model=mlp", "data.augment=[crop]", "data.crop_padding=8")
+    assert problem.startswith("data.crop_padding=8: must be less than the image's 8 pixels")
+    check(compose_config("model=mlp", "data.augment=[crop]", "data.crop_padding=8", "data.image_size=9"))
+
+
 def test_augment_none_and_a_single_name_stand_for_lists(compose_config):
     assert check(compose_config("data.augment=none"))["data"]["augment"] == []
+    assert check(compose_config("data.augment=[none]"))["data"]["augment"] == []
     assert check(compose_config("data.augment=flip"))["data"]["augment"] == ["flip"]
 
 
@@ -209,8 +298,10 @@ def test_no_momentum_means_no_nesterov_either(compose_config):
     assert check(compose_config())["optimizer"]["nesterov"] is True
 
 
-def test_clipping_of_scaled_gradients_by_a_fused_optimizer_is_refused(compose_config):
-    overrides = ["trainer.precision=16-mixed", "trainer.gradient_clip_val=1"]
-    with pytest.raises(UserError, match=r"optimizer\.fused=false"):
-        check(compose_config(*overrides))
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_clipping_by_a_fused_optimizer_in_mixed_precision_is_refused(compose_config, precision):
+    overrides = [f"trainer.precision={precision}", "trainer.gradient_clip_val=1"]
+    [problem] = problems(compose_config, *overrides)
+    assert problem.endswith("set optimizer.fused=false")
+    check(compose_config(overrides[1], "trainer.precision=bf16-true"))
     check(compose_config(*overrides, "optimizer.fused=false"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a foreign file: refused all the same
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of any kind: torch reads damaged bytes as instructions to an unpickler
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({reason})"
+            f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({_reason(error)})"
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"checkpoint {path}: not a checkpoint of this project (no state_dict in it)")
@@ -45,6 +46,13 @@ def load_weights(module: torch.nn.Module, path: Path) -> dict[str, Any]:
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
     return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without torch's advice to load it unsafely."""
+    if isinstance(error, pickle.UnpicklingError) and isinstance(error.__context__, Exception):
+        error = error.__context__  # torch wraps it in advice
+    return re.split(r"\.\s|\.$|\n", str(error))[0] or type(error).__name__
 
 
 def _first_difference(error: Exception) -> str:

@@ -34,8 +34,10 @@ FAILED = 1
 TRACEBACKS = "HYDRA_FULL_ERROR"
 
 
-def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Makes a function of a config a command: `conf/<config_name>.yaml` beside its file, composed by Hydra.
+
+    One that `sweeps` may be asked, with `-m`, for a job for every combination of values.
 
     Exit codes: 0 done; 1 the run, or a job of a sweep, failed; 2 a request that cannot be met, in one message;
     128 + signal stopped. With `HYDRA_FULL_ERROR=1` in the environment, tracebacks come out instead of messages.
@@ -51,9 +53,13 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
             task: Any = function if _asked_for_tracebacks() else Task(function, root)
             compose_and_run = hydra.main(version_base="1.3", config_path=str(root / "conf"), config_name=config_name)
             if task is function:
+                _refuse_sweep_where_there_is_none(sweeps)
                 return compose_and_run(task)()
-            with _one_message(root), _environment(TRACEBACKS, "1"):  # else Hydra itself prints errors, its own way
+            primary = root / "conf" / f"{config_name}.yaml"
+            # TRACEBACKS: else Hydra itself prints errors, its own way
+            with _one_message(root, primary, sweeps), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
+                _refuse_sweep_where_there_is_none(sweeps)
                 compose_and_run(task)()
 
         return main
@@ -91,7 +97,7 @@ class JobFailed(Exception):
 
 
 @contextmanager
-def _one_message(root: Path) -> Iterator[None]:
+def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
     """Ends the process with the exit code of what is raised inside, after one message; bugs keep their traceback."""
     try:
         yield
@@ -106,13 +112,13 @@ def _one_message(root: Path) -> Iterator[None]:
     except Exception as error:
         if _raised_by_task(error):
             raise
-        _say(_message(error, root / "conf"))
+        _say(_message(error, primary, sweeps))
         if SWEEP_DIR in os.environ:
             _discard_if_empty(Path(os.environ[SWEEP_DIR]), root)
         sys.exit(BAD_REQUEST)
 
 
-def _message(error: Exception, conf: Path) -> str:
+def _message(error: Exception, primary: Path, sweeps: bool) -> str:
     """The message for an error of the command line, of Hydra's composition or of making the output directory."""
     causes = list(_chain(error))
     for cause in causes:
@@ -121,7 +127,7 @@ def _message(error: Exception, conf: Path) -> str:
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError) and not _has_os_error(causes):
         from groundup.explain import explain  # only when it is needed: starting up must stay fast
 
-        return explain(error, _overrides(), conf)
+        return explain(error, _overrides(), primary, sweeps)
     for cause in causes:
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
             return f"the output directory cannot be written: {cause}. Another one: hydra.run.dir=DIR"
@@ -154,6 +160,8 @@ def _refuse_unknown_options() -> None:
         option = message.rpartition(": ")[2].split()[0] if "unrecognized" in message else ""
         if not option:
             raise UserError(f"{message}. Help: --help")
+        if not option.startswith("-"):
+            raise UserError(f"{option}: settings on both sides of an option; put -m before or after all settings")
         accepted = "--help, --cfg job, --multirun (-m), --shell-completion (-sc), --resolve, --hydra-help"
         setting = option.lstrip("-") if "=" in option else f"{option.lstrip('-')}=VALUE"
         meant = difflib.get_close_matches(option, re.findall(r"--[\w-]+", accepted), n=1, cutoff=0.75) or [setting]
@@ -161,6 +169,12 @@ def _refuse_unknown_options() -> None:
 
     parser.error = refuse  # type: ignore[method-assign]
     parser.parse_args()
+
+
+def _refuse_sweep_where_there_is_none(sweeps: bool) -> None:
+    wanted = get_args_parser().parse_args()
+    if not sweeps and (wanted.multirun or "hydra.mode=MULTIRUN" in wanted.overrides):
+        raise UserError(f"-m: {Path(sys.argv[0]).name} makes no sweeps; call it once for each value")
 
 
 def _discard_if_empty(directory: Path, root: Path) -> None:

@@ -14,9 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from groundup import schema
+from groundup.data.augment_names import check_names
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.suggest import nearest
+from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 
 OPEN_GROUPS = ("callbacks", "logger")  # named nodes of any kind
 DIGITS_SIDE = 8
@@ -43,12 +45,11 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
         _make_absolute(config, "resume")
-    if "augment" in config["data"]:
-        config["data"]["augment"] = schema.augmentations(config["data"]["augment"])
     if config["optimizer"].get("momentum") == 0:
         config["optimizer"]["nesterov"] = False  # the same thing then, which torch refuses to be asked for
-    _refuse_clipping_of_scaled_gradients(config)
-    _fit_images_to_model(config)
+    _refuse_clipping_in_mixed_precision(config)
+    _refuse_too_many_devices(config)
+    _fit_images(config)
     _refuse_monitor_without_validation(config)
     return config
 
@@ -125,9 +126,13 @@ def _schema_of(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> type[
     """The schema that a node must keep to; None where its `_target_` is not ours."""
     if nodes == [schema.Trainer]:
         return schema.Trainer
-    same_target = [keys for keys in nodes if node.get("_target_") in schema.accepted(keys, "target")]
+    same_target = _with_target(nodes, node)
     same_name = [keys for keys in same_target if node.get("name") in schema.accepted(keys, "name")]
     return next(iter(same_name or same_target), None)
+
+
+def _with_target(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> list[type[schema.Node]]:
+    return [keys for keys in nodes if node.get("_target_") in schema.accepted(keys, "target")]
 
 
 def _node_problems(
@@ -145,7 +150,7 @@ def _node_problems(
         name = f"{prefix}{key}"
         if problem["type"] == "extra_forbidden":
             message = _unknown_key(keys, key, prefix, siblings)
-        elif problem["type"] == "missing" or value is None:
+        elif problem["type"] in ("missing", "string_pattern_mismatch") or value is None:
             message = f"must be given: {name}=VALUE"
         else:
             message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
@@ -172,6 +177,8 @@ def _locate(node: Any, path: tuple[str | int, ...]) -> tuple[str, Any]:
 def _unknown_key(keys: type[schema.Node], key: str, prefix: str, siblings: list[str] | None) -> str:
     fields = [name for name in keys.model_fields if name not in ("target", "partial", "name")]
     fields += [sibling for sibling in siblings or [] if sibling not in (key, *fields)]
+    if keys is schema.Trainer and key in SET_BY_THE_RUN:
+        return SET_BY_THE_RUN_HINT
     meant = nearest(key, fields)
     hint = f"; did you mean {prefix}{meant}?" if meant else "."
     listed = "any argument of Lightning's Trainer" if keys is schema.Trainer else ", ".join(fields)
@@ -190,8 +197,12 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
         yield f"{group}={_shown(nodes)}: must be a group: {group}=OPTION"
         return
     for name, node in nodes.items():
-        if node is not None and not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str)):
+        if node is None:
+            continue
+        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             yield f"{group}.{name}={_shown(node)}: must be null, or keys with a _target_"
+        elif keys := _with_target(schema.CALLBACKS, node):
+            yield from _node_problems(keys[0], node, f"{group}.{name}.")
 
 
 def _shown(value: Any) -> str:
@@ -208,8 +219,8 @@ def _shown(value: Any) -> str:
 # What cannot go together
 
 
-def _fit_images_to_model(config: dict[str, Any]) -> None:
-    """Refuses images too small for the model; digits, unless their size was chosen, are enlarged instead."""
+def _fit_images(config: dict[str, Any]) -> None:
+    """Refuses images too small for model or crop; digits, unless their size was chosen, are enlarged for the model."""
     keys = _schema_of(schema.NODES["model"], config["model"])
     smallest = keys.min_image_size if keys is not None and issubclass(keys, schema.Model) else 1
     data = config["data"]
@@ -224,6 +235,7 @@ def _fit_images_to_model(config: dict[str, Any]) -> None:
             f"model={model} with data={data['name']}: {model} needs images of at least {smallest}x{smallest} pixels, "
             f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
         )
+    data["augment"] = check_names(data["augment"], data["crop_padding"], spec.image_size)
 
 
 def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
@@ -238,14 +250,34 @@ def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
         )
 
 
-def _refuse_clipping_of_scaled_gradients(config: Mapping[str, Any]) -> None:
+def _refuse_clipping_in_mixed_precision(config: Mapping[str, Any]) -> None:
+    """Lightning does: a fused optimizer may scale gradients itself, too late to clip them."""
     trainer = config["trainer"]
-    scaled = str(trainer["precision"]) in ("16", "16-mixed")
-    if scaled and trainer["gradient_clip_val"] and config["optimizer"].get("fused"):
+    mixed = trainer["precision"].endswith("-mixed")
+    if mixed and trainer["gradient_clip_val"] and config["optimizer"].get("fused"):
         raise UserError(
-            f"optimizer.fused=true with trainer.precision={trainer['precision']} and trainer.gradient_clip_val: a "
-            "fused optimizer unscales gradients itself, too late to clip them; set optimizer.fused=false or "
-            "trainer.precision=bf16-mixed"
+            f"optimizer.fused=true with trainer.precision={trainer['precision']} and "
+            f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: gradients cannot be clipped for a fused "
+            "optimizer in mixed precision; set optimizer.fused=false"
+        )
+
+
+def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
+    devices, accelerator = config["trainer"]["devices"], config["trainer"]["accelerator"]
+    if not isinstance(devices, int):
+        return
+    for key in ("batch_size", "eval_batch_size"):
+        size = config["data"].get(key)
+        if isinstance(size, int) and devices > size:
+            raise UserError(
+                f"trainer.devices={devices} with data.{key}={size}: every device needs an image of each batch; set "
+                f"data.{key}={devices} or more, or fewer devices"
+            )
+    cores = os.cpu_count() or 1
+    if accelerator in ("cpu", "auto") and devices > cores:  # no machine has more of any other kind either
+        raise UserError(
+            f"trainer.devices={devices} with trainer.accelerator={accelerator}: this machine has {cores} CPU cores; "
+            f"accepted: at most {cores}"
         )
 
 
@@ -258,5 +290,5 @@ def _is_job_of_sweep() -> bool:
 
 def _make_absolute(node: dict[str, Any], key: str) -> None:
     """Paths are relative to the current directory, which a later `evaluate.py` need not share. A URL stays."""
-    if node.get(key) is not None and "://" not in node[key]:
+    if node.get(key) and "://" not in node[key]:
         node[key] = os.path.abspath(os.path.expanduser(node[key]))

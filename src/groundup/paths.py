@@ -38,7 +38,7 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
 
 
 def register_resolvers(root: Path) -> None:
-    """Registers `project_path`, `options`, `run_dir` and `sweep_dir`, all below `root`, the folder of `conf/`.
+    """Registers `project_path`, `data_root`, `options`, `run_dir` and `sweep_dir`; `root` is the folder of `conf/`.
 
     `run_dir` gives one directory until the resolvers are registered anew: Hydra and Lightning ask several times.
     """
@@ -55,10 +55,14 @@ def register_resolvers(root: Path) -> None:
     def sweep_dir() -> str:
         return os.environ.setdefault(SWEEP_DIR, str(root / "outputs" / "sweeps" / unique_name()))
 
+    def data_root() -> str:
+        return os.environ.get("GROUNDUP_DATA") or str(root / "data")  # set but empty is unset, never the current folder
+
     def register(name, resolver):
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
     register("project_path", lambda path: str(root / path))
+    register("data_root", data_root)
     register("options", lambda group: " ".join(options(root / "conf", group)) or "(none)")
     register("run_dir", run_dir)
     register("sweep_dir", sweep_dir)

@@ -7,28 +7,48 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
 
+from groundup.data import augment_names
 from groundup.trainer_arguments import TRAINER_ARGUMENTS
 
+
+def augmentations(given: Any) -> Any:
+    """A single name stands for a list."""
+    return [given] if isinstance(given, str) else given
+
+
+def _two(values: list[float]) -> list[float]:
+    if len(values) != 2:
+        raise PydanticCustomError("two_numbers", "must be two numbers")
+    return values
+
+
+def _reachable(mirror: str) -> str:
+    if "://" in mirror and not mirror.lower().startswith(("http://", "https://")):
+        raise PydanticCustomError("scheme", "must be a URL that begins with http:// or https://, or a folder")
+    return mirror
+
+
+def _in_memory(chosen: bool) -> bool:
+    if not chosen:
+        raise PydanticCustomError("in_memory", "must be true; only data=image_folder can be read from disk")
+    return chosen
+
+
+Text = Annotated[str, Field(pattern=r"\S")]  # an empty path would be the current directory
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]  # of a whole; 1 allowed
 Part = Annotated[float, Field(ge=0, lt=1)]  # of a whole; 1 would leave nothing
-Betas = Annotated[list[Part], Field(min_length=2, max_length=2)]
-Augmentation = Literal["flip", "alternating_flip", "crop", "shift", "cutout"]
+Betas = Annotated[list[Part], AfterValidator(_two)]
 Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu"]
 Accelerator = Literal["auto", "cpu", "cuda", "gpu", "mps"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true"]
-
-
-def augmentations(given: Any) -> Any:
-    """`none` and a single name stand for lists."""
-    if given == "none":
-        return []
-    return [given] if isinstance(given, str) else given
+Metric = Literal["train/loss", "train/acc", "val/loss", "val/acc", "val/f1", "val/top5"]
 
 
 class Node(BaseModel):
@@ -39,19 +59,19 @@ class Node(BaseModel):
 
 class Data(Node):
     target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
-    root: str
-    mirror: str | None
+    root: Text
+    mirror: Annotated[Text, AfterValidator(_reachable)] | None
     batch_size: Positive
     eval_batch_size: Positive
     val_fraction: Part
     limit_train: Positive | None
     limit_test: Positive | None
-    augment: Annotated[list[Augmentation], BeforeValidator(augmentations)]
+    augment: Annotated[list[augment_names.Name], BeforeValidator(augmentations)]
     crop_padding: Positive
     shift: Positive
     cutout_size: Positive
     image_size: Positive | None
-    in_memory: Literal[True]
+    in_memory: Annotated[bool, AfterValidator(_in_memory)]
     workers: Count
 
 
@@ -70,7 +90,7 @@ class ImageFolder(Data):
     channels: Literal[1, 3]
     mean: list[float] | None
     std: list[Rate] | None
-    in_memory: bool  # type: ignore[assignment]
+    in_memory: bool
 
 
 class Model(Node):
@@ -192,37 +212,61 @@ class TrainerKeys(Node):
     deterministic: bool | Literal["warn"]
     gradient_clip_val: Rate | None
     log_every_n_steps: Positive
+    accumulate_grad_batches: Positive = 1
 
 
 _others = {name: (Any, None) for name in TRAINER_ARGUMENTS if name not in TrainerKeys.model_fields}
 Trainer: type[Node] = create_model("Trainer", __base__=TrainerKeys, **_others)  # type: ignore[call-overload]
 
 
+class Checkpoints(Node):
+    target: Literal["groundup.callbacks.checkpoints.Checkpoints"] = Field(alias="_target_")
+    monitor: Metric = "val/acc"
+    mode: Literal["max", "min"] = "max"
+
+
+class EarlyStopping(Node):
+    model_config = ConfigDict(extra="allow")  # Lightning's own, with more arguments
+
+    target: Literal["lightning.pytorch.callbacks.EarlyStopping"] = Field(alias="_target_")
+    monitor: Metric
+    mode: Literal["min", "max"] = "min"
+    patience: Count = 3
+
+
+class Progress(Node):
+    target: Literal["groundup.callbacks.progress.Progress"] = Field(alias="_target_")
+
+
+class MetricsCsv(Node):
+    target: Literal["groundup.callbacks.metrics_csv.MetricsCSV"] = Field(alias="_target_")
+
+
 class Run(Node):
     """The keys of `train.py` that are no group."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    resume: str | None
+    resume: Text | None
 
 
 class EvaluateData(Node):
-    root: str | None
+    root: Text | None
     eval_batch_size: Positive | None
 
 
 class Evaluate(Node):
-    run: str
-    ckpt: str
-    out: str | None
+    run: Text
+    ckpt: Text
+    out: Text | None
     accelerator: Accelerator
     data: EvaluateData
 
 
 class Predict(Node):
-    run: str
-    images: str
-    ckpt: str
-    out: str | None
+    run: Text
+    images: Text
+    ckpt: Text
+    out: Text | None
     top: Positive
 
 
@@ -233,6 +277,7 @@ NODES: dict[str, list[type[Node]]] = {
     "optimizer": [Sgd, Adam, AdamW],
     "scheduler": [Constant, Step, Cosine, OneCycle],
 }
+CALLBACKS: list[type[Node]] = [Checkpoints, EarlyStopping, Progress, MetricsCsv]
 
 
 def accepted(node: type[Node], field: str) -> tuple[Any, ...]:

@@ -12,6 +12,9 @@ SET_BY_THE_RUN = (
     "plugins",
     "use_distributed_sampler",
 )
+SET_BY_THE_RUN_HINT = (
+    "it is set by the project; callbacks and loggers are chosen with callbacks=OPTION and logger=OPTION"
+)
 
 TRAINER_ARGUMENTS = (
     "accelerator",

@@ -6,7 +6,6 @@ import torch
 from torch import Generator
 
 from groundup.data import augment
-from groundup.errors import UserError
 
 N, C, H, W = 12, 3, 9, 7
 
@@ -106,21 +105,3 @@ def test_a_chain_runs_in_the_order_given(images):
     expected = augment.shift(augment.alternating_flip(images, coins[index], 0), 2, generator(5))
     assert torch.equal(step(images, index, 0, generator(5)), expected)
     assert augment.chain([], coins=coins, **options) is None
-
-
-@pytest.mark.parametrize(
-    ("names", "padding", "message"),
-    [
-        ("flop", 4, r"data\.augment=flop: unknown; accepted: none, flip"),
-        (["flip", "alternating_flip"], 4, "choose one"),
-        (["crop"], 8, r"data\.crop_padding=8: must be less than the image's 8"),
-    ],
-)
-def test_a_wrong_augmentation_is_refused(names, padding, message):
-    with pytest.raises(UserError, match=message):
-        augment.check(names, padding, (8, 8))
-
-
-def test_names_may_be_one_word_or_none():
-    assert augment.check("flip", 4, (8, 8)) == ["flip"]
-    assert augment.check("none", 4, (8, 8)) == augment.check([], 4, (8, 8)) == []

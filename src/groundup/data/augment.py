@@ -12,10 +12,6 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from groundup.errors import UserError
-
-NAMES = ("flip", "alternating_flip", "crop", "shift", "cutout")
-
 Step = Callable[[Tensor, Tensor, int, Generator], Tensor]
 
 
@@ -75,7 +71,7 @@ def chain(
     """Chains augmentations by name, in the order given, into one `(images, index, epoch, generator) -> images`.
 
     Args:
-        names: of `NAMES`; none at all or `["none"]` give None.
+        names: as `check_names` gives them; none at all give None.
         crop_padding: pixels, of `crop`.
         shift_distance: pixels, of `shift`.
         cutout_size: pixels, of `cutout`.
@@ -91,25 +87,6 @@ def chain(
     }
     chosen = [steps[name] for name in names]
     return partial(_run, chosen) if chosen else None
-
-
-def check(names: str | Sequence[str], crop_padding: int, image_size: tuple[int, int]) -> list[str]:
-    """Gives the names as a list, `none` dropped.
-
-    Raises:
-        UserError: an unknown name, both kinds of flip, or a crop whose padding is not less than the image.
-    """
-    names = [names] if isinstance(names, str) else list(names)
-    names = [name for name in names if name != "none"]
-    if unknown := [name for name in names if name not in NAMES]:
-        raise UserError(f"data.augment={unknown[0]}: unknown; accepted: none, {', '.join(NAMES)}")
-    if {"flip", "alternating_flip"} <= set(names):
-        raise UserError("data.augment has flip and alternating_flip: choose one")
-    if "crop" in names and crop_padding >= min(image_size):
-        raise UserError(
-            f"data.crop_padding={crop_padding}: must be less than the image's {min(image_size)} pixels, as it reflects"
-        )
-    return names
 
 
 def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int, generator: Generator) -> Tensor:

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Generator, Tensor
 
 from groundup.data import augment as augmentation
+from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
 from groundup.data.loader import Batches, EpochOrder, Finish, StreamedBatches, seed_from
 from groundup.data.sources import FolderImages, Images, open_folder, read
@@ -78,7 +79,7 @@ class ImageData(LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction = val_fraction
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
-        self.augment = augmentation.check(augment, crop_padding, spec.image_size)
+        self.augment = check_names(augment, crop_padding, spec.image_size)
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
