@@ -75,7 +75,7 @@ def test_every_command_is_accepted(compose_config, command):
     _, script, *words = shlex.split(command)
     name = script.removesuffix(".py")
     found = jobs(words)
-    assert len(found) == (12 if "-m" in words else 1)
+    assert (len(found) > 1) == ("-m" in words)
     for overrides in found:
         config = CHECKS[name](compose_config(*overrides, name=name))
         if config.get("resume"):
