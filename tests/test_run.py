@@ -22,6 +22,7 @@ from groundup.config import check
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.evaluate import evaluate
 from groundup.failures import one_line_cause
+from groundup.learning.learner import PROGRESS
 from groundup.run import run
 
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -401,3 +402,15 @@ def test_every_loss_trains(make_config, tmp_path, loss):
 def test_running_out_of_gpu_memory_names_the_batch_size():
     assert "data.batch_size" in one_line_cause(torch.OutOfMemoryError("CUDA out of memory"), Path())
     assert "data.batch_size" not in one_line_cause(RuntimeError("something else"), Path())
+
+
+def test_a_checkpoint_of_another_version_is_refused_by_name(make_config, tmp_path):
+    with pytest.raises(Interrupted):
+        run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint = load_checkpoint(last)
+    assert checkpoint["progress"].keys() == PROGRESS
+    del checkpoint["progress"]["sums"]
+    torch.save(checkpoint, last)
+    with pytest.raises(UserError, match=r"another version .*\(no sums\)"):
+        run(make_config("trainer.max_epochs=3"), tmp_path, resume=last)

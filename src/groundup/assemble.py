@@ -25,7 +25,7 @@ from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.learning.classifier import Classifier
-from groundup.learning.learner import Learner, mix_seed
+from groundup.learning.learner import PROGRESS, Learner, mix_seed
 from groundup.spec import DatasetSpec
 
 
@@ -61,8 +61,13 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
 
 def _first_step(learner: Learner, resume: Path, config: Mapping[str, Any]) -> int:
     checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
-    if missing := {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys():
-        raise UserError(f"resume={resume}: not a checkpoint of a run in training (no {', '.join(sorted(missing))})")
+    missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
+    missing |= PROGRESS - checkpoint.get("progress", {}).keys()
+    if missing:
+        raise UserError(
+            f"resume={resume}: not a checkpoint of a run in training, or of another version of this project "
+            f"(no {', '.join(sorted(missing))})"
+        )
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     if 0 < config["trainer"]["max_epochs"] < epochs:
         raise UserError(

@@ -17,6 +17,8 @@ from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule
 from groundup.spec import DatasetSpec
 
+PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a checkpoint knows of an epoch under way
+
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
