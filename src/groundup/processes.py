@@ -49,6 +49,8 @@ def leaving_in_order() -> Iterator[None]:
         if not isinstance(error, Exception):
             raise
         raise RunFailed(f"process {os.environ.get('LOCAL_RANK')}: {type(error).__name__}: {error}") from error
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # its threads, still there at exit, can abort the process
 
 
 def cause_in_helper(error: Exception, run_dir: Path) -> str | None:
