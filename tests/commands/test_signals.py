@@ -54,7 +54,8 @@ def test_a_stopped_command_goes_on_to_the_same_weights_bit_for_bit(command, tmp_
     stopped.send(signum)
     assert stopped.wait() == code, stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert 3 * 162 <= load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["global_step"] < 25 * 162
+    saved = 2 if signum == signal.SIGKILL else 3  # an epoch's row is written just before its checkpoint
+    assert saved * 162 <= load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["global_step"] < 25 * 162
     if signum != signal.SIGKILL:  # which leaves no time to say anything
         assert status(run_dir) == "interrupted"
         assert f"go on with: resume={run_dir}" in stopped.stdout
