@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 import sys
@@ -75,6 +76,7 @@ def test_every_command_is_accepted(compose_config, command):
     _, script, *words = shlex.split(command)
     name = script.removesuffix(".py")
     found = jobs(words)
+    assert len(found) == (math.prod(word.count(",") + 1 for word in words) if "-m" in words else 1)
     assert (len(found) > 1) == ("-m" in words)
     for overrides in found:
         config = CHECKS[name](compose_config(*overrides, name=name))
