@@ -1,0 +1,79 @@
+"""Activation functions: every number by itself, of an array of any shape; softmax alone looks at a whole row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groundup.numpy_nets.layer import Array, Layer
+
+
+class Identity(Layer):
+    """y = x."""
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        return x
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy."""
+        return grad
+
+
+class ReLU(Layer):
+    """y = max(x, 0) (Nair and Hinton 2010)."""
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self._y = np.maximum(x, 0)
+        return self._y
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy where x > 0, else 0; at the kink x = 0 it is 0, as PyTorch has it."""
+        return grad * (self._y > 0)
+
+
+class Sigmoid(Layer):
+    """y = 1 / (1 + exp(-x)).
+
+    Computed as exp(x) / (1 + exp(x)) for negative x, which is the same: exp of a positive number could overflow.
+    """
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        e = np.exp(-np.abs(x))
+        self._y = np.where(x >= 0, 1, e) / (1 + e)
+        return self._y
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy y (1 - y)."""
+        return grad * (self._y * (1 - self._y))
+
+
+class Tanh(Layer):
+    """y = tanh(x)."""
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self._y = np.tanh(x)
+        return self._y
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy (1 - y²)."""
+        return grad * (1 - self._y * self._y)
+
+
+class Softmax(Layer):
+    """y_k = exp(x_k) / sum_j exp(x_j), of every row of `(N, K)`: positive numbers that add up to 1.
+
+    The largest x of the row is subtracted first, which changes nothing but keeps exp from overflowing.
+    """
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self._y = softmax(x)
+        return self._y
+
+    def backward_input(self, grad: Array) -> Array:
+        """With the Jacobian dy_k/dx_j = y_k (δ_kj - y_j): dL/dx_j = y_j (dL/dy_j - sum_k dL/dy_k y_k)."""
+        return self._y * (grad - (grad * self._y).sum(axis=-1, keepdims=True))
+
+
+def softmax(x: Array) -> Array:
+    """Softmax over the last axis."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)

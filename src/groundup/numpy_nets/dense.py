@@ -1,0 +1,65 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from groundup.numpy_nets.init import Init, uniform
+from groundup.numpy_nets.layer import Array, Layer, check_input, check_shape
+
+
+class Dense(Layer):
+    """Every output is a weighted sum of all inputs: y = x Wᵀ + b.
+
+    `x` is `(N, in_features)`, `y` is `(N, out_features)`, `params["weight"]` W is `(out_features, in_features)` and
+    `params["bias"]` b is `(out_features,)`, as in `torch.nn.Linear`.
+
+    Args:
+        bias: False leaves b out.
+        init: draws W; b begins with zeros.
+        dtype: float32 or float64.
+        rng: where W is drawn from; None is a fresh generator, different each time.
+
+    Raises:
+        InputError: on a batch of another shape or type, an empty one, NaN or infinity.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init: Init = uniform,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | None = None,
+    ):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        rng = rng or np.random.default_rng()
+        self.params["weight"] = init(rng, (out_features, in_features)).astype(dtype)
+        if bias:
+            self.params["bias"] = np.zeros(out_features, dtype)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        check_input(self, x, ("N", self.in_features))
+        self._x = x
+        y = x @ self.params["weight"].T
+        if "bias" in self.params:
+            y += self.params["bias"]
+        return y
+
+    def backward_params(self, grad: Array) -> None:
+        """dL/dW = (dL/dy)ᵀ x and dL/db = sum of dL/dy over the batch."""
+        check_shape(self, grad, (len(self._x), self.out_features), "a gradient")
+        self.grads["weight"] = grad.T @ self._x
+        if "bias" in self.params:
+            self.grads["bias"] = grad.sum(axis=0)
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy W."""
+        return grad @ self.params["weight"]
+
+    def __repr__(self) -> str:
+        bias = "" if "bias" in self.params else ", bias=False"
+        return f"Dense({self.in_features}, {self.out_features}{bias})"

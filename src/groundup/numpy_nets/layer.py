@@ -1,0 +1,111 @@
+"""What every layer is: a function with a gradient, weights and the gradients of those weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]  # of float32 or float64
+
+
+class InputError(ValueError, TypeError):
+    """An array that does not fit: the message names the layer, what it expects and what it was given."""
+
+
+class Layer:
+    """A function y = f(x; w) of a batch, differentiable.
+
+    A subclass gives `forward` and `backward_input`, and with weights `backward_params` too. Weights are read from
+    `params` at every use, never kept elsewhere, so that whoever puts other arrays there changes the layer.
+
+    Attributes:
+        params: the weights by name; `layer.params["weight"][...] = w` sets them.
+        grads: dL/dw of each weight, by the same names, written anew by every backward pass.
+        buffers: arrays that the layer keeps but nobody trains.
+        name: its place in a network, for messages.
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
+        self.buffers: dict[str, Array] = {}
+        self.name = ""
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """y = f(x). Keeps what the backward pass needs. `training` matters to dropout and batch norm alone."""
+        raise NotImplementedError
+
+    def backward(self, grad: Array) -> Array:
+        """The chain rule: from dL/dy of the last forward pass to dL/dx, and to dL/dw in `grads`."""
+        self.backward_params(grad)
+        return self.backward_input(grad)
+
+    def backward_params(self, grad: Array) -> None:
+        """dL/dw of every weight, from dL/dy, into `grads`. A network's first layer needs no more than this."""
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx from dL/dy."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    @property
+    def label(self) -> str:
+        """How messages call it: its class, and its name in the network where it is part of one."""
+        kind = type(self).__name__
+        return f"{kind} '{self.name}'" if self.name else kind
+
+
+def check_input(layer: Layer, x: Array, shape: Sequence[int | str]) -> None:
+    """Refuses a batch that a layer with weights cannot compute with.
+
+    Args:
+        shape: what is expected; a word stands for any size from 1 on, such as ("N", 784).
+
+    Raises:
+        InputError: another shape, another type than the weights', an empty batch, NaN or infinity.
+    """
+    check_shape(layer, x, shape)
+    dtype = next(iter(layer.params.values())).dtype
+    if x.dtype != dtype:
+        raise InputError(f"{layer.label}: expected an array of {dtype}, as its weights are, given {x.dtype}")
+    check_finite(layer.label, x)
+
+
+def check_shape(layer: Layer, x: Array, shape: Sequence[int | str], what: str = "an array") -> None:
+    """Refuses anything but a floating-point array of this shape, none of whose sides is 0.
+
+    Raises:
+        InputError: naming layer, expected and given.
+    """
+    if not isinstance(x, np.ndarray):
+        raise InputError(f"{layer.label}: expected a NumPy array, given {type(x).__name__}")
+    fits = len(x.shape) == len(shape)
+    if not fits or any(e != g for e, g in zip(shape, x.shape, strict=True) if not isinstance(e, str)):
+        raise InputError(f"{layer.label}: expected {what} of shape {_shown(shape)}, given {_shown(x.shape)}")
+    if x.size == 0:
+        raise InputError(f"{layer.label}: expected at least one sample, given an empty array {_shown(x.shape)}")
+    if x.dtype.kind != "f":
+        raise InputError(f"{layer.label}: expected an array of float32 or float64, given {x.dtype}")
+
+
+def check_finite(label: str, x: Array) -> None:
+    """Refuses NaN and infinity.
+
+    Raises:
+        InputError: naming the first place.
+    """
+    if np.isfinite(x.sum()):  # one fast pass; a sum that overflows is looked at closely
+        return
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise InputError(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
+
+
+def _shown(shape: Sequence[int | str]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
