@@ -305,3 +305,47 @@ def test_clipping_by_a_fused_optimizer_in_mixed_precision_is_refused(compose_con
     assert problem.endswith("set optimizer.fused=false")
     check(compose_config(overrides[1], "trainer.precision=bf16-true"))
     check(compose_config(*overrides, "optimizer.fused=false"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            ["trainer.precision=bf16-mixed"],
+            "trainer.precision=bf16-mixed with model=numpy_mlp: NumPy computes this network; "
+            "accepted: 32-true, 64-true",
+        ),
+        (
+            ["trainer.compile=true"],
+            "trainer.compile=true with model=numpy_mlp: NumPy computes this network; accepted: false",
+        ),
+        (
+            ["model.output=softmax"],
+            "model.output=softmax with loss=cross_entropy: this loss applies softmax or sigmoid itself; set "
+            "model.output=identity or loss=squared_error",
+        ),
+        (
+            ["model.activation=gelu"],
+            "model.activation=gelu: must be 'relu', 'sigmoid' or 'tanh'",
+        ),
+    ],
+    ids=["precision", "compile", "output", "activation"],
+)
+def test_what_a_network_in_numpy_cannot_do_is_refused(compose_config, overrides, problem):
+    assert problems(compose_config, "model=numpy_mlp", *overrides) == [problem]
+    others = ["model.output=softmax", "loss=squared_error", "trainer.precision=64-true", "trainer.accelerator=cuda"]
+    check(compose_config("model=numpy_mlp", *others))
+
+
+def test_a_network_in_numpy_needs_a_core_for_each_process_whatever_was_asked_for(compose_config, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    overrides = ["trainer.accelerator=cuda", "trainer.devices=3"]
+    [problem] = problems(compose_config, "model=numpy_mlp", *overrides)
+    assert "this machine has 2 CPU cores" in problem
+    check(compose_config("model=mlp", *overrides))
+
+
+@pytest.mark.parametrize(("channels", "size"), [("[4]", None), ("[4,4]", 16), ("[4,4,4]", 24)])
+def test_digits_are_enlarged_as_the_convolutions_of_numpy_cnn_need_it(compose_config, channels, size):
+    config = check(compose_config("model=numpy_cnn", f"model.channels={channels}"))
+    assert config["data"]["image_size"] == size

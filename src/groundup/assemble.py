@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
+from torch import nn
 
-from groundup.build import build
+from groundup.build import build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
@@ -26,7 +28,10 @@ from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
+from groundup.learning.numpy_net import NumPyNet
 from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -51,7 +56,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     callbacks = [build(node) for node in config["callbacks"].values() if node]
     first_step = _first_step(learner, resume, config) if resume else 0
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
-    trainer = build_trainer(config["trainer"], run_dir, [*callbacks, stop], loggers)
+    trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers)
     _check_space(run_dir, learner)
     if trainer.world_size > 1:
         stop.hold()
@@ -92,9 +97,35 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "schedule": build(config["scheduler"]),
         "seed": config["seed"],
     }
-    net = build(config["model"], in_channels=spec.channels, image_size=spec.image_size, num_classes=spec.num_classes)
+    return Classifier(build_net(config["model"], spec, config["seed"]), **parts)
+
+
+def build_net(model: Mapping[str, Any], spec: DatasetSpec, seed: int) -> nn.Module:
+    """The network of a model's node, for images of this kind."""
+    sizes = {"in_channels": spec.channels, "image_size": spec.image_size, "num_classes": spec.num_classes}
+    if computes_in_numpy(model):
+        return NumPyNet(build(model, **sizes, rng=np.random.default_rng(seed)))
     # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
-    return Classifier(net.to(memory_format=torch.channels_last), **parts)
+    return build(model, **sizes).to(memory_format=torch.channels_last)
+
+
+def trainer_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the Trainer; a hand-written network puts it on the CPU."""
+    options = dict(config["trainer"])
+    options["accelerator"] = accelerator_for(config["model"], options["accelerator"])
+    if computes_in_numpy(config["model"]) and isinstance(options["devices"], list):
+        options["devices"] = len(options["devices"])  # CPUs have no numbers
+    return options
+
+
+def accelerator_for(model: Mapping[str, Any], asked: str) -> str:
+    """What computes this model: what was asked for, but the CPU for a hand-written network, with a word about it."""
+    if not computes_in_numpy(model):
+        return asked
+    there_is_a_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if asked in ("cuda", "gpu", "mps") or (asked == "auto" and there_is_a_gpu):
+        log.info(f"accelerator={asked}: NumPy computes {model['name']} on the CPU")
+    return "cpu"
 
 
 class NoProfiler(PassThroughProfiler):

@@ -15,7 +15,7 @@ from groundup.errors import UserError
 
 TRUSTED = ("groundup", "torch", "torchvision", "torchmetrics", "lightning")
 # Functions that make networks. Other functions of the trusted packages do things: torch.load, torch.hub.load.
-FACTORIES = ("groundup.models", "groundup.learning", "groundup.numpy_nets", "torchvision.models", "torch.nn")
+FACTORIES = ("groundup.models", "groundup.learning", "groundup.numpy_nets.models", "torchvision.models", "torch.nn")
 
 
 def build(node: Mapping[str, Any], **extra: Any) -> Any:
@@ -36,6 +36,11 @@ def build(node: Mapping[str, Any], **extra: Any) -> Any:
         return functools.partial(factory, **extra)
     _refuse_wrong_arguments(factory, extra, str(node["_target_"]))
     return factory(**extra)
+
+
+def computes_in_numpy(model: Mapping[str, Any]) -> bool:
+    """Whether a model's node describes a hand-written network, which knows neither torch nor GPUs."""
+    return str(model.get("_target_")).startswith("groundup.numpy_nets.")
 
 
 def build_trusted(node: Mapping[str, Any], kind: str, **extra: Any) -> Any:

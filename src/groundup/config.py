@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from groundup import schema
+from groundup.build import computes_in_numpy
 from groundup.data.augment_names import check_names
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
@@ -45,9 +46,11 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
         _make_absolute(config, "resume")
-    if config["optimizer"].get("momentum") == 0:
+    if config["optimizer"].get("nesterov") and config["optimizer"].get("momentum") == 0:
         config["optimizer"]["nesterov"] = False  # the same thing then, which torch refuses to be asked for
     _refuse_clipping_in_mixed_precision(config)
+    _refuse_what_numpy_cannot(config)
+    _refuse_output_twice(config)
     _refuse_too_many_devices(config)
     _fit_images(config)
     _refuse_monitor_without_validation(config)
@@ -222,7 +225,7 @@ def _shown(value: Any) -> str:
 def _fit_images(config: dict[str, Any]) -> None:
     """Refuses images too small for model or crop; digits, unless their size was chosen, are enlarged for the model."""
     keys = _schema_of(schema.NODES["model"], config["model"])
-    smallest = keys.min_image_size if keys is not None and issubclass(keys, schema.Model) else 1
+    smallest = keys.smallest_image(config["model"]) if keys is not None and issubclass(keys, schema.Model) else 1
     data = config["data"]
     if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
         data["image_size"] = -(-smallest // DIGITS_SIDE) * DIGITS_SIDE
@@ -262,6 +265,28 @@ def _refuse_clipping_in_mixed_precision(config: Mapping[str, Any]) -> None:
         )
 
 
+def _refuse_what_numpy_cannot(config: Mapping[str, Any]) -> None:
+    trainer, model = config["trainer"], config["model"]
+    if not computes_in_numpy(model):
+        return
+    for key, accepted in {"precision": ("32-true", "64-true"), "compile": (False,)}.items():
+        if trainer[key] not in accepted:
+            listed = ", ".join(_shown(value) for value in accepted)
+            raise UserError(
+                f"trainer.{key}={_shown(trainer[key])} with model={model['name']}: NumPy computes this network; "
+                f"accepted: {listed}"
+            )
+
+
+def _refuse_output_twice(config: Mapping[str, Any]) -> None:
+    output, loss = config["model"].get("output", "identity"), config["loss"]["name"]
+    if output != "identity" and loss in ("cross_entropy", "mse", "bce"):
+        raise UserError(
+            f"model.output={output} with loss={loss}: this loss applies softmax or sigmoid itself; set "
+            "model.output=identity or loss=squared_error"
+        )
+
+
 def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
     devices, accelerator = config["trainer"]["devices"], config["trainer"]["accelerator"]
     if not isinstance(devices, int):
@@ -274,7 +299,8 @@ def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
                 f"data.{key}={devices} or more, or fewer devices"
             )
     cores = os.cpu_count() or 1
-    if accelerator in ("cpu", "auto") and devices > cores:  # no machine has more of any other kind either
+    on_cpu = accelerator in ("cpu", "auto") or computes_in_numpy(config["model"])
+    if on_cpu and devices > cores:  # no machine has more of any other kind either
         raise UserError(
             f"trainer.devices={devices} with trainer.accelerator={accelerator}: this machine has {cores} CPU cores; "
             f"accepted: at most {cores}"

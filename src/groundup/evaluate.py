@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from groundup.assemble import build_learner
+from groundup.assemble import accelerator_for, build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
@@ -42,7 +42,7 @@ def evaluate(
         spec = make_spec(options)
         module = build(options, spec=spec, seed=config["seed"])
         learner = build_learner(config, spec)
-        trainer = _make_trainer(accelerator, config["trainer"]["precision"], run_dir)
+        trainer = _make_trainer(accelerator_for(config["model"], accelerator), config["trainer"]["precision"], run_dir)
     load_weights(learner, checkpoint)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")

@@ -90,8 +90,8 @@ def find_images(images: Path) -> list[Path]:
 def _classify(learner: Learner, spec: DatasetSpec, files: list[Path], images: Tensor, top: int) -> list[Prediction]:
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    logits = learner((images.float() / 255 - mean) / std)
-    probabilities, classes = logits.softmax(dim=1).topk(top)
+    outputs = learner((images.float() / 255 - mean) / std)
+    probabilities, classes = learner.probabilities(outputs).topk(top)
     return [
         Prediction(file, tuple(spec.class_names[c] for c in row), tuple(p))
         for file, row, p in zip(files, classes.tolist(), probabilities.tolist(), strict=True)

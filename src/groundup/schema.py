@@ -5,6 +5,7 @@ A node is found by its `_target_`, and by its `name` where several share one. On
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
@@ -96,6 +97,11 @@ class ImageFolder(Data):
 class Model(Node):
     min_image_size: ClassVar[int] = 1  # pixels a side
 
+    @classmethod
+    def smallest_image(cls, options: Mapping[str, Any]) -> int:
+        """Pixels a side that the model needs with these options."""
+        return cls.min_image_size
+
 
 class Mlp(Model):
     target: Literal["groundup.models.mlp.MLP"] = Field(alias="_target_")
@@ -130,6 +136,39 @@ class ResNet18(Model):
     name: Literal["resnet18"]
 
 
+class NumPyModel(Model):
+    activation: Literal["relu", "sigmoid", "tanh"]
+    output: Literal["identity", "sigmoid", "tanh", "softmax"]
+    init: Literal["uniform", "xavier", "kaiming", "normal", "perceptron", "uniform_half", "standard_normal"]
+
+
+class NumPyMlp(NumPyModel):
+    target: Literal["groundup.numpy_nets.models.mlp"] = Field(alias="_target_")
+    name: Literal["numpy_mlp"]
+    hidden_dims: list[Positive]
+    batch_norm: bool
+    dropout: Part
+
+
+class NumPyLeNet(NumPyModel):
+    min_image_size = 12
+    target: Literal["groundup.numpy_nets.models.lenet"] = Field(alias="_target_")
+    name: Literal["numpy_lenet"]
+    pooling: Literal["max", "avg"]
+
+
+class NumPyCnn(NumPyModel):
+    target: Literal["groundup.numpy_nets.models.cnn"] = Field(alias="_target_")
+    name: Literal["numpy_cnn"]
+    channels: list[Positive]
+    hidden_dims: list[Positive]
+    pooling: Literal["max", "avg"]
+
+    @classmethod
+    def smallest_image(cls, options: Mapping[str, Any]) -> int:
+        return 3 * 2 ** len(options["channels"]) - 2  # leaves one pixel, see `groundup.numpy_nets.models.cnn`
+
+
 class CrossEntropy(Node):
     target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
     name: Literal["cross_entropy"]
@@ -141,6 +180,12 @@ class MeanSquaredError(Node):
     name: Literal["mse"]
 
 
+class SquaredError(Node):
+    target: Literal["groundup.learning.losses.SquaredError"] = Field(alias="_target_")
+    name: Literal["squared_error"]
+    reduction: Literal["mean", "batchmean", "half"]
+
+
 class BinaryCrossEntropy(Node):
     target: Literal["groundup.learning.losses.BinaryCrossEntropy"] = Field(alias="_target_")
     name: Literal["bce"]
@@ -150,28 +195,54 @@ class Optimizer(Node):
     partial: Literal[True] = Field(alias="_partial_")
     lr: Rate
     weight_decay: NotNegative
+
+
+class TorchOptimizer(Optimizer):
     fused: bool
 
 
-class Sgd(Optimizer):
+class Sgd(TorchOptimizer):
     target: Literal["torch.optim.SGD"] = Field(alias="_target_")
     name: Literal["sgd"]
     momentum: Part
     nesterov: bool
 
 
-class Adam(Optimizer):
+class Adam(TorchOptimizer):
     target: Literal["torch.optim.Adam"] = Field(alias="_target_")
     name: Literal["adam"]
     betas: Betas
     eps: Rate
 
 
-class AdamW(Optimizer):
+class AdamW(TorchOptimizer):
     target: Literal["torch.optim.AdamW"] = Field(alias="_target_")
     name: Literal["adamw"]
     betas: Betas
     eps: Rate
+
+
+class NumPySgd(Optimizer):
+    target: Literal["groundup.learning.numpy_optimizer.NumPySGD"] = Field(alias="_target_")
+    name: Literal["numpy_sgd"]
+    momentum: Part
+    nesterov: bool
+
+
+class NumPyRmsProp(Optimizer):
+    target: Literal["groundup.learning.numpy_optimizer.NumPyRMSProp"] = Field(alias="_target_")
+    name: Literal["numpy_rmsprop"]
+    alpha: Part
+    eps: Rate
+    momentum: Part
+
+
+class NumPyAdam(Optimizer):
+    target: Literal["groundup.learning.numpy_optimizer.NumPyAdam"] = Field(alias="_target_")
+    name: Literal["numpy_adam"]
+    betas: Betas
+    eps: Rate
+    bias_correction: bool
 
 
 class Constant(Node):
@@ -272,9 +343,9 @@ class Predict(Node):
 
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
-    "model": [Mlp, LeNet, Cnn, ResNet18],
-    "loss": [CrossEntropy, MeanSquaredError, BinaryCrossEntropy],
-    "optimizer": [Sgd, Adam, AdamW],
+    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn],
+    "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
+    "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],
 }
 CALLBACKS: list[type[Node]] = [Checkpoints, EarlyStopping, Progress, MetricsCsv]

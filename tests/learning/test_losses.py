@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from groundup.errors import UserError
+from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError, SquaredError
 
 # One sample, two classes: softmax (3/4, 1/4), sigmoids (3/4, 1/2)
 LOGITS, TARGET = torch.tensor([[log(3), 0.0]]), torch.tensor([0])
@@ -19,6 +20,10 @@ BY_HAND = {
     "smoothed": (CrossEntropy(label_smoothing=0.2), -0.9 * log(3 / 4) - 0.1 * log(1 / 4)),
     "mse": (MeanSquaredError(), ((3 / 4 - 1) ** 2 + (1 / 4) ** 2) / 2),
     "bce": (BinaryCrossEntropy(), (-log(3 / 4) - log(1 - 1 / 2)) / 2),
+    # of the outputs log 3 and 0 themselves
+    "squared_error": (SquaredError("mean"), (log(3) - 1) ** 2 / 2),
+    "summed over classes": (SquaredError("batchmean"), (log(3) - 1) ** 2),
+    "half of that": (SquaredError("half"), (log(3) - 1) ** 2 / 2),
 }
 each_loss = pytest.mark.parametrize(("loss", "expected"), BY_HAND.values(), ids=BY_HAND)
 
@@ -45,8 +50,11 @@ def test_a_batch_is_the_mean_of_its_samples(loss, expected):
         (CrossEntropy(label_smoothing=0.1), lambda z, y: -(0.9 * y + 0.1 / 5).mul(z.log_softmax(1)).sum(1).mean()),
         (MeanSquaredError(), lambda z, y: nn.MSELoss()(z.softmax(1), y)),
         (BinaryCrossEntropy(), lambda z, y: nn.BCELoss()(z.sigmoid(), y)),
+        (SquaredError("mean"), lambda z, y: nn.MSELoss()(z, y)),
+        (SquaredError("batchmean"), lambda z, y: nn.MSELoss(reduction="sum")(z, y) / 6),
+        (SquaredError("half"), lambda z, y: nn.MSELoss(reduction="sum")(z, y) / 12),
     ],
-    ids=["cross_entropy", "mse", "bce"],
+    ids=["cross_entropy", "mse", "bce", "squared_error", "batchmean", "half"],
 )
 def test_value_and_gradient_are_those_of_the_definition(loss, reference):
     torch.manual_seed(0)
@@ -68,4 +76,30 @@ def test_extreme_logits_stay_finite(loss, expected):
 
 @each_loss
 def test_half_precision_logits_are_accepted(loss, expected):
+    expected = loss(LOGITS.bfloat16().float(), TARGET).item()
     assert loss(LOGITS.bfloat16(), TARGET).item() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (CrossEntropy(), [3 / 4, 1 / 4]),
+        (MeanSquaredError(), [3 / 4, 1 / 4]),
+        (BinaryCrossEntropy(), [3 / 4, 1 / 2]),  # each class by itself
+        (SquaredError(), [1.0, 0.0]),
+    ],
+    ids=["cross_entropy", "mse", "bce", "squared_error"],
+)
+def test_a_loss_knows_what_probability_its_outputs_mean(loss, expected):
+    torch.testing.assert_close(loss.probabilities(LOGITS), torch.tensor([expected]))
+
+
+def test_outputs_trained_to_be_probabilities_are_made_to_add_up_to_one():
+    outputs = torch.tensor([[0.9, 0.3, -0.2], [-1.0, -2.0, -3.0]])
+    expected = torch.tensor([[0.75, 0.25, 0.0], [1 / 3, 1 / 3, 1 / 3]])
+    torch.testing.assert_close(SquaredError().probabilities(outputs), expected)
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(UserError, match=r"loss\.reduction=sum: accepted are mean, batchmean, half"):
+        SquaredError("sum")

@@ -102,6 +102,14 @@ class Learner(LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         return self.predict_logits(images)
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What class scores mean under the loss that they were trained with, as numbers of 0..1: `(N, K)`, as logits.
+
+        A loss that does not say so, one that is not ours, is taken for a cross-entropy.
+        """
+        convert = getattr(self.loss, "probabilities", None)
+        return convert(logits) if convert else logits.softmax(dim=1)
+
     # Optimizer and learning rate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

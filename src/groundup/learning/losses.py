@@ -1,9 +1,16 @@
-"""Losses of logits (N, K) against class indices (N,): one number, the mean over the batch."""
+"""Losses of logits (N, K) against class indices (N,): one number, the mean over the batch.
+
+Each knows what the network's outputs mean under it: `probabilities` makes them numbers of 0..1.
+"""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from groundup.errors import UserError
+
+REDUCTIONS = ("mean", "batchmean", "half")
 
 
 def one_hot(target: Tensor, logits: Tensor) -> Tensor:
@@ -26,6 +33,9 @@ class CrossEntropy(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(dim=1)
+
 
 class MeanSquaredError(nn.Module):
     """Mean over all N * K entries of (softmax(logits) - one-hot)².
@@ -37,9 +47,42 @@ class MeanSquaredError(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(logits.softmax(dim=1), one_hot(target, logits))
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(dim=1)
+
+
+class SquaredError(nn.Module):
+    """Squared error between the outputs as they are, without softmax, and the one-hot target.
+
+    Args:
+        reduction: `mean` over all N * K entries; `batchmean`, summed over the K classes and averaged over the batch;
+            `half` of that. A rule published for the sum over a batch of N takes `batchmean` with N times its rate.
+
+    Raises:
+        UserError: there is no reduction of that name.
+    """
+
+    def __init__(self, reduction: str = "mean"):
+        super().__init__()
+        if reduction not in REDUCTIONS:
+            raise UserError(f"loss.reduction={reduction}: accepted are {', '.join(REDUCTIONS)}")
+        self.reduction = reduction
+
+    def forward(self, outputs: Tensor, target: Tensor) -> Tensor:
+        mean = F.mse_loss(outputs, one_hot(target, outputs))
+        return {"mean": 1.0, "batchmean": outputs.shape[1], "half": outputs.shape[1] / 2}[self.reduction] * mean
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """The outputs, which estimate the probabilities themselves; clipped at 0 and made to add up to 1."""
+        return F.normalize(outputs.clamp(min=1e-9), p=1, dim=1)  # if none is above 0 they are all alike
+
 
 class BinaryCrossEntropy(nn.Module):
     """Mean over all N * K entries of the binary cross-entropy of sigmoid(logits) against the one-hot target."""
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, one_hot(target, logits))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of each class by itself: they need not add up to 1."""
+        return logits.sigmoid()

@@ -41,7 +41,8 @@ class LayerRow:
 class ModelSummary:
     """The layers of a model and its totals; `str()` is a table for the terminal.
 
-    `multiply_adds` counts PyTorch's matrix products and convolutions for one image.
+    `multiply_adds` counts matrix products and convolutions for one image: PyTorch's, and those of layers computed
+    otherwise, which have a method `multiply_adds` to say so.
     """
 
     rows: tuple[LayerRow, ...]
@@ -93,14 +94,14 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> Mo
 
     seen: set[nn.Parameter] = set()
     rows = tuple(
-        LayerRow(name, type(layer).__name__, *sizes.get(layer, (None, None)), _count_new(layer, seen))
+        LayerRow(name, layer._get_name(), *sizes.get(layer, (None, None)), _count_new(layer, seen))
         for name, layer in layers.items()
     )
     return ModelSummary(
         rows=rows,
         parameters=sum(p.numel() for p in model.parameters()),
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        multiply_adds=flops.get_total_flops() // 2,
+        multiply_adds=flops.get_total_flops() // 2 + sum(_told(layer, out) for layer, (_, out) in sizes.items()),
     )
 
 
@@ -127,6 +128,12 @@ def _count_new(layer: nn.Module, seen: set[nn.Parameter]) -> int:
     new = [p for p in layer.parameters(recurse=False) if p not in seen]
     seen.update(new)
     return sum(p.numel() for p in new)
+
+
+def _told(layer: nn.Module, output_size: tuple[int, ...] | None) -> int:
+    """Multiply-adds of a layer that PyTorch does not compute, by its own account."""
+    tell = getattr(layer, "multiply_adds", None)
+    return tell(output_size) if tell else 0
 
 
 def _shape(value: object) -> tuple[int, ...] | None:

@@ -1,8 +1,44 @@
 """Neural networks written by hand in NumPy, each line of forward and backward to be read. Never imports torch."""
 
 from groundup.numpy_nets.activations import Identity, ReLU, Sigmoid, Softmax, Tanh
+from groundup.numpy_nets.batch_norm import BatchNorm
+from groundup.numpy_nets.conv import Conv2D
 from groundup.numpy_nets.dense import Dense
+from groundup.numpy_nets.dropout import Dropout
+from groundup.numpy_nets.evaluation import Evaluation
+from groundup.numpy_nets.flatten import Flatten
 from groundup.numpy_nets.layer import InputError, Layer
+from groundup.numpy_nets.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
+from groundup.numpy_nets.neuron import Neuron, NeuronLayer
+from groundup.numpy_nets.optimizers import SGD, Adam, Optimizer, RMSProp
+from groundup.numpy_nets.pooling import AvgPool2D, MaxPool2D
 from groundup.numpy_nets.sequential import Sequential
 
-__all__ = ["Dense", "Identity", "InputError", "Layer", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AvgPool2D",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Evaluation",
+    "Flatten",
+    "Identity",
+    "InputError",
+    "Layer",
+    "Loss",
+    "MaxPool2D",
+    "MeanSquaredError",
+    "Neuron",
+    "NeuronLayer",
+    "Optimizer",
+    "RMSProp",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Tanh",
+]

@@ -33,12 +33,11 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)).
 
-    Computed as exp(x) / (1 + exp(x)) for negative x, which is the same: exp of a positive number could overflow.
+    Computed as exp(min(x, 0)) / (1 + exp(-|x|)), which is the same: exp of a positive number could overflow.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        e = np.exp(-np.abs(x))
-        self._y = np.where(x >= 0, 1, e) / (1 + e)
+        self._y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
         return self._y
 
     def backward_input(self, grad: Array) -> Array:

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from groundup.numpy_nets.layer import Array
+from groundup.numpy_nets.layer import Array, Layer
 
 Init = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -73,3 +74,32 @@ INITS: dict[str, Init] = {
     "uniform_half": uniform_within(0.5),
     "standard_normal": normal_of(1.0),
 }
+
+
+def set_weights(
+    layer: Layer,
+    shape: tuple[int, ...],
+    bias: bool,
+    init: Init,
+    dtype: DTypeLike,
+    rng: np.random.Generator | None,
+) -> None:
+    """Draws `params["weight"]` of this shape; one `params["bias"]` for each output begins with zeros.
+
+    Raises:
+        ValueError: neither float32 nor float64.
+    """
+    check_dtype(layer, dtype)
+    layer.params["weight"] = init(rng or np.random.default_rng(), shape).astype(dtype)
+    if bias:
+        layer.params["bias"] = np.zeros(shape[0], dtype)
+
+
+def check_dtype(layer: Layer, dtype: DTypeLike) -> None:
+    """Refuses weights of any other type than float32 and float64.
+
+    Raises:
+        ValueError: naming the layer and the type.
+    """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"{layer.label}: expected weights of float32 or float64, given {np.dtype(dtype)}")

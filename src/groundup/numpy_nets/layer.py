@@ -99,12 +99,23 @@ def check_finite(label: str, x: Array) -> None:
     Raises:
         InputError: naming the first place.
     """
-    if np.isfinite(x.sum()):  # one fast pass; a sum that overflows is looked at closely
+    finite = np.isfinite(x)
+    if finite.all():
         return
-    bad = np.argwhere(~np.isfinite(x))
-    if len(bad):
-        place = tuple(bad[0].tolist())
-        raise InputError(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
+    bad = np.argwhere(~finite)
+    place = tuple(bad[0].tolist())
+    raise InputError(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
+
+
+def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> None:
+    """Refuses a layer none could build: a size that is no whole number, or below `least`.
+
+    Raises:
+        ValueError: naming layer, expected and given.
+    """
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer) or size < least:
+            raise ValueError(f"{layer.label}: expected {name} to be a whole number from {least} on, given {size!r}")
 
 
 def _shown(shape: Sequence[int | str]) -> str:

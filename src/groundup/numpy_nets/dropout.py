@@ -1,0 +1,47 @@
+"""Dropout: random zeros while training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groundup.numpy_nets.layer import Array, Layer
+
+
+class Dropout(Layer):
+    """While training every number is 0 with probability p: y = x m / (1 - p), where m is 0 or 1; otherwise y = x.
+
+    Dividing by 1 - p keeps the mean what it is without dropout, so that nothing need be scaled afterwards ("inverted"
+    dropout; Srivastava et al. 2014, section 10).
+
+    Args:
+        p: 0 <= p < 1.
+
+    Attributes:
+        rng: where the zeros are drawn from; None at first is a fresh generator, different each time.
+
+    Raises:
+        ValueError: p out of range.
+    """
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None):
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"{self.label}: expected 0 <= p < 1, given {p}")
+        self.p = p
+        self.rng = rng or np.random.default_rng()
+        self._mask: Array | None = None
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        if not training or self.p == 0:
+            self._mask = None
+            return x
+        keep = self.rng.random(x.shape, np.float32) >= self.p
+        self._mask = keep.astype(x.dtype) / x.dtype.type(1 - self.p)
+        return x * self._mask
+
+    def backward_input(self, grad: Array) -> Array:
+        """dL/dx = dL/dy m / (1 - p)."""
+        return grad if self._mask is None else grad * self._mask
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"

@@ -1,0 +1,108 @@
+"""How good a network is, over all samples of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from groundup.numpy_nets.layer import Array, InputError
+from groundup.numpy_nets.losses import Loss, check_labels
+
+if TYPE_CHECKING:
+    from groundup.numpy_nets.sequential import Sequential
+
+
+class Evaluation(NamedTuple):
+    """What `Sequential.evaluate` found.
+
+    Attributes:
+        loss: over all samples at once, whatever the size of the batches.
+        accuracy: the part of the samples whose class is right, 0 to 1.
+        confusion_matrix: `(K, K)` counts: row the true class, column the predicted one.
+        per_class: `(K,)` recall, the part of each class's samples that was recognised; NaN for a class without samples.
+    """
+
+    loss: float
+    accuracy: float
+    confusion_matrix: Array
+    per_class: Array
+
+
+def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: int = 1000) -> Evaluation:
+    """Loss, accuracy and confusion matrix of `net` over all samples.
+
+    Args:
+        x: `(N, ...)`.
+        y: targets as the loss takes them.
+
+    Raises:
+        InputError: on another number of targets than samples, or what layers and loss refuse.
+    """
+    targets = np.asarray(y)
+    check_pairs("evaluate", x, targets)
+    total, shape, predicted = 0.0, (0, 0), []
+    for rows, out in outputs(net, x, batch_size):
+        if not rows.start:
+            shape = len(x), out.shape[1]
+            check_classes("evaluate", targets, out)
+        total += loss.forward(out, targets[rows]) / loss.factor(out.shape)
+        predicted.append(classes(out))
+    true, k = true_classes(targets, shape[1]), max(shape[1], 2)  # a single output tells two classes apart
+    matrix = np.bincount(true * k + np.concatenate(predicted), minlength=k * k).reshape(k, k)
+    hits = matrix.diagonal()
+    with np.errstate(invalid="ignore"):
+        per_class = hits / matrix.sum(axis=1)
+    return Evaluation(total * loss.factor(shape), float(hits.sum() / len(x)), matrix, per_class)
+
+
+def outputs(net: Sequential, x: Array, batch_size: int) -> Iterator[tuple[slice, Array]]:
+    """What the network makes of all samples, a batch at a time: which samples, outputs `(N, K)`.
+
+    Raises:
+        InputError: on no sample, a batch size below 1, outputs of another shape.
+    """
+    check_count("batch_size", batch_size)
+    if not isinstance(x, np.ndarray) or x.ndim == 0 or len(x) == 0:
+        given = x.shape if isinstance(x, np.ndarray) else type(x).__name__
+        raise InputError(f"{net.label}: expected an array of at least one sample, given {given}")
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, start + batch_size)
+        out = net.forward(x[rows])
+        if out.ndim != 2:
+            raise InputError(f"{net.label}: expected outputs of shape (N, K) to tell classes, given {out.shape}")
+        yield rows, out
+
+
+def classes(out: Array) -> Array:
+    """The class `(N,)` of outputs `(N, K)`: the largest; for a single output class 1 where it is above 0.5."""
+    return (out[:, 0] > 0.5).astype(np.intp) if out.shape[1] == 1 else out.argmax(axis=1)
+
+
+def true_classes(targets: Array, outputs: int) -> Array:
+    """The class `(N,)` of targets: labels are classes, of rows it is as of outputs, and so of a single number."""
+    if targets.ndim == 1 and outputs == 1:
+        targets = targets[:, None]
+    return classes(targets) if targets.ndim == 2 else targets
+
+
+def check_pairs(name: str, x: Array, targets: Array) -> None:
+    """Refuses another number of targets than of samples."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        raise InputError(f"{name}: expected x to be an array of samples, given {type(x).__name__}")
+    if targets.ndim == 0 or len(targets) != len(x):
+        raise InputError(f"{name}: expected {len(x)} targets, one for each sample, given shape {targets.shape}")
+
+
+def check_classes(name: str, targets: Array, out: Array) -> None:
+    """Refuses labels that are no class of these outputs, of the whole set at once, not of a batch far into it."""
+    if targets.ndim == 1 and targets.dtype.kind in "iu" and out.shape[1] > 1:
+        check_labels(targets, out.shape[1], name)
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuses what is no whole number from 1 on."""
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} is a whole number from 1 on, given {value!r}")
