@@ -3,9 +3,10 @@
     python benchmarks/numpy_nets.py [--root DIR] [--repeats 40] [--epochs 5] [--threads 1] [--only lenet64 mlp32 ...]
 
 `lenet`, `cnn` and `mlp`, with the batch size: a step (forward, loss, backward, SGD) of a network of
-`groundup.numpy_nets` against the same step of its PyTorch twin, eager. Both begin with the same weights, and their
-losses must agree. `loops`: samples a second of LeNet-5 against the same network whose convolutions and poolings are
-loops over images, filters, channels and pixels, as one first writes them; their gradients must agree.
+`groundup.numpy_nets` against the same step of its PyTorch twin, eager; `last`: against the twin at its fastest, with
+channels-last images and fused SGD. Both begin with the same weights, and their losses must agree.
+`loops`: samples a second of LeNet-5 against the same network whose convolutions and poolings are loops over images,
+filters, channels and pixels, as one first writes them; their gradients must agree.
 `bridge`: an epoch of `python train.py`, everything on (bar, TensorBoard, checkpoints, validation), against an epoch of
 `Sequential.fit` with bar and validation, on MNIST images (needs `--root`).
 
@@ -44,6 +45,7 @@ class Case(NamedTuple):
     shape: tuple[int, ...]  # of a batch
     goal: float
     squared_error: bool = False  # else cross-entropy
+    channels_last: bool = False  # PyTorch's faster memory layout of images, with its fused optimizer
 
 
 def lenet(conv: type[nn.Conv2D] = nn.Conv2D, pool: type[nn.MaxPool2D] = nn.MaxPool2D) -> nn.Sequential:
@@ -82,6 +84,8 @@ CASES = {
     "cnn32": Case(cnn, cnn_twin, (32, 1, 28, 28), 1.5),
     "cnn64": Case(cnn, cnn_twin, (64, 1, 28, 28), 1.5),
     "cnn32avg": Case(lambda: cnn(nn.AvgPool2D), lambda: cnn_twin(T.AvgPool2d), (32, 1, 28, 28), 1.5),
+    "lenet64last": Case(lenet, lenet_twin, (64, 1, 32, 32), 1.2, channels_last=True),
+    "cnn64last": Case(cnn, cnn_twin, (64, 1, 28, 28), 1.5, channels_last=True),
     "mlp32": Case(mlp, mlp_twin, (32, 784), 0.9, squared_error=True),
     "mlp1": Case(mlp, mlp_twin, (1, 784), 0.9, squared_error=True),  # an update for every sample
 }
@@ -157,15 +161,18 @@ def numpy_step(net: nn.Sequential, x: np.ndarray, y: np.ndarray, squared_error: 
     return step
 
 
-def torch_step(twin: T.Module, x: np.ndarray, y: np.ndarray, squared_error: bool = False) -> Callable[[], float]:
-    optimizer = torch.optim.SGD(twin.parameters(), lr=LR)
+def torch_step(twin: T.Module, x: np.ndarray, y: np.ndarray, case: Case) -> Callable[[], float]:
+    layout = torch.channels_last if case.channels_last else torch.contiguous_format
+    twin.to(memory_format=layout)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=LR, fused=case.channels_last)
     images, labels = torch.from_numpy(x), torch.from_numpy(y)
+    images = images.contiguous(memory_format=layout) if images.dim() == 4 else images
     one_hot = T.functional.one_hot(labels, 10).float()
 
     def step() -> float:
         optimizer.zero_grad()
         out = twin(images)
-        value = ((out - one_hot) ** 2).sum() if squared_error else T.functional.cross_entropy(out, labels)
+        value = ((out - one_hot) ** 2).sum() if case.squared_error else T.functional.cross_entropy(out, labels)
         value.backward()
         optimizer.step()
         return value.item()
@@ -180,7 +187,7 @@ def steps_of_both(case: Case) -> tuple[Callable[[], float], Callable[[], float]]
         for name, weight in twin.named_parameters():
             weight.copy_(torch.from_numpy(net.params[name]))
     batch = make_batch(case.shape)
-    ours, theirs = numpy_step(net, *batch, case.squared_error), torch_step(twin, *batch, case.squared_error)
+    ours, theirs = numpy_step(net, *batch, case.squared_error), torch_step(twin, *batch, case)
     np.testing.assert_allclose([ours() for _ in range(10)], [theirs() for _ in range(10)], rtol=1e-4)
     return ours, theirs
 

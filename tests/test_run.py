@@ -313,6 +313,12 @@ def test_a_diverging_loss_ends_the_run_and_names_step_and_learning_rate(make_con
     assert "optimizer.lr" in results["error"]
 
 
+def test_a_hand_written_network_that_diverges_says_the_same_and_names_its_layer(make_config, tmp_path):
+    with pytest.raises(RunFailed, match=r"Dense 'head': expected finite .* at step \d+ with learning rate 1e\+"):
+        run(make_config("model=numpy_mlp", "optimizer.lr=1e30", "scheduler=constant"), tmp_path)
+    assert "optimizer.lr" in json.loads((tmp_path / "results.json").read_text())["error"]
+
+
 def test_a_failure_leaves_its_cause_in_results_and_a_row_in_hparams(make_config, tmp_path):
     with pytest.raises(RunFailed, match="RuntimeError: a crash"):
         run(with_callback(make_config(), "Break", step=3), tmp_path)

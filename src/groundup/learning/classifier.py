@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from groundup.learning.learner import Learner
+from groundup.learning.meter import Diverged
+from groundup.numpy_nets.layer import NotFinite
 
 
 class Classifier(Learner):
@@ -12,7 +14,10 @@ class Classifier(Learner):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, target = batch
-        logits = self.net(images)
+        try:
+            logits = self.net(images)
+        except NotFinite as error:  # a hand-written network looks at its numbers itself
+            raise Diverged(str(error), self.trainer.global_step, self.rate) from error
         loss = self.loss(logits, target)
         self.meter.update(loss, logits, target, self.rate)
         if self.trainer.world_size == 1:

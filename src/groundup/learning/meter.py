@@ -9,7 +9,19 @@ from torch import Tensor
 
 
 class Diverged(RuntimeError):
-    """The training loss is no longer a finite number."""
+    """Training has come to numbers that are not finite.
+
+    Args:
+        what: is not finite.
+        step: counted over the whole run.
+        rate: the step's learning rate.
+    """
+
+    def __init__(self, what: str, step: int, rate: float):
+        super().__init__(
+            f"{what} at step {step} with learning rate {rate:.3g}; "
+            "a smaller optimizer.lr or trainer.gradient_clip_val=1 may help"
+        )
 
 
 class TrainMeter:
@@ -68,11 +80,7 @@ class TrainMeter:
         losses = self._losses[: len(self._sizes)].tolist()
         for i, loss in enumerate(losses):
             if not math.isfinite(loss):
-                at, rate = step - len(losses) + i, self._rates[i]
-                raise Diverged(
-                    f"the training loss became {loss} at step {at} with learning rate {rate:.3g}; "
-                    "a smaller optimizer.lr or trainer.gradient_clip_val=1 may help"
-                )
+                raise Diverged(f"the training loss became {loss}", step - len(losses) + i, self._rates[i])
         self.loss_sum += sum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
         self.count += sum(self._sizes)
         self.hits = int(self._hits)

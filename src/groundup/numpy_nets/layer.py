@@ -15,6 +15,10 @@ class InputError(ValueError, TypeError):
     """An array that does not fit: the message names the layer, what it expects and what it was given."""
 
 
+class NotFinite(InputError):
+    """NaN or infinity where numbers are needed."""
+
+
 class Layer:
     """A function y = f(x; w) of a batch, differentiable.
 
@@ -97,14 +101,14 @@ def check_finite(label: str, x: Array) -> None:
     """Refuses NaN and infinity.
 
     Raises:
-        InputError: naming the first place.
+        NotFinite: naming the first place.
     """
     finite = np.isfinite(x)
     if finite.all():
         return
     bad = np.argwhere(~finite)
     place = tuple(bad[0].tolist())
-    raise InputError(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
+    raise NotFinite(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
 
 
 def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> None:
