@@ -115,6 +115,14 @@ def test_the_model_of_ones_own_trains(compose_config, tmp_path, monkeypatch):
     assert results["status"] == "finished"
 
 
+def test_the_network_written_by_hand_learns_exclusive_or(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example = block("python", "numpy_nets")
+    exec(example, {})
+    assert capsys.readouterr().out.strip() == re.search(r"print\(.*# (.*)", example)[1]
+    assert "Update: SGD" in (tmp_path / "step.txt").read_text()
+
+
 def test_the_callback_of_ones_own_runs_and_may_be_evaluated(compose_config, tmp_path):
     node = yaml.safe_load(block("yaml", "EMAWeightAveraging"))
     assert node.pop("defaults") == ["default", "_self_"]
