@@ -56,6 +56,18 @@ def test_a_checkpoint_goes_on_to_the_same_weights(ours, theirs, options):
     assert all(torch.equal(a, b) for a, b in zip(step(whole, 4), step(again, 4), strict=True))
 
 
+def test_adams_count_of_steps_is_still_a_whole_number_after_a_checkpoint():
+    """PyTorch makes every floating-point weight's state floating-point, but for what is called "step"."""
+    first, second = NumPyAdam(parameters(), lr=0.01), NumPyAdam(parameters(), lr=0.01)
+    step(first, 3)
+    second.load_state_dict(first.state_dict())
+    counts = [second.state[weight]["step"] for weight in second.param_groups[0]["params"]]
+    assert [(count.dtype, count.item()) for count in counts] == [(torch.int64, 3)] * 2
+    assert second.state[second.param_groups[0]["params"][0]]["m"].dtype == torch.float64  # the control
+    step(second)
+    assert counts[0] == 4
+
+
 def test_a_checkpoint_without_its_state_would_not(monkeypatch):
     whole = NumPyAdam(parameters(), lr=0.01)
     step(whole, 3)

@@ -231,12 +231,47 @@ def test_bad_batches_are_refused_by_name(name):
         assert label in str(error.value)
 
 
-@pytest.mark.parametrize("name", WEIGHTED)
-def test_a_gradient_of_another_shape_is_refused(name):
-    layer, x = make(CASES[name])
-    grad = np.ones_like(layer.forward(x, True))
-    with pytest.raises(nn.InputError, match=r"expected a gradient of shape \(.*\), given"):
-        layer.backward(grad[:1])
+def test_what_is_no_batch_of_numbers_is_refused_by_layers_without_weights_too(case):
+    layer, x = make(case)
+    layer.name = "first"
+    for given, message in [
+        (x[:0], "expected at least one sample, given an empty array"),
+        (x.astype(int), "expected an array of float32 or float64, given int64"),
+        (x.astype(np.float16), "expected an array of float32 or float64, given float16"),
+        (x.tolist(), "expected a NumPy array, given list"),
+    ]:
+        with pytest.raises(nn.InputError, match=f"^{type(layer).__name__} 'first': {message}"):
+            layer.forward(given, case.training)
+
+
+def test_a_gradient_of_another_shape_is_refused(case):
+    layer, x = make(case)
+    grad = np.ones_like(layer.forward(x, case.training))
+    kind = type(layer).__name__
+    for wrong in (grad[:1], grad[..., :1], grad.reshape(-1)):
+        with pytest.raises(nn.InputError, match=rf"^{kind}: expected a gradient of shape \(.*\), given"):
+            layer.backward(wrong)
+    with pytest.raises(nn.InputError, match="float32 or float64, given int64"):
+        layer.backward(grad.astype(int))
+    layer.backward(grad)  # the control
+
+
+def test_a_backward_pass_before_any_forward_pass_is_refused(case):
+    layer, x = make(case)
+    grad = np.ones_like(make(case)[0].forward(x, case.training))
+    with pytest.raises(RuntimeError, match=rf"^{type(layer).__name__}: backward\(\) needs a forward\(\) before it$"):
+        layer.backward(grad)
+
+
+def test_the_last_forward_pass_is_the_one_that_counts(case):
+    layer, x = make(case)
+    twin, _ = make(case)
+    half = x[: len(x) // 2 + 1]
+    layer.forward(x, case.training)
+    grad = distinct_numbers(layer.forward(half, case.training).shape, seed=3)
+    twin.forward(half, case.training)
+    np.testing.assert_array_equal(layer.backward(grad), twin.backward(grad))
+    np.testing.assert_array_equal(layer.backward(grad), twin.backward(grad))  # as often as one likes
 
 
 @pytest.mark.parametrize(
@@ -254,6 +289,8 @@ def test_a_gradient_of_another_shape_is_refused(name):
         (lambda: nn.BatchNorm(0), "BatchNorm: expected num_features"),
         (lambda: nn.BatchNorm(2, dtype=int), "BatchNorm: expected weights of float32"),
         (lambda: nn.Dropout(1.0), "Dropout: expected 0 <= p < 1, given 1.0"),
+        (lambda: nn.Dropout(0.5, rng=0), "Dropout: expected rng to be a np.random.Generator, .* given 0"),
+        (lambda: nn.Dense(3, 2, rng=0), "Dense: expected rng to be a np.random.Generator"),  # 0 is a seed, not None
         (lambda: nn.NeuronLayer(2, 1, "step"), "Neuron: expected one of .*sigmoid.*, given 'step'"),
     ],
 )

@@ -59,6 +59,8 @@ def test_neurons_learn_from_the_arrays_of_their_layer():
 
 def test_a_bad_batch_is_refused_by_name():
     layer = nn.NeuronLayer(3, 2)
+    with pytest.raises(RuntimeError, match=r"NeuronLayer: backward\(\) needs a forward\(\) before it"):
+        layer.backward(np.ones((1, 2), np.float32))
     with pytest.raises(nn.InputError, match=r"NeuronLayer: expected an array of shape \(N, 3\), given \(1, 4\)"):
         layer.forward(np.ones((1, 4), np.float32))
     layer.forward(np.ones((1, 3), np.float32))

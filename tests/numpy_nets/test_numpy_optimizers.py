@@ -131,10 +131,16 @@ def test_a_step_before_any_backward_is_refused() -> None:
         nn.Adam(net).step()
 
 
+def test_weights_instead_of_their_network_are_refused() -> None:
+    with pytest.raises(nn.InputError, match="SGD: expected a network or a layer, given dict"):
+        nn.SGD(a_layer().params, lr=0.1)  # type: ignore[arg-type]
+
+
 BAD_ARGUMENTS = [
     (nn.SGD, {"lr": -0.1}, r"SGD: lr is a finite number from 0 on, given -0\.1"),
     (nn.SGD, {"lr": math.nan}, r"lr .* given nan"),
     (nn.SGD, {"lr": math.inf}, r"lr .* given inf"),
+    (nn.SGD, {"lr": "0.1"}, r"SGD: lr is a finite number from 0 on, given '0\.1'"),
     (nn.SGD, {"lr": 1, "momentum": 1}, r"momentum is a number from 0 to below 1, given 1"),
     (nn.SGD, {"lr": 1, "weight_decay": -1}, r"weight_decay .* given -1"),
     (nn.SGD, {"lr": 1, "nesterov": True}, r"SGD: nesterov=True needs a momentum above 0, given 0"),

@@ -170,6 +170,7 @@ BAD_FITS = [
     ({"y": np.arange(10)}, r"fit: expected labels from 0 to 2, given 3 at 3"),
     ({"epochs": 0}, "epochs is a whole number from 1 on, given 0"),
     ({"batch_size": -1}, "batch_size is a whole number from 1 on, given -1"),
+    ({"rng": 0}, "fit: expected rng to be a np.random.Generator, .* given 0"),  # a seed, not None
     ({"validation": (np.zeros((2, 2)), [0])}, "fit, validation: expected 2 targets"),
     ({"validation": (np.zeros((1, 2)), [9])}, "fit, validation: expected labels from 0 to 2, given 9 at 0"),
 ]
@@ -183,6 +184,14 @@ def test_what_does_not_fit_is_refused_before_the_first_step(given: dict, message
     with pytest.raises(nn.InputError, match=message):
         fit(net, **{"x": x, "y": y, **given})
     np.testing.assert_array_equal(net.params["0.weight"], before)
+
+
+def test_what_is_no_loss_and_no_optimizer_is_refused() -> None:
+    net = a_net()
+    with pytest.raises(nn.InputError, match=r"fit: expected a loss such as .*, given 'mse'"):
+        net.fit(*a_set(), "mse", nn.SGD(net, 0.1))  # type: ignore[arg-type]
+    with pytest.raises(nn.InputError, match=r"fit: expected an optimizer such as .*, given <class"):
+        net.fit(*a_set(), nn.MeanSquaredError(), nn.SGD)  # type: ignore[arg-type]
 
 
 def test_an_optimizer_of_another_network_is_refused_but_not_one_of_a_part() -> None:

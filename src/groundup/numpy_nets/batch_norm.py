@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from groundup.numpy_nets.init import check_dtype
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_input, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, InputError, Layer, check_grad, check_input, check_sizes
 
 
 class BatchNorm(Layer):
@@ -54,6 +54,7 @@ class BatchNorm(Layer):
         self._count = x.size // self.num_features
         mean, var = self._batch_statistics(x) if training else self._running_statistics()
         self._scale = 1 / np.sqrt(var + x.dtype.type(self.eps))  # of the array's own type, so that y is too
+        self.output_shape = x.shape
         self._x_hat = (x - self._wide(mean)) * self._wide(self._scale)
         return self._wide(self.params["weight"]) * self._x_hat + self._wide(self.params["bias"])
 
@@ -73,7 +74,7 @@ class BatchNorm(Layer):
 
     def backward_params(self, grad: Array) -> None:
         """dL/dw = sum of dL/dy x̂ and dL/db = sum of dL/dy, over all but the channels."""
-        check_shape(self, grad, self._x_hat.shape, "a gradient")
+        check_grad(self, grad)
         self.grads["weight"] = (grad * self._x_hat).sum(axis=self._axes)
         self.grads["bias"] = grad.sum(axis=self._axes)
 

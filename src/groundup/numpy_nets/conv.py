@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike
 
 from groundup.numpy_nets.init import Init, set_weights, uniform
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_input, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, InputError, Layer, check_grad, check_input, check_sizes
 
 
 class Conv2D(Layer):
@@ -70,15 +70,17 @@ class Conv2D(Layer):
         y = (weight @ self._blocks).reshape(-1, self.out_channels, self._width, len(x))
         if "bias" in self.params:
             y += self.params["bias"][:, None, None]
-        return batch_first(y)
+        y = batch_first(y)
+        self.output_shape = y.shape
+        return y
 
     def backward_params(self, grad: Array) -> None:
         """dL/dW[o,c,i,j] = sum over n, h, w of dL/dy[n,o,h,w] x[n, c, h stride + i, w stride + j].
 
         dL/db[o] = sum over n, h, w of dL/dy[n,o,h,w].
         """
+        check_grad(self, grad)
         height, k = len(self._blocks), self.kernel_size
-        check_shape(self, grad, (self._shape[3], self.out_channels, height, self._width), "a gradient")
         rows = rows_first(grad).reshape(height, self.out_channels, -1)
         weight = (rows @ self._blocks.transpose(0, 2, 1)).sum(axis=0)  # of each row of the output, then of all
         weight = weight.reshape(self.out_channels, k, self.in_channels, k).transpose(0, 2, 1, 3)

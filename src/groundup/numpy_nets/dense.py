@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from groundup.numpy_nets.init import Init, set_weights, uniform
-from groundup.numpy_nets.layer import Array, Layer, check_input, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, Layer, check_grad, check_input, check_sizes
 
 
 class Dense(Layer):
@@ -45,11 +45,12 @@ class Dense(Layer):
         y = x @ self.params["weight"].T
         if "bias" in self.params:
             y += self.params["bias"]
+        self.output_shape = y.shape
         return y
 
     def backward_params(self, grad: Array) -> None:
         """dL/dW = (dL/dy)ᵀ x and dL/db = sum of dL/dy over the batch."""
-        check_shape(self, grad, (len(self._x), self.out_features), "a gradient")
+        check_grad(self, grad)
         self.grads["weight"] = np.dot(grad.T, self._x)  # the operator @ takes ten times as long for a single sample
         if "bias" in self.params:
             self.grads["bias"] = grad.sum(axis=0)

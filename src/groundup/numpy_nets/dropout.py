@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, Layer
+from groundup.numpy_nets.layer import Array, Layer, check_floats, check_grad, generator
 
 
 class Dropout(Layer):
@@ -21,6 +21,7 @@ class Dropout(Layer):
 
     Raises:
         ValueError: p out of range.
+        InputError: on an empty batch, or anything but floating-point numbers.
     """
 
     def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None):
@@ -28,10 +29,12 @@ class Dropout(Layer):
         if not 0 <= p < 1:
             raise ValueError(f"{self.label}: expected 0 <= p < 1, given {p}")
         self.p = p
-        self.rng = rng or np.random.default_rng()
+        self.rng = generator(self.label, rng)
         self._mask: Array | None = None
 
     def forward(self, x: Array, training: bool = False) -> Array:
+        check_floats(self, x)
+        self.output_shape = x.shape
         if not training or self.p == 0:
             self._mask = None
             return x
@@ -41,6 +44,7 @@ class Dropout(Layer):
 
     def backward_input(self, grad: Array) -> Array:
         """dL/dx = dL/dy m / (1 - p)."""
+        check_grad(self, grad)
         return grad if self._mask is None else grad * self._mask
 
     def __repr__(self) -> str:

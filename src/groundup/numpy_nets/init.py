@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from groundup.numpy_nets.layer import Array, Layer
+from groundup.numpy_nets.layer import Array, Layer, generator
 
 Init = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -23,7 +23,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the older heuristic (LeCun et al. 1998, "Efficient BackProp")."""
+    """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), long the usual choice (Glorot and Bengio 2010, equation 1)."""
     return uniform_within(1 / math.sqrt(fans(shape)[0]))(rng, shape)
 
 
@@ -87,10 +87,10 @@ def set_weights(
     """Draws `params["weight"]` of this shape; one `params["bias"]` for each output begins with zeros.
 
     Raises:
-        ValueError: neither float32 nor float64.
+        ValueError: neither float32 nor float64, or an `rng` that is no generator.
     """
     check_dtype(layer, dtype)
-    layer.params["weight"] = init(rng or np.random.default_rng(), shape).astype(dtype)
+    layer.params["weight"] = init(generator(layer.label, rng), shape).astype(dtype)
     if bias:
         layer.params["bias"] = np.zeros(shape[0], dtype)
 

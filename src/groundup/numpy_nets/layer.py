@@ -30,6 +30,7 @@ class Layer:
         grads: dL/dw of each weight, by the same names, written anew by every backward pass.
         buffers: arrays that the layer keeps but nobody trains.
         name: its place in a network, for messages.
+        output_shape: of the last forward pass, None before it; what a gradient dL/dy is held against.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self.buffers: dict[str, Array] = {}
         self.name = ""
+        self.output_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = f(x). Keeps what the backward pass needs. `training` matters to dropout and batch norm alone."""
@@ -81,20 +83,43 @@ def check_input(layer: Layer, x: Array, shape: Sequence[int | str]) -> None:
 
 
 def check_shape(layer: Layer, x: Array, shape: Sequence[int | str], what: str = "an array") -> None:
-    """Refuses anything but a floating-point array of this shape, none of whose sides is 0.
+    """Refuses anything but an array of float32 or float64 of this shape, none of whose sides is 0.
+
+    Raises:
+        InputError: naming layer, expected and given.
+    """
+    check_floats(layer, x)
+    if shape in (x.shape, ("N", *x.shape[1:])):  # most gradients and batches, told without a loop
+        return
+    fits = len(x.shape) == len(shape)
+    if not fits or any(e != g for e, g in zip(shape, x.shape, strict=True) if not isinstance(e, str)):
+        raise InputError(f"{layer.label}: expected {what} of shape {_shown(shape)}, given {_shown(x.shape)}")
+
+
+def check_floats(layer: Layer, x: Array) -> None:
+    """Refuses anything but an array of float32 or float64, of at least one number and any shape.
 
     Raises:
         InputError: naming layer, expected and given.
     """
     if not isinstance(x, np.ndarray):
         raise InputError(f"{layer.label}: expected a NumPy array, given {type(x).__name__}")
-    fits = len(x.shape) == len(shape)
-    if not fits or any(e != g for e, g in zip(shape, x.shape, strict=True) if not isinstance(e, str)):
-        raise InputError(f"{layer.label}: expected {what} of shape {_shown(shape)}, given {_shown(x.shape)}")
     if x.size == 0:
         raise InputError(f"{layer.label}: expected at least one sample, given an empty array {_shown(x.shape)}")
-    if x.dtype.kind != "f":
+    if x.dtype.char not in "fd":  # NumPy's letters for the two
         raise InputError(f"{layer.label}: expected an array of float32 or float64, given {x.dtype}")
+
+
+def check_grad(layer: Layer, grad: Array) -> None:
+    """Refuses a gradient that does not belong to the last forward pass.
+
+    Raises:
+        RuntimeError: before any forward pass.
+        InputError: another shape than the output's, naming layer, expected and given.
+    """
+    if layer.output_shape is None:
+        raise RuntimeError(f"{layer.label}: backward() needs a forward() before it")
+    check_shape(layer, grad, layer.output_shape, "a gradient")
 
 
 def check_finite(label: str, x: Array) -> None:
@@ -120,6 +145,19 @@ def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> None:
     for name, size in sizes.items():
         if not isinstance(size, int | np.integer) or size < least:
             raise ValueError(f"{layer.label}: expected {name} to be a whole number from {least} on, given {size!r}")
+
+
+def generator(label: str, rng: np.random.Generator | None) -> np.random.Generator:
+    """The generator given, or for None a fresh one, different each time.
+
+    Raises:
+        InputError: on anything else, such as a seed.
+    """
+    if rng is None:
+        return np.random.default_rng()
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(f"{label}: expected rng to be a np.random.Generator, as of default_rng(0), given {rng!r}")
+    return rng
 
 
 def _shown(shape: Sequence[int | str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from groundup.numpy_nets.init import Init, set_weights, uniform
-from groundup.numpy_nets.layer import Array, Layer, check_input, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, Layer, check_grad, check_input, check_sizes
 
 
 def _sigmoid(z: float) -> float:
@@ -58,6 +58,7 @@ class Neuron:
 class NeuronLayer(Layer):
     """Neurons side by side, each seeing the whole input: the numbers of `Dense` and an activation, one by one.
 
+    y[n,o] = f(w[o] · x[n] + b[o]) for each sample n and neuron o.
     `x` is `(N, in_features)`, `y` is `(N, out_features)`. Neuron o has row o of `params["weight"]`
     `(out_features, in_features)` as its weights and number o of `params["bias"]` as its bias.
 
@@ -92,11 +93,12 @@ class NeuronLayer(Layer):
         self._x = x
         self._neurons = [self._make_neurons() for _ in x]  # each remembers the one sample that it saw
         y = [[neuron.forward(sample) for neuron in row] for sample, row in zip(x, self._neurons, strict=True)]
+        self.output_shape = len(x), self.out_features
         return np.array(y, x.dtype)
 
     def backward_params(self, grad: Array) -> None:
-        """Each neuron's dL/dw and dL/db, summed over the batch."""
-        check_shape(self, grad, (len(self._x), self.out_features), "a gradient")
+        """dL/dw[o] = sum over n of δ[n,o] x[n] and dL/db[o] = sum over n of δ[n,o], with each neuron's own δ."""
+        check_grad(self, grad)
         self.grads["weight"] = np.zeros_like(self.params["weight"])
         self.grads["bias"] = np.zeros_like(self.params["bias"])
         for n, o, neuron in self._each():
@@ -105,7 +107,7 @@ class NeuronLayer(Layer):
             self.grads["bias"][o] += delta
 
     def backward_input(self, grad: Array) -> Array:
-        """dL/dx of a sample: the sum of what all neurons pass back."""
+        """dL/dx[n] = sum over o of δ[n,o] w[o]: what all neurons pass back."""
         dx = np.zeros_like(self._x)
         for n, o, neuron in self._each():
             dx[n] += neuron.backward(grad[n, o]) * neuron.weights

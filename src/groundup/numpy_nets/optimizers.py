@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Optimizer:
     """
 
     def __init__(self, net: Layer, lr: float):
+        if not isinstance(net, Layer):
+            raise InputError(f"{type(self).__name__}: expected a network or a layer, given {type(net).__name__}")
         self.net = net
         self.lr = self._checked("lr", lr)
         self.state: dict[str, dict[str, Array]] = {}
@@ -55,9 +58,9 @@ class Optimizer:
         return self._spare[: like.nbytes].view(like.dtype).reshape(like.shape)
 
     def _checked(self, argument: str, value: float, below: float = math.inf) -> float:
-        if not 0 <= value < below:  # NaN fails too
+        if not isinstance(value, Real) or not 0 <= value < below:  # NaN fails too
             accepted = "a finite number from 0 on" if below == math.inf else f"a number from 0 to below {below}"
-            raise InputError(f"{type(self).__name__}: {argument} is {accepted}, given {value}")
+            raise InputError(f"{type(self).__name__}: {argument} is {accepted}, given {value!r}")
         return float(value)
 
 
@@ -161,7 +164,7 @@ class Adam(Optimizer):
         grad = _decayed(grad, weight, self.weight_decay)
         beta1, beta2 = self.betas
         m, v = _moment(state, "m", weight), _moment(state, "v", weight)
-        t = state.setdefault("t", np.zeros((), np.int64))
+        t = state.setdefault("step", np.zeros((), np.int64))
         t += 1
         _running_mean(m, beta1, grad, self._scratch(weight))
         _running_mean(v, beta2, np.square(grad, out=self._scratch(weight)))

@@ -8,7 +8,7 @@ from itertools import repeat
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, InputError, Layer, check_grad, check_shape, check_sizes
 
 
 class Pool(Layer):
@@ -34,6 +34,7 @@ class Pool(Layer):
         if min(x.shape[2:]) < self.size:
             raise InputError(f"{self.label}: expected images of {self.size}x{self.size} or more, given {x.shape}")
         self._x, self._y = x, self.pool(x)
+        self.output_shape = self._y.shape
         return self._y
 
     def pool(self, x: Array) -> Array:
@@ -42,7 +43,7 @@ class Pool(Layer):
 
     def backward_input(self, grad: Array) -> Array:
         """dL/dx, whose numbers each take their part of dL/dy of the windows they are in."""
-        check_shape(self, grad, self._y.shape, "a gradient")
+        check_grad(self, grad)
         dx = np.zeros_like(self._x)
         for part, share in zip(self._places(dx), self.shares(grad), strict=True):
             part += share

@@ -19,7 +19,7 @@ from groundup.numpy_nets.evaluation import (
     outputs,
     true_classes,
 )
-from groundup.numpy_nets.layer import Array, InputError, check_finite
+from groundup.numpy_nets.layer import Array, InputError, check_finite, generator
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.progress import Progress
@@ -66,11 +66,12 @@ def fit(
     targets = np.asarray(y)
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
+    check_loss("fit", loss)
     check_optimizer("fit", net, optimizer)
     _check_data("fit", net, x, targets)
     if validation is not None:
         _check_data("fit, validation", net, validation[0], np.asarray(validation[1]))
-    rng = rng or np.random.default_rng()
+    rng = generator("fit", rng)
     history: dict[str, list[float]] = {}
     # Overflow is looked for after each step, and told with its place: no need for NumPy's own warnings.
     with np.errstate(over="ignore", invalid="ignore"), Progress(epochs, len(x), verbose) as progress:
@@ -163,8 +164,16 @@ def _check_data(name: str, net: Sequential, x: Array, targets: Array) -> None:
         check_classes(name, targets, out)
 
 
+def check_loss(name: str, loss: Loss) -> None:
+    """Refuses what is no loss, such as its name."""
+    if not isinstance(loss, Loss):
+        raise InputError(f"{name}: expected a loss such as SoftmaxCrossEntropy(), given {loss!r}")
+
+
 def check_optimizer(name: str, net: Sequential, optimizer: Optimizer) -> None:
     """Refuses an optimizer of another network; one of a part of this network is welcome."""
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"{name}: expected an optimizer such as SGD(net, lr=0.1), given {optimizer!r}")
     mine = {id(weight) for weight in net.params.values()}
     if strange := [name for name, weight in optimizer.net.params.items() if id(weight) not in mine]:
         raise InputError(f"{name}: expected an optimizer of this network, given one that moves another '{strange[0]}'")
