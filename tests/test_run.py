@@ -16,6 +16,7 @@ import torch
 import yaml
 from lightning.pytorch import Callback
 from omegaconf import OmegaConf
+from PIL import Image
 
 from groundup.checkpoint import load_checkpoint
 from groundup.config import check
@@ -23,6 +24,7 @@ from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.evaluate import evaluate
 from groundup.failures import one_line_cause
 from groundup.learning.learner import PROGRESS
+from groundup.predict import predict
 from groundup.run import run
 
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -199,6 +201,19 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config,
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
     assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_double_precision_goes_on_to_the_same_weights_and_is_evaluated_with_them(make_config, tmp_path):
+    config = make_config(*OVERRIDES, "optimizer=adam", "trainer.precision=64-true")
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=30, signum=int(signal.SIGTERM)), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert next(iter(weights(tmp_path / "parts").values())).dtype == torch.float64
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert evaluate(tmp_path / "whole")["test/loss"] == whole["test/loss"]
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    assert len(predict(tmp_path / "whole", tmp_path / "black.png")) == 1
 
 
 def test_a_convolutional_net_with_batch_norm_goes_on_to_the_same_weights(make_config, tmp_path):

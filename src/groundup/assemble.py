@@ -97,7 +97,10 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "schedule": build(config["scheduler"]),
         "seed": config["seed"],
     }
-    return Classifier(build_net(config["model"], spec, config["seed"]), **parts)
+    learner = Classifier(build_net(config["model"], spec, config["seed"]), **parts)
+    if config["trainer"]["precision"] == "64-true":
+        learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
+    return learner
 
 
 def build_net(model: Mapping[str, Any], spec: DatasetSpec, seed: int) -> nn.Module:

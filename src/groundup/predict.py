@@ -90,7 +90,7 @@ def find_images(images: Path) -> list[Path]:
 def _classify(learner: Learner, spec: DatasetSpec, files: list[Path], images: Tensor, top: int) -> list[Prediction]:
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    outputs = learner((images.float() / 255 - mean) / std)
+    outputs = learner(((images.float() / 255 - mean) / std).to(learner.dtype))
     probabilities, classes = learner.probabilities(outputs).topk(top)
     return [
         Prediction(file, tuple(spec.class_names[c] for c in row), tuple(p))

@@ -118,7 +118,7 @@ class LeNet(Model):
     target: Literal["groundup.models.lenet.LeNet"] = Field(alias="_target_")
     name: Literal["lenet"]
     activation: Activation
-    pooling: Literal["max", "avg"]
+    pool: Literal["max", "avg"]
 
 
 class Cnn(Model):
@@ -154,7 +154,7 @@ class NumPyLeNet(NumPyModel):
     min_image_size = 12
     target: Literal["groundup.numpy_nets.models.lenet"] = Field(alias="_target_")
     name: Literal["numpy_lenet"]
-    pooling: Literal["max", "avg"]
+    pool: Literal["max", "avg"]
 
 
 class NumPyCnn(NumPyModel):
@@ -162,7 +162,7 @@ class NumPyCnn(NumPyModel):
     name: Literal["numpy_cnn"]
     channels: list[Positive]
     hidden_dims: list[Positive]
-    pooling: Literal["max", "avg"]
+    pool: Literal["max", "avg"]
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:

@@ -99,7 +99,7 @@ def loss_curve(net: nn.Module, steps: int) -> list[float]:
     return losses
 
 
-@pytest.mark.parametrize("options", [{}, {"activation": "tanh", "pooling": "avg"}], ids=["modern", "1998"])
+@pytest.mark.parametrize("options", [{}, {"activation": "tanh", "pool": "avg"}], ids=["modern", "1998"])
 def test_lenet_and_its_twin_have_the_same_loss_curve_over_100_steps(options):
     ours, theirs = twins(**options)
     curve, expected = loss_curve(ours, 100), loss_curve(theirs, 100)

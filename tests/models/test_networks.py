@@ -152,7 +152,7 @@ def test_the_forward_pass_is_one_graph(name):
     [
         # 156 + 2,416 + 48,120 + 10,164 + 850: LeNet-5 with full connections between the convolutions
         (LeNet(1, (28, 28), 10), 61_706),
-        (LeNet(1, (28, 28), 10, activation="tanh", pooling="avg"), 61_706),
+        (LeNet(1, (28, 28), 10, activation="tanh", pool="avg"), 61_706),
         # 785 * 512 + 513 * 512 + 513 * 10
         (MLP(1, (28, 28), 10, hidden_dims=[512, 512]), 669_706),
         # a linear classifier
@@ -193,7 +193,7 @@ def test_resnet18_computes_what_torchvision_computes():
 
 def test_lenet_takes_the_pooling_it_is_told():
     images = torch.randn(2, 1, 28, 28)
-    largest, mean = LeNet(1, (28, 28), 10, pooling="max"), LeNet(1, (28, 28), 10, pooling="avg")
+    largest, mean = LeNet(1, (28, 28), 10, pool="max"), LeNet(1, (28, 28), 10, pool="avg")
     mean.load_state_dict(largest.state_dict())
     assert not torch.allclose(largest(images), mean(images))
 
@@ -217,5 +217,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones(option, accepted):
 
 
 def test_an_unknown_pooling_is_answered_with_the_known_ones():
-    with pytest.raises(UserError, match=r"model\.pooling=mean: accepted are max, avg"):
-        LeNet(1, (28, 28), 10, pooling="mean")
+    with pytest.raises(UserError, match=r"model\.pool=mean: accepted are max, avg"):
+        LeNet(1, (28, 28), 10, pool="mean")

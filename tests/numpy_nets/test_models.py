@@ -11,7 +11,7 @@ GREY = (1, (28, 28), 10)
 
 
 def kinds(net):
-    return [type(layer).__name__ for layer in net.layers.values()]
+    return [type(layer).__name__ for layer in net.layers]
 
 
 def count(net):
@@ -45,10 +45,10 @@ def test_the_layers_are_those_asked_for():
     net = models.mlp(1, (4, 4), 3, hidden_dims=(5,), activation="tanh", output="softmax", batch_norm=True, dropout=0.5)
     assert kinds(net) == ["Flatten", "Dense", "BatchNorm", "Tanh", "Dropout", "Dense", "Softmax"]
     assert "features.1.bias" not in net.params  # the norm has its own
-    assert kinds(models.cnn(*GREY, channels=[4], hidden_dims=[], activation="sigmoid", pooling="avg")) == [
+    assert kinds(models.cnn(*GREY, channels=[4], hidden_dims=[], activation="sigmoid", pool="avg")) == [
         "Conv2D", "Sigmoid", "AvgPool2D", "Flatten", "Dense",
     ]  # fmt: skip
-    assert list(models.lenet(*GREY, output="sigmoid").layers)[-2:] == ["head", "output"]
+    assert list(models.lenet(*GREY, output="sigmoid").named_layers)[-2:] == ["head", "output"]
 
 
 def test_outputs_of_a_softmax_add_up_to_one():
@@ -79,7 +79,7 @@ def test_perceptrons_are_drawn_as_published():
     ("make", "options", "message"),
     [
         (models.mlp, {"activation": "gelu"}, "activation: expected one of relu, sigmoid, tanh, given 'gelu'"),
-        (models.lenet, {"pooling": "min"}, "pooling: expected one of max, avg, given 'min'"),
+        (models.lenet, {"pool": "min"}, "pool: expected one of max, avg, given 'min'"),
         (models.cnn, {"output": "relu"}, "output: expected one of identity, sigmoid, tanh, softmax, given 'relu'"),
         (models.cnn, {"init": "zero"}, "init: expected one of uniform, .*, given 'zero'"),
     ],

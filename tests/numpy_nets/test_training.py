@@ -200,7 +200,7 @@ def test_an_optimizer_of_another_network_is_refused_but_not_one_of_a_part() -> N
     with pytest.raises(nn.InputError, match=r"fit: expected an optimizer of this network, .* another '0\.weight'"):
         net.fit(x, y, nn.SoftmaxCrossEntropy(), nn.SGD(other, 0.1), verbose=False)
     before = net.params["0.weight"].copy()
-    net.fit(x, y, nn.SoftmaxCrossEntropy(), nn.SGD(net.layers["2"], 0.1), verbose=False)
+    net.fit(x, y, nn.SoftmaxCrossEntropy(), nn.SGD(net.layers[2], 0.1), verbose=False)
     np.testing.assert_array_equal(net.params["0.weight"], before)
 
 

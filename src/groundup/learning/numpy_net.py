@@ -47,7 +47,7 @@ def own_state(layer: Layer) -> Layer:
     own = object.__new__(type(layer))
     own.__dict__.update(layer.__dict__)
     if isinstance(own, Sequential):
-        own.layers = {name: own_state(inner) for name, inner in own.layers.items()}
+        own.named_layers = {name: own_state(inner) for name, inner in own.named_layers.items()}
     return own
 
 

@@ -22,7 +22,7 @@ class LeNet(nn.Module):
 
     Args:
         activation: a name from `groundup.models.activations`; the paper has tanh.
-        pooling: max or avg; the paper averages.
+        pool: max or avg; the paper averages.
 
     Raises:
         UserError: the image is smaller than 12x12, or a name is unknown.
@@ -34,22 +34,22 @@ class LeNet(nn.Module):
         image_size: tuple[int, int],
         num_classes: int,
         activation: str = "relu",
-        pooling: str = "max",
+        pool: str = "max",
     ):
         super().__init__()
         require_image_size("lenet", image_size, minimum=12)
-        if pooling not in POOLINGS:
-            raise UserError(f"model.pooling={pooling}: accepted are {', '.join(POOLINGS)}")
-        act, pool = activation_class(activation), POOLINGS[pooling]
+        if pool not in POOLINGS:
+            raise UserError(f"model.pool={pool}: accepted are {', '.join(POOLINGS)}")
+        act, pool_class = activation_class(activation), POOLINGS[pool]
         height, width = ((side // 2 - 4) // 2 for side in image_size)
         self.features = nn.Sequential(
             OrderedDict(
                 conv1=nn.Conv2d(in_channels, 6, kernel_size=5, padding=2),
                 act1=act(),
-                pool1=pool(2),
+                pool1=pool_class(2),
                 conv2=nn.Conv2d(6, 16, kernel_size=5),
                 act2=act(),
-                pool2=pool(2),
+                pool2=pool_class(2),
                 flatten=nn.Flatten(),
                 fc1=nn.Linear(16 * height * width, 120),
                 act3=act(),

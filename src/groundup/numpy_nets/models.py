@@ -77,7 +77,7 @@ def lenet(
     image_size: tuple[int, int],
     num_classes: int,
     activation: str = "relu",
-    pooling: str = "max",
+    pool: str = "max",
     output: str = "identity",
     init: str = "uniform",
     rng: np.random.Generator | None = None,
@@ -90,7 +90,7 @@ def lenet(
 
     Args:
         activation: relu, sigmoid or tanh; the paper has tanh.
-        pooling: max or avg; the paper averages.
+        pool: max or avg; the paper averages.
         output: as in `mlp`.
         init: as in `mlp`.
 
@@ -99,15 +99,15 @@ def lenet(
     """
     _require_image_size("lenet", image_size, 12)
     act, draw = _choose("activation", activation, ACTIVATIONS), _choose("init", init, INITS)
-    pool = _choose("pooling", pooling, POOLINGS)
+    pool_class = _choose("pool", pool, POOLINGS)
     height, width = ((side // 2 - 4) // 2 for side in image_size)
     layers: dict[str, Layer] = {
         "conv1": Conv2D(in_channels, 6, kernel_size=5, padding=2, init=draw, rng=rng, dtype=dtype),
         "act1": act(),
-        "pool1": pool(2),
+        "pool1": pool_class(2),
         "conv2": Conv2D(6, 16, kernel_size=5, init=draw, rng=rng, dtype=dtype),
         "act2": act(),
-        "pool2": pool(2),
+        "pool2": pool_class(2),
         "flatten": Flatten(),
         "fc1": Dense(16 * height * width, 120, init=draw, rng=rng, dtype=dtype),
         "act3": act(),
@@ -125,7 +125,7 @@ def cnn(
     channels: Sequence[int] = (16, 32),
     hidden_dims: Sequence[int] = (128, 64),
     activation: str = "relu",
-    pooling: str = "max",
+    pool: str = "max",
     output: str = "identity",
     init: str = "kaiming",
     rng: np.random.Generator | None = None,
@@ -137,7 +137,7 @@ def cnn(
         channels: of each convolution.
         hidden_dims: units of each fully connected layer before the last.
         activation: relu, sigmoid or tanh.
-        pooling: max or avg.
+        pool: max or avg.
         output: as in `mlp`.
         init: as in `mlp`.
 
@@ -146,11 +146,11 @@ def cnn(
     """
     _require_image_size("cnn", image_size, 3 * 2 ** len(channels) - 2)  # from 1 pixel back: 4, 10, 22, ...
     act, draw = _choose("activation", activation, ACTIVATIONS), _choose("init", init, INITS)
-    pool = _choose("pooling", pooling, POOLINGS)
+    pool_class = _choose("pool", pool, POOLINGS)
     layers: dict[str, Layer] = {}
     for i, (fan_in, fan_out) in enumerate(pairwise([in_channels, *channels]), start=1):
         layers[f"conv{i}"] = Conv2D(fan_in, fan_out, kernel_size=3, init=draw, rng=rng, dtype=dtype)
-        layers |= {f"act{i}": act(), f"pool{i}": pool(2)}
+        layers |= {f"act{i}": act(), f"pool{i}": pool_class(2)}
     layers["flatten"] = Flatten()
     height, width = (_side_after(side, len(channels)) for side in image_size)
     dims = [[in_channels, *channels][-1] * height * width, *hidden_dims]

@@ -21,6 +21,7 @@ class Sequential(Layer):
     """Layers one after another: y = f_n(... f_2(f_1(x))).
 
     `params`, `grads` and `buffers` hold those of all layers, named LAYER.WEIGHT: "0.weight", "features.conv1.bias".
+    They are collected anew each time: `net.params["0.weight"][...] = w` sets a weight.
 
     Args:
         layers: in order; as a list they are named "0", "1" and so on, as a dict by its keys. A layer may be a
@@ -33,12 +34,17 @@ class Sequential(Layer):
     def __init__(self, layers: Iterable[Layer] | Mapping[str, Layer]):
         named = layers if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         _check_layers(named)
-        self.layers: dict[str, Layer] = dict(named)
+        self.named_layers: dict[str, Layer] = dict(named)
         self.name = ""
         for path, layer in self.walk():
             layer.name = path
         # A layer with weights looks at its input itself, and once is enough.
         self._looks_at_input = not next(layer for _, layer in self.leaves()).params
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order: `net.layers[0]`."""
+        return list(self.named_layers.values())
 
     @property
     def params(self) -> dict[str, Array]:  # type: ignore[override]
@@ -53,11 +59,11 @@ class Sequential(Layer):
         return self._collect("buffers")
 
     def _collect(self, kind: str) -> dict[str, Array]:
-        return {f"{n}.{key}": a for n, layer in self.layers.items() for key, a in getattr(layer, kind).items()}
+        return {f"{n}.{key}": a for n, layer in self.named_layers.items() for key, a in getattr(layer, kind).items()}
 
     def walk(self) -> Iterator[tuple[str, Layer]]:
         """Every layer and its name, networks within this one and their layers too: "features", "features.conv1"."""
-        for name, layer in self.layers.items():
+        for name, layer in self.named_layers.items():
             yield name, layer
             if isinstance(layer, Sequential):
                 yield from ((f"{name}.{inner}", leaf) for inner, leaf in layer.walk())
@@ -74,7 +80,7 @@ class Sequential(Layer):
         """
         if self._looks_at_input:
             check_batch(self.label, x)
-        for layer in self.layers.values():
+        for layer in self.named_layers.values():
             x = layer.forward(x, training)
         return x
 
@@ -84,7 +90,7 @@ class Sequential(Layer):
         dL/dx of the network's own input takes a large matrix product that training has no use for: it is computed
         and returned with `input_grad=True` alone.
         """
-        layers = list(self.layers.values())
+        layers = self.layers
         first = 0 if input_grad else next((i for i, layer in enumerate(layers) if layer.params), len(layers))
         for layer in layers[:first:-1]:
             grad = _backward(layer, grad)
@@ -169,7 +175,7 @@ class Sequential(Layer):
         trace.write(self, x, y, file, loss, optimizer)
 
     def __repr__(self) -> str:
-        lines = [f"  {name}: {layer!r}".replace("\n", "\n  ") for name, layer in self.layers.items()]
+        lines = [f"  {name}: {layer!r}".replace("\n", "\n  ") for name, layer in self.named_layers.items()]
         return "\n".join(["Sequential(", *lines, ")"])
 
 
