@@ -20,7 +20,7 @@ from groundup.errors import RunFailed, UserError
 from groundup.results import write_results
 from groundup.sweep.expand import label
 from groundup.sweep.isolation import isolated
-from groundup.sweep.state import clean, one_line, read_results, read_state, tally_of
+from groundup.sweep.state import clean, discard_if_unused, one_line, read_results, read_state, tally_of
 
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
 
@@ -51,6 +51,7 @@ class Job:
         hydra = HydraConfig.get()
         run_dir, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
         if self.fail_fast and self._tally().failed:
+            discard_if_unused(run_dir)
             return
         if not self._ready(cfg, run_dir):
             return

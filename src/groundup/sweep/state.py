@@ -66,6 +66,13 @@ def clean(run_dir: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def discard_if_unused(run_dir: Path) -> None:
+    """Removes the directory of a job that did not begin: Hydra has made it, with an empty log."""
+    files = list(run_dir.iterdir())
+    if all(file.suffix == ".log" and not file.stat().st_size for file in files):
+        shutil.rmtree(run_dir)
+
+
 class Tally:
     """How many jobs of a sweep have ended, in whatever process. Looks at each that has but once."""
 

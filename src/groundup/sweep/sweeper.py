@@ -6,6 +6,7 @@ launched, by any launcher of Hydra's; the table is made of what the jobs have wr
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import time
@@ -28,8 +29,10 @@ from groundup.config import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
 from groundup.sweep import problems
 from groundup.sweep.expand import expand, label, varied_keys
+from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
 from groundup.sweep.job import Job
+from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, read_state
 from groundup.sweep.table import write_table
 
@@ -47,16 +50,37 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     HydraConfig.instance().set_config(master)
     settings = check_sweep(master)
     jobs = expand(words, context.config_loader, settings["max_jobs"])
-    sweep_dir, frozen = _begin(jobs, context, master)
+    sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
     with _opened(sweep_dir):
-        if frozen is not None:
+        if not (sweep_dir / JOBS).exists():
             write_jobs(sweep_dir, frozen)
-        _launch_all(sweep_dir, frozen, settings, context, task, master)
+        _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
 
-def _begin(jobs: list[list[str]], context: HydraContext, master: DictConfig) -> tuple[Path, list[FrozenJob]]:
-    sweep_dir = Path(master.hydra.sweep.dir).absolute()
-    return sweep_dir, freeze(jobs, context, master)
+def _begin_or_go_on(
+    jobs: list[list[str]], resume: str | None, context: HydraContext, master: DictConfig
+) -> tuple[Path, list[FrozenJob]]:
+    """The directory of the sweep and its jobs."""
+    new_dir = Path(master.hydra.sweep.dir).absolute()
+    compose_all = functools.cache(lambda: freeze(jobs, context, master))
+    if resume is not None and resume != "auto":
+        return Path(resume), named_sweep(Path(resume), jobs, compose_all)
+    if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all)):
+        return found
+    frozen = compose_all()
+    _refuse_to_overwrite(new_dir, frozen)
+    return new_dir, frozen
+
+
+def _refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+    if (sweep_dir / JOBS).exists():
+        raise UserError(
+            f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
+            "another directory"
+        )
+    for job in jobs:
+        if read_state(sweep_dir / str(job.number)).status != "not run":
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {job.number} holds a run already; name another")
 
 
 # Before the first job
@@ -134,7 +158,7 @@ def _opened(sweep_dir: Path) -> Iterator[None]:
 def _launch_all(
     sweep_dir: Path,
     jobs: Sequence[FrozenJob],
-    settings: dict[str, Any],
+    fail_fast: bool,
     context: HydraContext,
     task: TaskFunction,
     master: DictConfig,
@@ -145,7 +169,7 @@ def _launch_all(
     _clean_what_begins_anew(sweep_dir, jobs, states)
     print(_announcement(sweep_dir, states), flush=True)
     finished = len(jobs) - len(todo)
-    job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), settings["fail_fast"])
+    job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
     launcher = _launcher(job, sweep_dir, context, master)
     try:
         with _stopping_on_sigterm():

@@ -20,7 +20,6 @@ SEED = "seed"
 NO_VALIDATION = (
     "No validation data: sorted by test/acc, so the first row's figure is the best of several and optimistic."
 )
-ADVICE = {"finished": ""}
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,9 @@ def _number(name: str, value: float | None) -> str:
         return ""
     if name == "parameters":
         return f"{value:,.0f}"
-    return f"{value:.1f}" if name == "train_seconds" else f"{value:.4f}"
+    if name == "train_seconds":
+        return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.4f}"
 
 
 def _short(reason: str, length: int = 100) -> str:
