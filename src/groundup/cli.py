@@ -60,7 +60,8 @@ def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictCo
             with _one_message(root, primary, sweeps), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
                 _refuse_sweep_where_there_is_none(sweeps)
-                compose_and_run(task)()
+                with _settings_of_single_jobs_hidden():
+                    compose_and_run(task)()
 
         return main
 
@@ -157,6 +158,20 @@ def _raised_by_task(error: Exception) -> bool:
 
 def _overrides() -> list[str]:
     return get_args_parser().parse_args().overrides
+
+
+@contextmanager
+def _settings_of_single_jobs_hidden() -> Iterator[None]:
+    """For a sweep: see `groundup.sweep.words`."""
+    before, asked = sys.argv, get_args_parser().parse_args()
+    if asked.multirun:
+        from groundup.sweep.words import hide
+
+        sys.argv = [hide(word) if word in asked.overrides else word for word in sys.argv]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def _refuse_unknown_options() -> None:

@@ -53,10 +53,12 @@ def _refuse_another(sweep_dir: Path, frozen: Sequence[FrozenJob], composed: Sequ
     there, now = _configs(frozen), _configs(composed)
     new = [job for config, job in now.items() if config not in there]
     gone = [job for config, job in there.items() if config not in now]
-    if new:
-        difference = _first_difference(new[0], gone or frozen)
+    if new and gone:
+        difference = _first_difference(new[0], gone)
+    elif new:
+        difference = f"it has no job {_name(new[0], composed)}"
     elif gone:
-        difference = f"that sweep also has the job {_name(gone[0], frozen)}, which is not asked for now"
+        difference = f"it also has the job {_name(gone[0], frozen)}, which is not asked for now"
     else:
         return
     raise UserError(

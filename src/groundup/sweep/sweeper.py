@@ -35,6 +35,7 @@ from groundup.sweep.job import Job
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, read_state
 from groundup.sweep.table import write_table
+from groundup.sweep.words import show
 
 LOCK = ".lock"  # of a sweep: held while it runs
 
@@ -49,6 +50,9 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     """
     HydraConfig.instance().set_config(master)
     settings = check_sweep(master)
+    words = [show(word) for word in words]
+    with read_write(master.hydra):
+        master.hydra.overrides.task = words
     jobs = expand(words, context.config_loader, settings["max_jobs"])
     sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
     with _opened(sweep_dir):
@@ -98,7 +102,9 @@ def freeze(jobs: Sequence[list[str]], context: HydraContext, master: DictConfig)
         try:
             config = compose(overrides, context, master)
         except UserError as error:
-            found.setdefault(str(error), []).append(number)
+            lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
+            for line in lines:
+                found.setdefault(line, []).append(number)
             continue
         key = json.dumps(config, sort_keys=True)
         if key in frozen:
