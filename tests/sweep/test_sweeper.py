@@ -152,7 +152,7 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
 )
 def test_what_is_wrong_with_any_job_is_said_before_the_first(sweep, runs, capsys, tmp_path, words, expected):
     assert sweep(*words) == 2
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     for part in expected:
         assert part in err
     assert "Traceback" not in err

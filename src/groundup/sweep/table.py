@@ -34,7 +34,7 @@ class Figure:
     def of(cls, values: Sequence[float]) -> Figure | None:
         if not values:
             return None
-        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
 
 
 @dataclass(frozen=True)
