@@ -22,12 +22,13 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.config import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
 from groundup.sweep import problems
+from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
 from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
@@ -66,7 +67,8 @@ def _begin_or_go_on(
 ) -> tuple[Path, list[FrozenJob]]:
     """The directory of the sweep and its jobs."""
     new_dir = Path(master.hydra.sweep.dir).absolute()
-    compose_all = functools.cache(lambda: freeze(jobs, context, master))
+    composer = Composer(context.config_loader, master)
+    compose_all = functools.cache(lambda: freeze(jobs, composer))
     if resume is not None and resume != "auto":
         return Path(resume), named_sweep(Path(resume), jobs, compose_all)
     if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all)):
@@ -90,7 +92,7 @@ def _refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
 # Before the first job
 
 
-def freeze(jobs: Sequence[list[str]], context: HydraContext, master: DictConfig) -> list[FrozenJob]:
+def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     """The checked configs of all jobs; a job with the very config of an earlier one is left out, with a word.
 
     Raises:
@@ -100,7 +102,7 @@ def freeze(jobs: Sequence[list[str]], context: HydraContext, master: DictConfig)
     frozen: dict[str, FrozenJob] = {}
     for number, overrides in enumerate(jobs):
         try:
-            config = compose(overrides, context, master)
+            config = _checked(overrides, composer)
         except UserError as error:
             lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
             for line in lines:
@@ -116,20 +118,19 @@ def freeze(jobs: Sequence[list[str]], context: HydraContext, master: DictConfig)
     return list(frozen.values())
 
 
-def compose(overrides: list[str], context: HydraContext, master: DictConfig) -> dict[str, Any]:
+def _checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
     """The checked config of one job.
 
     Raises:
         UserError: it cannot be composed, or is not accepted.
     """
     try:
-        cfg = context.config_loader.load_sweep_config(master, overrides)
+        cfg = composer.compose(overrides)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         from groundup.explain import explain
 
-        raise UserError(explain(error, list(master.hydra.overrides.task), _primary(master), sweeps=True)) from error
-    with read_write(cfg), open_dict(cfg):
-        del cfg["hydra"]
+        asked = list(composer.master.hydra.overrides.task)
+        raise UserError(explain(error, asked, _primary(composer.master), sweeps=True)) from error
     config = check(cfg)
     if config["resume"] is not None:
         raise UserError(f"resume={config['resume']} in a sweep: go on with a whole sweep by sweep.resume=DIR")
