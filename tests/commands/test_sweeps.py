@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -124,6 +126,13 @@ def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
     assert again.wait() == 0, again.stderr
     for job in ("0", "1"):
         assert yaml.safe_load((tmp_path / "s" / job / "config.yaml").read_text())["optimizer"]["momentum"] == 0.9
+
+
+def test_a_sweep_that_went_well_says_nothing_on_stderr(tmp_path):
+    words = ["-m", *SMALL, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s"]  # a process of its own, for its very end
+    line = [sys.executable, str(PROJECT / "train.py"), *words]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_job_leaves_its_process_as_it_found_it(tmp_path):

@@ -105,6 +105,25 @@ def test_tracebacks_are_shown_where_they_are_asked_for(sweep, runs, capsys, monk
     assert "RunFailed: the loss became nan" in capsys.readouterr().err
 
 
+def test_a_launcher_that_fails_leaves_a_table_and_says_how_to_go_on(sweep, runs, capsys, tmp_path, monkeypatch):
+    from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+
+    launch = BasicLauncher.launch
+
+    def broken(self, words, initial_job_idx):
+        if initial_job_idx == 1:
+            raise RuntimeError("a worker was killed")
+        return launch(self, words, initial_job_idx)
+
+    monkeypatch.setattr(BasicLauncher, "launch", broken)
+    assert sweep("seed=0,1") == 1
+    err = capsys.readouterr().err
+    assert err == (
+        f"error: the launcher failed: RuntimeError: a worker was killed; go on with sweep.resume={tmp_path}/s\n"
+    )
+    assert statuses(tmp_path) == ["finished", "not run"]
+
+
 def test_fail_fast_begins_no_job_after_a_failed_one(sweep, runs, capsys, tmp_path):
     runs.behave = fail_at(1)
     assert sweep(*LRS, "sweep.fail_fast=true") == 1
@@ -241,7 +260,7 @@ def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(swe
 def test_sigterm_between_jobs_ends_the_sweep_with_143(sweep, runs, monkeypatch):
     from groundup.sweep import job
 
-    monkeypatch.setattr(job.Job, "_line", lambda *_: os.kill(os.getpid(), signal.SIGTERM) or "")
+    monkeypatch.setattr(job.Job, "line", lambda *_: os.kill(os.getpid(), signal.SIGTERM) or "")
     before = signal.getsignal(signal.SIGTERM)
     assert sweep("seed=0,1,2") == 143
     assert runs.folders == ["0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import importlib
@@ -41,6 +42,7 @@ def _forget_what_is_there() -> None:
     importlib.import_module("groundup.run")
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else libraries complain at exit of objects that are left
 
 
 def _random_numbers() -> Callable[[], None]:

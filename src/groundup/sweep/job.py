@@ -62,7 +62,7 @@ class Job:
                 self._run(cfg)
         except Exception as error:
             self._keep(error, run_dir, cfg, overrides)
-        print(self._line(run_dir, overrides, time.monotonic() - start), flush=True)
+        print(self.line(run_dir, overrides, time.monotonic() - start), flush=True)
 
     def _run(self, cfg: DictConfig) -> None:
         if isinstance(self.task, Task):
@@ -105,7 +105,7 @@ class Job:
     def _tally(self) -> Any:
         return tally_of(self.sweep_dir, self.jobs, self.began).look()
 
-    def _line(self, run_dir: Path, overrides: list[str], seconds: float) -> str:
+    def line(self, run_dir: Path, overrides: list[str], seconds: float) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
         ended, results = self._tally().ended, read_results(run_dir)
         words = [f"[{ended}/{self.jobs}] {label(overrides, self.varied)}"]

@@ -34,7 +34,7 @@ from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
 from groundup.sweep.job import Job
 from groundup.sweep.resume import named_sweep, newest_sweep
-from groundup.sweep.state import JobState, clean, read_state
+from groundup.sweep.state import JobState, clean, one_line, read_state
 from groundup.sweep.table import write_table
 from groundup.sweep.words import show
 
@@ -184,6 +184,11 @@ def _launch_all(
     except (Interrupted, KeyboardInterrupt):
         print(f"interrupted; go on with the same command and sweep.resume={sweep_dir}", flush=True)
         raise
+    except (UserError, HydraException, OmegaConfBaseException):  # what was asked of the launcher
+        raise
+    except Exception as error:  # a worker that was killed, say
+        reason = f"{type(error).__name__}: {one_line(str(error))}"
+        raise SweepFailed(f"the launcher failed: {reason}; go on with sweep.resume={sweep_dir}") from error
     finally:
         table = write_table(sweep_dir, jobs)
         print(f"\n{table}\n\nsweep directory: {sweep_dir}", flush=True)
