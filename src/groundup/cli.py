@@ -26,7 +26,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError
 from groundup.paths import SWEEP_DIR, register_resolvers
 
 BAD_REQUEST = 2
@@ -60,7 +60,8 @@ def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictCo
             with _one_message(root, primary, sweeps), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
                 _refuse_sweep_where_there_is_none(sweeps)
-                compose_and_run(task)()
+                with _settings_of_single_jobs_hidden():
+                    compose_and_run(task)()
 
         return main
 
@@ -81,8 +82,7 @@ class Task:
 
     def __call__(self, cfg: DictConfig) -> Any:
         try:
-            with _environment(TRACEBACKS, None):  # ours: not to be inherited by processes that a run starts
-                return self.function(cfg)
+            return self.run(cfg)
         except (UserError, RunFailed) as error:
             _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.root)
             _say(str(error))
@@ -90,6 +90,11 @@ class Task:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise JobFailed(str(error)) from error  # Hydra goes on with the other jobs
             sys.exit(code)
+
+    def run(self, cfg: DictConfig) -> Any:
+        """Raises what the function raises, and says nothing: a sweep that is ours does."""
+        with _environment(TRACEBACKS, None):  # ours: not to be inherited by processes that a run starts
+            return self.function(cfg)
 
 
 class JobFailed(Exception):
@@ -106,6 +111,9 @@ def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(128 + signal.SIGINT)
+    except SweepFailed as error:
+        _say(str(error))
+        sys.exit(FAILED)
     except JobFailed as error:
         _say(f"a job of the sweep failed: {error}")
         sys.exit(FAILED)
@@ -150,6 +158,20 @@ def _raised_by_task(error: Exception) -> bool:
 
 def _overrides() -> list[str]:
     return get_args_parser().parse_args().overrides
+
+
+@contextmanager
+def _settings_of_single_jobs_hidden() -> Iterator[None]:
+    """For a sweep: see `groundup.sweep.words`."""
+    before, asked = sys.argv, get_args_parser().parse_args()
+    if asked.multirun:
+        from groundup.sweep.words import hide
+
+        sys.argv = [hide(word) if word in asked.overrides else word for word in sys.argv]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def _refuse_unknown_options() -> None:

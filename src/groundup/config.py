@@ -37,11 +37,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     problems = list(_problems(config))
     if problems:
         raise UserError("\n".join(problems))
-    if _is_job_of_sweep() and config["trainer"]["devices"] != 1:
-        raise UserError(
-            f"trainer.devices={_shown(config['trainer']['devices'])} in a sweep: accepted is 1; "
-            "every further process would start the whole sweep again. Run the jobs one by one, without -m"
-        )
+    _refuse_several_devices_in_sweep(config)
+    _drop_sweep(config)
     _make_absolute(config["data"], "root")
     _make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
@@ -55,6 +52,20 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _fit_images(config)
     _refuse_monitor_without_validation(config)
     return config
+
+
+def check_sweep(cfg: DictConfig) -> dict[str, Any]:
+    """The keys of `sweep`, of a command with `-m`.
+
+    Raises:
+        UserError: one line for each problem.
+    """
+    sweep = _plain(cfg.sweep)
+    if problems := list(_node_problems(schema.Sweep, sweep, "sweep.")):
+        raise UserError("\n".join(problems))
+    if sweep["resume"] != "auto":
+        _make_absolute(sweep, "resume")
+    return sweep
 
 
 def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -307,7 +318,24 @@ def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
         )
 
 
-def _is_job_of_sweep() -> bool:
+def _refuse_several_devices_in_sweep(config: Mapping[str, Any]) -> None:
+    devices = config["trainer"]["devices"]
+    one = devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1)
+    if _is_sweep() and not one:
+        raise UserError(
+            f"trainer.devices={_shown(devices)} in a sweep: accepted is 1; "
+            "every further process would start the whole sweep again. Run the jobs one by one, without -m"
+        )
+
+
+def _drop_sweep(config: dict[str, Any]) -> None:
+    """How a sweep is made is no part of a job: its config is that of the same run alone."""
+    sweep = config.pop("sweep", None) or {}
+    if sweep.get("resume") is not None and not _is_sweep():
+        raise UserError(f"sweep.resume={sweep['resume']} without -m: a sweep goes on with -m and its own settings")
+
+
+def _is_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 

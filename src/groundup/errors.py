@@ -20,3 +20,7 @@ class Interrupted(BaseException):
 
 class RunFailed(Exception):
     """A run failed inside training; its cause is logged. The message is one line. Ends the command with code 1."""
+
+
+class SweepFailed(Exception):
+    """A job of a sweep failed, or did not run; the others have run. Ends the command with code 1."""

@@ -72,7 +72,7 @@ def _newest_unfinished(config: Mapping[str, Any], runs: Path) -> Path | None:
 
 
 def _is_unfinished(run_dir: Path) -> bool:
-    return (run_dir / LAST).is_file() and _status(run_dir) != "finished" and not _is_running(run_dir)
+    return (run_dir / LAST).is_file() and _status(run_dir) != "finished" and not is_running(run_dir)
 
 
 def _read_config(run_dir: Path) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _status(run_dir: Path) -> str | None:
     return json.loads(file.read_text()).get("status") if file.is_file() else None
 
 
-def _is_running(run_dir: Path) -> bool:
+def is_running(run_dir: Path) -> bool:
     if not (run_dir / LOCK).exists():
         return False
     lock = filelock.FileLock(run_dir / LOCK)

@@ -313,11 +313,20 @@ class MetricsCsv(Node):
     target: Literal["groundup.callbacks.metrics_csv.MetricsCSV"] = Field(alias="_target_")
 
 
+class Sweep(Node):
+    """How jobs are swept; no part of any of them."""
+
+    resume: Text | None
+    fail_fast: bool
+    max_jobs: Positive
+
+
 class Run(Node):
     """The keys of `train.py` that are no group."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: Text | None
+    sweep: Sweep | None = None
 
 
 class EvaluateData(Node):

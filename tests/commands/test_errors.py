@@ -63,7 +63,7 @@ def test_a_bad_request_is_answered_before_torch(command, words, expected):
 
 def test_a_sweep_over_several_devices_is_refused(command, tmp_path):
     done = command("train.py", "-m", "trainer.devices=2", f"hydra.sweep.dir={tmp_path}/sweep")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "trainer.devices=2 in a sweep: accepted is 1" in done.stderr
 
 

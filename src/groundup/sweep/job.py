@@ -1,0 +1,149 @@
+"""A job of a sweep, where it runs: going on or beginning anew, its line at the end, nothing left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import TaskFunction
+from omegaconf import DictConfig
+
+from groundup.build import computes_in_numpy
+from groundup.cli import Task
+from groundup.errors import RunFailed, UserError
+from groundup.results import write_results
+from groundup.sweep.expand import label
+from groundup.sweep.isolation import isolated
+from groundup.sweep.state import clean, discard_if_unused, one_line, read_results, read_state, tally_of
+
+log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a launcher calls with the config of each job. It raises no Exception: what failed is in `results.json`.
+
+    Args:
+        task: what a run without a sweep would be.
+        sweep_dir: whose folders are the jobs'.
+        varied: the keys that tell jobs apart.
+        jobs: how many the sweep has.
+        ended_before: how many had ended when it began, or went on.
+        began: when that was, in seconds since the epoch.
+        fail_fast: whether a job that begins after another has failed does not run.
+    """
+
+    task: TaskFunction
+    sweep_dir: Path
+    varied: list[str]
+    jobs: int
+    ended_before: int
+    began: float
+    fail_fast: bool
+
+    def __call__(self, cfg: DictConfig) -> None:
+        hydra = HydraConfig.get()
+        run_dir, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
+        if self.fail_fast and self._tally().failed:
+            discard_if_unused(run_dir)
+            return
+        if not self._ready(cfg, run_dir):
+            return
+        start = time.monotonic()
+        try:
+            with isolated():
+                cfg.trainer.devices = devices(cfg, int(hydra.job.num))
+                self._run(cfg)
+        except Exception as error:
+            self._keep(error, run_dir, cfg, overrides)
+        print(self.line(run_dir, overrides, time.monotonic() - start), flush=True)
+
+    def _run(self, cfg: DictConfig) -> None:
+        if isinstance(self.task, Task):
+            self.task.run(cfg)
+            return
+        try:
+            self.task(cfg)
+        except Exception:  # tracebacks were asked for
+            traceback.print_exc()
+            raise
+
+    @staticmethod
+    def _ready(cfg: DictConfig, run_dir: Path) -> bool:
+        """Looks at what an earlier attempt has left: whether there is something to do, and from where."""
+        state = read_state(run_dir)
+        if state.status in ("finished", "running"):
+            return False
+        if state.checkpoint is not None:
+            cfg.resume = str(state.checkpoint)
+        else:
+            clean(run_dir)
+        return True
+
+    @staticmethod
+    def _keep(error: Exception, run_dir: Path, cfg: DictConfig, overrides: list[str]) -> None:
+        """Writes down a failure that the run itself could not."""
+        known = isinstance(error, UserError | RunFailed)
+        if not known:
+            log_of_tracebacks.error("traceback of the failure", exc_info=error)
+        results = read_results(run_dir)
+        if results.get("status") == "failed":
+            return
+        about = {"model": cfg.model.name, "data": cfg.data.name, "seed": cfg.seed, "overrides": overrides}
+        reason = one_line(str(error) if known else f"{type(error).__name__}: {error}")
+        try:
+            write_results(run_dir, results | about | {"status": "failed", "error": reason})
+        except OSError:  # as full as it was for the run itself
+            log_of_tracebacks.error("results.json could not be written", exc_info=True)
+
+    def _tally(self) -> Any:
+        return tally_of(self.sweep_dir, self.jobs, self.began).look()
+
+    def line(self, run_dir: Path, overrides: list[str], seconds: float) -> str:
+        """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
+        ended, results = self._tally().ended, read_results(run_dir)
+        words = [f"[{ended}/{self.jobs}] {label(overrides, self.varied)}"]
+        if results.get("status") == "finished":
+            words += [
+                f"{name} {results[name]:.3f}" for name in ("val/acc", "test/acc") if results.get(name) is not None
+            ]
+        else:
+            words.append(f"{results.get('status', 'failed')}: {results.get('error', 'no results were written')}")
+        words.append(duration(seconds))
+        left = self.jobs - ended
+        if left and ended > self.ended_before:
+            words.append(f"left {duration((time.time() - self.began) / (ended - self.ended_before) * left)}")
+        return "  ".join(words)
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `1 min 40 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, whole = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{whole} s"
+    return f"{minutes} min {whole} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def devices(cfg: DictConfig, number: int) -> Any:
+    """Job k gets GPU k mod n where there are n; what was asked for elsewhere."""
+    asked = cfg.trainer.devices
+    if asked not in (1, "auto") or cfg.trainer.accelerator in ("cpu", "mps") or computes_in_numpy(cfg.model):
+        return asked
+    gpus = count_gpus()
+    return [number % gpus] if gpus else asked
+
+
+def count_gpus() -> int:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return 0
+    import torch
+
+    return torch.cuda.device_count()

@@ -1,0 +1,250 @@
+"""A sweep from its words to its table.
+
+All jobs are composed and checked, once, before the first begins; their configs are frozen; what is not finished is
+launched, by any launcher of Hydra's; the table is made of what the jobs have written, however the sweep ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from groundup.config import check, check_sweep
+from groundup.errors import Interrupted, SweepFailed, UserError
+from groundup.sweep import problems
+from groundup.sweep.compose import Composer
+from groundup.sweep.expand import expand, label, varied_keys
+from groundup.sweep.frozen import FILE as JOBS
+from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
+from groundup.sweep.job import Job
+from groundup.sweep.resume import named_sweep, newest_sweep
+from groundup.sweep.state import JobState, clean, one_line, read_state
+from groundup.sweep.table import write_table
+from groundup.sweep.words import show
+
+LOCK = ".lock"  # of a sweep: held while it runs
+
+
+def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
+    """Runs every job that the words of the command line make.
+
+    Raises:
+        UserError: the sweep cannot begin; nothing was started.
+        SweepFailed: a job failed; the others have run.
+        Interrupted: stopped by a signal.
+    """
+    HydraConfig.instance().set_config(master)
+    settings = check_sweep(master)
+    words = [show(word) for word in words]
+    with read_write(master.hydra):
+        master.hydra.overrides.task = words
+    jobs = expand(words, context.config_loader, settings["max_jobs"])
+    sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
+    with _opened(sweep_dir):
+        if not (sweep_dir / JOBS).exists():
+            write_jobs(sweep_dir, frozen)
+        _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
+
+
+def _begin_or_go_on(
+    jobs: list[list[str]], resume: str | None, context: HydraContext, master: DictConfig
+) -> tuple[Path, list[FrozenJob]]:
+    """The directory of the sweep and its jobs."""
+    new_dir = Path(master.hydra.sweep.dir).absolute()
+    composer = Composer(context.config_loader, master)
+    compose_all = functools.cache(lambda: freeze(jobs, composer))
+    if resume is not None and resume != "auto":
+        return Path(resume), named_sweep(Path(resume), jobs, compose_all)
+    if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all)):
+        return found
+    frozen = compose_all()
+    _refuse_to_overwrite(new_dir, frozen)
+    return new_dir, frozen
+
+
+def _refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+    if (sweep_dir / JOBS).exists():
+        raise UserError(
+            f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
+            "another directory"
+        )
+    for job in jobs:
+        if read_state(sweep_dir / str(job.number)).status != "not run":
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {job.number} holds a run already; name another")
+
+
+# Before the first job
+
+
+def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
+    """The checked configs of all jobs; a job with the very config of an earlier one is left out, with a word.
+
+    Raises:
+        UserError: what is wrong with any of them.
+    """
+    varied, found = varied_keys(jobs), dict[str, list[int]]()
+    frozen: dict[str, FrozenJob] = {}
+    for number, overrides in enumerate(jobs):
+        try:
+            config = _checked(overrides, composer)
+        except UserError as error:
+            lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
+            for line in lines:
+                found.setdefault(line, []).append(number)
+            continue
+        key = json.dumps(config, sort_keys=True)
+        if key in frozen:
+            twin = label(frozen[key].overrides, varied)
+            print(f"left out: {label(overrides, varied) or 'a job'}, the same as {twin or 'another'}", flush=True)
+        frozen.setdefault(key, FrozenJob(len(frozen), overrides, config))
+    if found:
+        raise UserError(problems.message(found, jobs, varied))
+    return list(frozen.values())
+
+
+def _checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
+    """The checked config of one job.
+
+    Raises:
+        UserError: it cannot be composed, or is not accepted.
+    """
+    try:
+        cfg = composer.compose(overrides)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        from groundup.explain import explain
+
+        asked = list(composer.master.hydra.overrides.task)
+        raise UserError(explain(error, asked, _primary(composer.master), sweeps=True)) from error
+    config = check(cfg)
+    if config["resume"] is not None:
+        raise UserError(f"resume={config['resume']} in a sweep: go on with a whole sweep by sweep.resume=DIR")
+    return config
+
+
+def _primary(master: DictConfig) -> Path:
+    [folder] = [source.path for source in master.hydra.runtime.config_sources if source.provider == "main"]
+    return Path(folder) / f"{master.hydra.job.config_name}.yaml"
+
+
+@contextmanager
+def _opened(sweep_dir: Path) -> Iterator[None]:
+    """The directory of a sweep, there and ours alone."""
+    lock = filelock.FileLock(sweep_dir / LOCK)
+    try:
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise UserError(f"sweep.resume={sweep_dir}: this sweep is still going on in another process") from error
+    except OSError as error:
+        raise UserError(f"hydra.sweep.dir={sweep_dir}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# The jobs
+
+
+def _launch_all(
+    sweep_dir: Path,
+    jobs: Sequence[FrozenJob],
+    fail_fast: bool,
+    context: HydraContext,
+    task: TaskFunction,
+    master: DictConfig,
+) -> None:
+    varied = varied_keys(job.overrides for job in jobs)
+    states = [read_state(sweep_dir / str(job.number)) for job in jobs]
+    todo = [job for job, state in zip(jobs, states, strict=True) if state.status != "finished"]
+    _clean_what_begins_anew(sweep_dir, jobs, states)
+    print(_announcement(sweep_dir, states), flush=True)
+    finished = len(jobs) - len(todo)
+    job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
+    launcher = _launcher(job, sweep_dir, context, master)
+    try:
+        with _stopping_on_sigterm():
+            _launch(launcher, todo)
+    except (Interrupted, KeyboardInterrupt):
+        print(f"interrupted; go on with the same command and sweep.resume={sweep_dir}", flush=True)
+        raise
+    except (UserError, HydraException, OmegaConfBaseException):  # what was asked of the launcher
+        raise
+    except Exception as error:  # a worker that was killed, say
+        reason = f"{type(error).__name__}: {one_line(str(error))}"
+        raise SweepFailed(f"the launcher failed: {reason}; go on with sweep.resume={sweep_dir}") from error
+    finally:
+        table = write_table(sweep_dir, jobs)
+        print(f"\n{table}\n\nsweep directory: {sweep_dir}", flush=True)
+    _raise_if_not_all_finished(sweep_dir, jobs)
+
+
+def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: Sequence[JobState]) -> None:
+    """At once, so that a failure of an earlier attempt is not taken for one of this."""
+    for job, state in zip(jobs, states, strict=True):
+        if state.status in ("failed", "killed", "interrupted") and state.checkpoint is None:
+            clean(sweep_dir / str(job.number))
+
+
+def _announcement(sweep_dir: Path, states: Sequence[JobState]) -> str:
+    number = f"{len(states)} job{'s' if len(states) > 1 else ''} in {sweep_dir}"
+    if all(state.status == "not run" for state in states):
+        return number
+    finished = sum(state.status == "finished" for state in states)
+    resumed = sum(state.checkpoint is not None for state in states)
+    return f"{number}: {finished} finished, {resumed} go on, {len(states) - finished - resumed} to run"
+
+
+def _launcher(job: Job, sweep_dir: Path, context: HydraContext, master: DictConfig) -> Launcher:
+    with read_write(master.hydra):
+        master.hydra.sweep.dir = str(sweep_dir)  # the jobs of other processes must find it too
+    frozen = HydraContext(config_loader=FrozenLoader(sweep_dir, context.config_loader), callbacks=context.callbacks)
+    return Plugins.instance().instantiate_launcher(hydra_context=frozen, task_function=job, config=master)
+
+
+def _launch(launcher: Launcher, jobs: Sequence[FrozenJob]) -> None:
+    words = [launch_words(job) for job in jobs]
+    if type(launcher) is not BasicLauncher:
+        if words:
+            launcher.launch(words, initial_job_idx=0)
+        return
+    for job, overrides in zip(jobs, words, strict=True):  # one by one: it would keep all their configs in memory
+        launcher.launch([overrides], initial_job_idx=job.number)
+
+
+@contextmanager
+def _stopping_on_sigterm() -> Iterator[None]:
+    """SIGTERM between two jobs, or while other processes run them, ends the sweep as it ends a run."""
+
+    def stop(signum: int, frame: Any) -> None:
+        raise Interrupted(signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+    statuses = [read_state(sweep_dir / str(job.number)).status for job in jobs]
+    counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status != "finished"}
+    if counts:
+        words = ", ".join(f"{count} {status}" for status, count in counts.items())
+        raise SweepFailed(f"of {len(jobs)} jobs: {words}; once more with these: sweep.resume={sweep_dir}")

@@ -1,0 +1,236 @@
+"""The table of a sweep: configurations with mean and standard deviation over seeds, best first; then every job."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundup.sweep.expand import shown, varied_keys
+from groundup.sweep.frozen import FrozenJob
+from groundup.sweep.state import JobState, read_state
+
+FIGURES = ("val/acc", "test/acc", "test/loss", "train_seconds", "parameters")
+SEED = "seed"
+NO_VALIDATION = (
+    "No validation data: sorted by test/acc, so the first row's figure is the best of several and optimistic."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Mean and sample standard deviation of `n` values; no deviation of one."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Figure | None:
+        if not values:
+            return None
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The jobs that differ in nothing but the seed."""
+
+    values: dict[str, str]
+    jobs: list[int]
+    finished: int
+    figures: dict[str, Figure | None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a sweep came to."""
+
+    keys: list[str]  # that varied, without the seed
+    figures: list[str]  # that are shown
+    configurations: list[Configuration]
+    jobs: list[tuple[FrozenJob, JobState]]
+    sorted_by: str
+
+    @property
+    def job_keys(self) -> list[str]:
+        return varied_keys(job.overrides for job, _ in self.jobs)
+
+    @property
+    def note(self) -> str:
+        return NO_VALIDATION if self.sorted_by == "test/acc" and len(self.configurations) > 1 else ""
+
+
+def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
+    """Reads every job's directory."""
+    found = [(job, read_state(sweep_dir / str(job.number))) for job in jobs]
+    keys = [key for key in varied_keys(job.overrides for job in jobs) if key != SEED]
+    groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
+    for job, state in found:
+        groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))
+    configurations = [_configuration(dict(values), members) for values, members in groups.items()]
+    validated = any(configuration.figures["val/acc"] for configuration in configurations)
+    tested = any(configuration.figures["test/acc"] for configuration in configurations)
+    sorted_by = "test/acc" if tested and not validated else "val/acc"  # selection is never on the test split
+    configurations.sort(key=lambda row: -_mean(row, sorted_by))
+    return Table(keys, _figures_to_show(configurations), configurations, found, sorted_by)
+
+
+def _configuration(values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]]) -> Configuration:
+    finished = [state.results for _, state in members if state.status == "finished"]
+    figures = {
+        name: Figure.of([result[name] for result in finished if result.get(name) is not None]) for name in FIGURES
+    }
+    return Configuration(values, [job.number for job, _ in members], len(finished), figures)
+
+
+def _mean(row: Configuration, name: str) -> float:
+    figure = row.figures[name]
+    return figure.mean if figure else float("-inf")
+
+
+def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
+    there = [name for name in FIGURES if any(row.figures[name] for row in configurations)]
+    sizes = {figure.mean for row in configurations if (figure := row.figures["parameters"])}
+    return [name for name in there if name != "parameters" or len(sizes) > 1]
+
+
+# Files
+
+
+def write_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> str:
+    """Writes `sweep.csv`, `sweep.md` and `sweep.json`, and gives what the terminal shows."""
+    table = make_table(sweep_dir, jobs)
+    _write(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
+    _write(sweep_dir / "sweep.md", as_markdown(table))
+    with _whole(sweep_dir / "sweep.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(_csv_rows(table))
+    os.replace(_whole(sweep_dir / "sweep.csv"), sweep_dir / "sweep.csv")
+    return as_text(table)
+
+
+def _whole(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _write(path: Path, text: str) -> None:
+    _whole(path).write_text(text)
+    os.replace(_whole(path), path)
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """Both tables with every digit."""
+    return {
+        "sorted_by": table.sorted_by,
+        "configurations": [
+            {
+                "values": row.values,
+                "jobs": row.jobs,
+                "n": row.finished,
+                **{
+                    name: figure and {"mean": figure.mean, "sd": figure.sd, "n": figure.n}
+                    for name, figure in row.figures.items()
+                },
+            }
+            for row in table.configurations
+        ],
+        "jobs": [
+            {
+                "job": job.number,
+                "values": shown(job.overrides, table.job_keys),
+                "status": state.status,
+                "reason": state.reason,
+                "overrides": job.overrides,
+                **{name: state.results.get(name) for name in FIGURES},
+            }
+            for job, state in table.jobs
+        ],
+    }
+
+
+def _csv_rows(table: Table) -> Iterable[list[Any]]:
+    """A row a configuration, `NAME` being the mean and `NAME sd` the deviation."""
+    yield [*table.keys, "n", *(column for name in FIGURES for column in (name, f"{name} sd"))]
+    for row in table.configurations:
+        cells: list[Any] = [row.values.get(key, "") for key in table.keys]
+        cells.append(row.finished)
+        for name in FIGURES:
+            figure = row.figures[name]
+            cells += ["", ""] if figure is None else [figure.mean, "" if figure.sd is None else figure.sd]
+        yield cells
+
+
+def as_markdown(table: Table) -> str:
+    parts = [_markdown(*configuration_cells(table)), table.note, _markdown(*job_cells(table))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_text(table: Table) -> str:
+    parts = [_aligned(*configuration_cells(table)), table.note, _aligned(*job_cells(table))]
+    return "\n\n".join(part for part in parts if part)
+
+
+# Cells
+
+
+def configuration_cells(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the first table."""
+    rows = []
+    for row in table.configurations:
+        of = len(row.jobs)
+        n = str(row.finished) if row.finished == of else f"{row.finished} of {of}"
+        figures = [_spread(name, row.figures[name]) for name in table.figures]
+        rows.append([*(row.values.get(key, "") for key in table.keys), *figures, n])
+    return [*table.keys, *table.figures, "n"], rows
+
+
+def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the second table."""
+    names = [name for name in table.figures if name != "parameters"]
+    rows = []
+    for job, state in table.jobs:
+        values = shown(job.overrides, table.job_keys)
+        figures = [_number(name, state.results.get(name)) for name in names]
+        cells = [str(job.number), *(values.get(key, "") for key in table.job_keys), *figures]
+        rows.append([*cells, state.status, _short(state.reason)])
+    header = ["job", *table.job_keys, *names, "status", "reason"]
+    if not any(row[-1] for row in rows):
+        return header[:-1], [row[:-1] for row in rows]
+    return header, rows
+
+
+def _spread(name: str, figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    mean = _number(name, figure.mean)
+    return mean if figure.sd is None or name == "parameters" else f"{mean} ± {_number(name, figure.sd)}"
+
+
+def _number(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if name == "parameters":
+        return f"{value:,.0f}"
+    if name == "train_seconds":
+        return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.4f}"
+
+
+def _short(reason: str, length: int = 100) -> str:
+    return reason if len(reason) <= length else f"{reason[: length - 1]}…"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,27 @@
+"""Settings that hold for some jobs of a sweep alone, kept from Hydra until each job is composed.
+
+Before a sweep Hydra composes the command without the keys that are swept, with the defaults in their place, and would
+refuse `-m model=mlp,numpy_mlp model.hidden_dims=[16]`, there being no such key in the default model. A setting written
+as a sweep of one value, `model.hidden_dims=choice([16])`, it leaves alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+from groundup.sweep.expand import split_values
+
+ONE_VALUE = re.compile(r"(\+{0,2}(?!hydra\.|sweep\.)\w+\.[\w.-]+)=(?!null$)([^()=$]+)")
+WRAPPED = re.compile(r"([^=]+)=choice\((.*)\)")
+
+
+def hide(word: str) -> str:
+    """`model.width=8` as a sweep of one value; a group, a sweep, and what is no setting of a job, as it is."""
+    found = ONE_VALUE.fullmatch(word)
+    return f"{found[1]}=choice({found[2]})" if found and len(split_values(found[2])) == 1 else word
+
+
+def show(word: str) -> str:
+    """The setting that was hidden."""
+    found = WRAPPED.fullmatch(word)
+    return f"{found[1]}={found[2]}" if found and len(split_values(found[2])) == 1 else word

@@ -1,0 +1,24 @@
+"""What Hydra finds by itself: `hydra/sweeper=groundup`. It looks for plugins in this namespace alone.
+
+Imported at every start of every Hydra program in the environment, so the work is imported when a sweep begins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class GroundupSweeper(Sweeper):
+    """See `groundup.sweep.sweeper`."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._command = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from groundup.sweep.sweeper import run_sweep
+
+        run_sweep(arguments, *self._command)

@@ -1,0 +1,128 @@
+"""The table, from files written by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+
+from groundup.sweep.frozen import FrozenJob
+from groundup.sweep.state import Tally
+from groundup.sweep.table import Figure, make_table, write_table
+
+
+def job(number, *overrides):
+    return FrozenJob(number, ["data=mnist", *overrides], {})
+
+
+def finish(sweep_dir, number, status="finished", **figures):
+    folder = sweep_dir / str(number)
+    folder.mkdir()
+    results = {name.replace("_", "/", 1) if name != "train_seconds" else name: v for name, v in figures.items()}
+    (folder / "results.json").write_text(json.dumps({"status": status, **results}))
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """Two configurations of three seeds; of the second one, one failed and one was killed."""
+    finish(tmp_path, 0, val_acc=0.80, test_acc=0.99, test_loss=0.1, train_seconds=1.0, parameters=10)
+    finish(tmp_path, 1, val_acc=0.82, test_acc=0.98, test_loss=0.2, train_seconds=2.0, parameters=10)
+    finish(tmp_path, 2, val_acc=0.87, test_acc=0.97, test_loss=0.3, train_seconds=12.0, parameters=10)
+    finish(tmp_path, 3, val_acc=0.90, test_acc=0.90, test_loss=0.4, train_seconds=3.0, parameters=1000)
+    finish(tmp_path, 4, status="failed", error="out of | memory\non the GPU", val_acc=0.99)
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / "config.yaml").touch()
+    return [
+        job(3 * i + seed, f"optimizer.lr={lr}", f"seed={seed}")
+        for i, lr in enumerate(("1e-1", "0.20"))
+        for seed in range(3)
+    ]
+
+
+def test_mean_and_sample_deviation_by_hand():
+    assert Figure.of([1.0, 2.0, 6.0]) == Figure(3.0, pytest.approx(7**0.5), 3)
+    assert Figure.of([1.0]) == Figure(1.0, None, 1)
+    assert Figure.of([]) is None
+
+
+def test_the_best_on_validation_comes_first_not_the_best_on_test(tmp_path, jobs):
+    table = make_table(tmp_path, jobs)
+    assert [row.values for row in table.configurations] == [{"optimizer.lr": "0.20"}, {"optimizer.lr": "1e-1"}]
+    assert table.sorted_by == "val/acc"
+    assert table.note == ""
+
+
+def test_figures_of_jobs_that_did_not_finish_count_for_nothing(tmp_path, jobs):
+    best, other = make_table(tmp_path, jobs).configurations
+    assert best.figures["val/acc"] == Figure(0.90, None, 1)
+    assert (best.finished, best.jobs) == (1, [3, 4, 5])
+    assert other.figures["val/acc"] == Figure(pytest.approx(0.83), pytest.approx(0.0013**0.5), 3)
+
+
+def cells(line):
+    return re.split(" {2,}", line.strip())
+
+
+def test_what_the_terminal_shows(tmp_path, jobs):
+    first, second = ([cells(line) for line in part.splitlines()] for part in write_table(tmp_path, jobs).split("\n\n"))
+    assert first == [
+        ["optimizer.lr", "val/acc", "test/acc", "test/loss", "train_seconds", "parameters", "n"],
+        ["0.20", "0.9000", "0.9000", "0.4000", "3.00", "1,000", "1 of 3"],
+        ["1e-1", "0.8300 ± 0.0361", "0.9800 ± 0.0100", "0.2000 ± 0.1000", "5.00 ± 6.08", "10", "3"],
+    ]
+    assert second[0] == ["job", "optimizer.lr", "seed", *first[0][1:5], "status", "reason"]  # not data: it did not vary
+    assert second[5] == ["4", "0.20", "1", "0.9900", "failed", "out of | memory on the GPU"]
+    assert second[6] == ["5", "0.20", "2", "killed", "it left no results"]
+
+
+def test_the_files_say_the_same(tmp_path, jobs):
+    write_table(tmp_path, jobs)
+    with (tmp_path / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    saved = json.loads((tmp_path / "sweep.json").read_text())
+    assert [row["optimizer.lr"] for row in rows] == ["0.20", "1e-1"]
+    assert float(rows[1]["val/acc"]) == pytest.approx(0.83)
+    assert float(rows[1]["val/acc sd"]) == pytest.approx(0.0013**0.5)
+    assert (rows[0]["n"], rows[0]["val/acc sd"], rows[0]["parameters"]) == ("1", "", "1000")
+    assert saved["configurations"][1]["val/acc"] == {
+        "mean": pytest.approx(0.83),
+        "sd": pytest.approx(0.0013**0.5),
+        "n": 3,
+    }
+    assert saved["jobs"][4]["reason"] == "out of | memory on the GPU"
+    markdown = (tmp_path / "sweep.md").read_text()
+    assert "| 0.20 | 0.9000 | 0.9000 | 0.4000 | 3.00 | 1,000 | 1 of 3 |" in markdown
+    assert "out of \\| memory on the GPU" in markdown
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_without_validation_data_the_order_is_by_test_and_it_says_what_that_means(tmp_path):
+    for number, accuracy in enumerate((0.5, 0.7)):
+        finish(tmp_path, number, val_acc=None, test_acc=accuracy)
+    jobs = [job(0, "optimizer.lr=1"), job(1, "optimizer.lr=2")]
+    text = write_table(tmp_path, jobs)
+    assert make_table(tmp_path, jobs).configurations[0].values == {"optimizer.lr": "2"}
+    assert "sorted by test/acc, so the first row's figure is the best of several and optimistic" in text
+    assert "optimistic" in (tmp_path / "sweep.md").read_text()
+    assert "val/acc" not in text
+
+
+def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):
+    for seed in range(3):
+        finish(tmp_path, seed, val_acc=0.5, test_acc=0.1 * seed)
+    [row] = make_table(tmp_path, [job(seed, f"seed={seed}") for seed in range(3)]).configurations
+    assert row.figures["test/acc"].mean == pytest.approx(0.1)
+
+
+def test_a_tally_counts_what_ended_and_reads_it_once(tmp_path, monkeypatch):
+    finish(tmp_path, 0)
+    finish(tmp_path, 1, status="failed")
+    finish(tmp_path, 2, status="interrupted")
+    tally = Tally(tmp_path, range(5)).look()
+    assert (tally.ended, tally.failed) == (2, 1)
+    read = []
+    monkeypatch.setattr("groundup.sweep.state.read_results", lambda folder: read.append(folder.name) or {})
+    tally.look()
+    assert read == ["2", "3", "4"]
