@@ -1,0 +1,257 @@
+"""One job of a stack: its run directory, and the parts that a run alone has, kept as if Lightning had trained them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
+
+from groundup.assemble import Parts
+from groundup.callbacks.checkpoints import Checkpoints
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.checkpoint import load_weights
+from groundup.errors import RunFailed, UserError
+from groundup.learning.learner import Learner
+from groundup.quiet import log_of_tracebacks
+from groundup.resume import LAST
+from groundup.run import Recorded, take_test, training_figures
+from groundup.sweep.stacked.batches import Evaluation
+
+
+class Member:
+    """A job of a stack.
+
+    Args:
+        config: checked.
+        run_dir: of the job.
+        overrides: what the user typed of it.
+        stacked: jobs of the stack.
+
+    Attributes:
+        outcome: what `results.json` holds, or the error that ended the job; None while it goes on.
+    """
+
+    def __init__(self, config: Mapping[str, Any], run_dir: Path, overrides: Sequence[str], stacked: int):
+        self.recorded = Recorded(config, run_dir, None, overrides)
+        self.recorded.results["stacked"] = stacked
+        self.outcome: dict[str, Any] | BaseException | None = None
+        self._directory = self.recorded.open()
+        self._log = Log(run_dir)
+
+    def begin(self, stop: StopOnSignal) -> None:
+        """Opens the run directory and assembles the parts of the run."""
+        self._directory.__enter__()
+        with self._log.on():
+            parts = self.recorded.assemble(stop)
+            parts.learner.to(parts.trainer.strategy.root_device)
+            self.optimizer = parts.learner.configure_optimizers()
+            _connect(parts, self.optimizer)
+            self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
+            parts.trainer.callbacks.append(AsAlone(parts.learner))  # type: ignore[attr-defined]
+
+    @property
+    def parts(self) -> Parts:
+        assert self.recorded.parts is not None, "a member is assembled by begin()"
+        return self.recorded.parts
+
+    @property
+    def learner(self) -> Learner:
+        return self.parts.learner
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Writes the results of a job that is done, or that `error` ended."""
+        with self._log.on():
+            try:
+                if self.recorded.parts is not None and self.parts.trainer.global_step:
+                    self.recorded.results |= training_figures(self.parts)
+                self._directory.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+                self.outcome = error or self.recorded.results
+            except (UserError, RunFailed) as said:
+                self.outcome = said
+
+    # Training
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.learner.train()
+        for callback in self._callbacks(checkpoints=False):
+            callback.on_train_epoch_start(self.parts.trainer, self.learner)
+
+    def take(self, losses: Sequence[float], sizes: Sequence[int], rates: Sequence[float], hits: int) -> float:
+        """Takes in the steps since the last time, and returns their mean loss. `hits` are those of the epoch so far.
+
+        Raises:
+            Diverged: a loss is not finite.
+        """
+        mean = self.learner.meter.take(losses, sizes, rates, self.parts.trainer.global_step)
+        self.learner.meter.hits = hits
+        return mean
+
+    def end_epoch(self, validation: Evaluation) -> None:
+        """Validates, logs and saves."""
+        with self._log.on():
+            trainer, learner = self.parts.trainer, self.learner
+            metrics: dict[str, Any] = dict(self.evaluate(validation, "val")) if len(validation) else {}
+            _log_epoch(trainer, metrics)
+            trainer.fit_loop.epoch_loop.val_loop.batch_progress.is_last_batch = len(validation) > 0
+            _set(trainer.fit_loop.epoch_loop.val_loop.batch_progress, len(validation))
+            trainer.fit_loop.epoch_progress.increment_processed()
+            for callback in self._callbacks(checkpoints=False):
+                callback.on_train_epoch_end(trainer, learner)
+            metrics = {name: torch.tensor(value) for name, value in learner.end_epoch().items()}
+            _log_epoch(trainer, metrics)
+            for callback in self._callbacks(checkpoints=True):
+                callback.on_train_epoch_end(trainer, learner)
+            trainer.fit_loop.epoch_progress.increment_completed()
+
+    def save(self) -> None:
+        """Writes the checkpoint that the run can go on from, at this very step."""
+        self.parts.trainer.save_checkpoint(self.recorded.run_dir / LAST)
+
+    def test(self, batches: Evaluation) -> None:
+        """Tests with the chosen checkpoint, and is done."""
+        with self._log.on():
+            self.learner.on_train_end()
+            self.recorded.results |= training_figures(self.parts)
+            if self.parts.checkpoints is not None:
+                load_weights(self.learner, Checkpoints.folder(self.parts.trainer) / "best.ckpt")
+            metrics = self.evaluate(batches, "test")
+            for logger in self.parts.trainer.loggers:
+                logger.log_metrics(metrics, step=self.parts.trainer.global_step)
+            take_test(self.parts, self.recorded.results, metrics)
+        self.end()
+
+    @torch.no_grad()
+    def evaluate(self, batches: Evaluation, split: str) -> dict[str, float]:
+        """The metrics of a split, `val/acc` and so on; none without images."""
+        self.learner.eval()
+        self.learner.on_validation_epoch_start()
+        for number, batch in enumerate(batches):
+            self.learner.validation_step(batch, number)
+        return {name: float(value) for name, value in self.learner.evaluated(split).items()} if len(batches) else {}
+
+    def _callbacks(self, checkpoints: bool) -> list[Callback]:
+        """Checkpoints come last, as Lightning has it: what they save includes what the others did."""
+        return [callback for callback in self.callbacks if isinstance(callback, Checkpoint) == checkpoints]
+
+
+class Log:
+    """A job's `train.log`: all that is said in `on()`; of that, the terminal shows warnings only."""
+
+    def __init__(self, run_dir: Path):
+        self._name = run_dir.name
+        self._file = logging.FileHandler(run_dir / "train.log", encoding="utf-8", delay=True)
+        self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        root = logging.getLogger()
+        before = (root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate)
+        warnings = [_Warnings(handler, self._name) for handler in before[0] if _is_console(handler)]
+        root.handlers[:] = [self._file, *warnings]
+        log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = [self._file], False
+        try:
+            yield
+        finally:
+            root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = before
+            self._file.close()  # opened again by the next record: a thousand jobs need not hold a thousand files
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+
+
+class _Warnings(logging.Handler):
+    """Passes warnings on to another handler, with the name of the job."""
+
+    def __init__(self, handler: logging.Handler, job: str):
+        super().__init__(logging.WARNING)
+        self._handler, self._job = handler, job
+
+    def emit(self, record: logging.LogRecord) -> None:
+        named = logging.makeLogRecord(record.__dict__ | {"msg": f"job {self._job}: {record.getMessage()}", "args": ()})
+        self._handler.handle(named)
+
+
+class AsAlone(Callback):
+    """Saves what optimizers keep in the memory layout of the network alone: a stack's may be another.
+
+    A run that goes on from it keeps that layout, and fused optimizers do not look at strides.
+    """
+
+    def __init__(self, learner: Learner):
+        self._strides = [parameter.stride() for parameter in learner.parameters()]
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        for saved in checkpoint["optimizer_states"]:
+            saved["state"] = {
+                number: {name: self._restride(value, number) for name, value in state.items()}
+                for number, state in saved["state"].items()
+            }
+
+    def _restride(self, value: Any, number: int) -> Any:
+        strides = self._strides[number]
+        if not isinstance(value, torch.Tensor) or value.dim() != len(strides) or value.stride() == strides:
+            return value
+        return torch.empty_strided(value.shape, strides, dtype=value.dtype, device=value.device).copy_(value)
+
+
+# What Lightning's loops would have noted. Its checkpoints are made of these, and a run alone goes on from them.
+
+
+def _connect(parts: Parts, optimizer: torch.optim.Optimizer) -> None:
+    """Brings a Trainer into the state that it has while it trains."""
+    trainer, learner = parts.trainer, parts.learner
+    trainer.strategy.connect(learner)
+    learner.trainer = trainer
+    trainer.strategy.optimizers = [optimizer]
+    trainer.datamodule = parts.data  # type: ignore[attr-defined]
+    trainer.state.fn, trainer.state.status = TrainerFn.FITTING, TrainerStatus.RUNNING
+    trainer.training = True
+
+
+def begin_epoch(trainer: Trainer) -> None:
+    """Notes that an epoch begins."""
+    trainer.fit_loop.epoch_progress.increment_ready()
+    trainer.fit_loop.epoch_progress.increment_started()
+
+
+def count(trainer: Trainer, step: int, batch: int, batches: int) -> None:
+    """Notes where training is.
+
+    Args:
+        trainer: of the member.
+        step: steps taken in all.
+        batch: batches of this epoch that were trained on.
+        batches: of an epoch.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped = step
+    optimizer = loop.automatic_optimization.optim_progress.optimizer
+    _set(optimizer.step, batch, step)
+    _set(optimizer.zero_grad, batch, step)
+    _set(loop.batch_progress, batch, step)
+    loop.batch_progress.is_last_batch = batch == batches
+    if batch < batches:  # Lightning calls a batch completed after the hooks that may save in its midst
+        loop.batch_progress.current.completed -= 1
+        loop.batch_progress.total.completed -= 1
+
+
+def _set(progress: Any, current: int, total: int | None = None) -> None:
+    for tracker, number in ((progress.current, current), (progress.total, current if total is None else total)):
+        for field in vars(tracker):
+            setattr(tracker, field, number)
+
+
+def _log_epoch(trainer: Trainer, metrics: Mapping[str, Any]) -> None:
+    """What `LightningModule.log_dict` does with the metrics of an epoch, whose last step they belong to."""
+    tensors = {name: torch.as_tensor(value) for name, value in metrics.items()}
+    trainer._logger_connector._callback_metrics.update(tensors)
+    for logger in trainer.loggers if metrics else ():
+        logger.log_metrics({name: float(value) for name, value in tensors.items()}, step=trainer.global_step - 1)
