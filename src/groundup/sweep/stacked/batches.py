@@ -11,6 +11,8 @@ from groundup.data.loader import CHUNK, EpochOrder, Finish
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 
+SMALL_CHUNK = 256  # images of a member made ready at once, where it makes no difference to them: they stay in the cache
+
 
 class StackedImages:
     """The images of one data set, once in memory, in the batches that every member would see alone.
@@ -37,6 +39,8 @@ class StackedImages:
         self._finish = [member.finish("train", count, device) for member in members]
         self._plain = first.finish("val", count, device)
         self._test: Images | None = None
+        self._augments = bool(first.augment)
+        self._x: Tensor | None = None
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -48,18 +52,22 @@ class StackedImages:
             order.set_epoch(epoch)
         batches = [order.batches() for order in self._orders]
         sizes = [len(batch) for batch in batches[0]]
-        step = max(1, CHUNK // sizes[0])  # batches a chunk, as `loader.Batches` has it: its number seeds augmentation
+        chunk = CHUNK if self._augments else SMALL_CHUNK  # as alone: its number seeds augmentation
+        step = max(1, chunk // sizes[0])  # batches a chunk
         own_rows = [torch.cat(own).to(self._device) for own in batches]
         first_row = 0
         for number, first in enumerate(range(0, len(sizes), step)):
-            chunk = sizes[first : first + step]
-            rows = [own[first_row : first_row + sum(chunk)] for own in own_rows]
-            first_row += sum(chunk)
+            lengths = sizes[first : first + step]
+            rows = [own[first_row : first_row + sum(lengths)] for own in own_rows]
+            first_row += sum(lengths)
             x, y = self._chunk(rows, epoch, number)
-            yield from zip(x.split(chunk, dim=1), y.split(chunk, dim=1), strict=True)
+            yield from zip(x.split(lengths, dim=1), y.split(lengths, dim=1), strict=True)
 
     def _chunk(self, rows: Sequence[Tensor], epoch: int, number: int) -> tuple[Tensor, Tensor]:
-        x = torch.empty(len(rows), len(rows[0]), *self._train.pixels.shape[1:], device=self._device)
+        count = len(rows[0])
+        if self._x is None or self._x.shape[1] < count:
+            self._x = torch.empty(len(rows), count, *self._train.pixels.shape[1:], device=self._device)
+        x = self._x[:, :count]  # the same memory in every chunk: fresh pages cost as much as what is written there
         positions = [kept[own] for kept, own in zip(self._kept, rows, strict=True)]
         for out, own, position, finish in zip(x, rows, positions, self._finish, strict=True):
             finish(self._train.pixels.index_select(0, position), own, epoch, number, out=out)

@@ -54,7 +54,6 @@ class Member:
             self.optimizer = parts.learner.configure_optimizers()
             _connect(parts, self.optimizer)
             self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
-            parts.trainer.callbacks.append(AsAlone(parts.learner))  # type: ignore[attr-defined]
 
     @property
     def parts(self) -> Parts:
@@ -177,29 +176,6 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         named = logging.makeLogRecord(record.__dict__ | {"msg": f"job {self._job}: {record.getMessage()}", "args": ()})
         self._handler.handle(named)
-
-
-class AsAlone(Callback):
-    """Saves what optimizers keep in the memory layout of the network alone: a stack's may be another.
-
-    A run that goes on from it keeps that layout, and fused optimizers do not look at strides.
-    """
-
-    def __init__(self, learner: Learner):
-        self._strides = [parameter.stride() for parameter in learner.parameters()]
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        for saved in checkpoint["optimizer_states"]:
-            saved["state"] = {
-                number: {name: self._restride(value, number) for name, value in state.items()}
-                for number, state in saved["state"].items()
-            }
-
-    def _restride(self, value: Any, number: int) -> Any:
-        strides = self._strides[number]
-        if not isinstance(value, torch.Tensor) or value.dim() != len(strides) or value.stride() == strides:
-            return value
-        return torch.empty_strided(value.shape, strides, dtype=value.dtype, device=value.device).copy_(value)
 
 
 # What Lightning's loops would have noted. Its checkpoints are made of these, and a run alone goes on from them.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -71,13 +71,15 @@ class Together:
         self._parameters = [list(learner.net.parameters()) for learner in learners]
         self._weights: list[Tensor] = []
         for number, same in enumerate(zip(*self._parameters, strict=True)):
-            self._weights.append(torch.stack([p.detach() for p in same]).requires_grad_())
-            self._share(number)
+            weights = _stacked(same)
+            for parameters, own in zip(self._parameters, weights.detach().unbind(), strict=True):
+                parameters[number].data = own
+            self._weights.append(weights)
         # names are of a network with dropout, if there is one: those without lack its modules, not its weights
         model = max(learners, key=lambda learner: len(_dropouts(learner.net)))
         self._dropouts = Dropouts(learners, model)
         self._names = [name for name, _ in model.net.named_parameters()]
-        self._net = _with_masks(copy.deepcopy(model.net))
+        self._net = _for_stack(copy.deepcopy(model.net))
         self._loss = learners[0].loss
         self._all = vmap(self._one)
 
@@ -90,28 +92,73 @@ class Together:
         # a member's loss depends on its own weights alone: the gradient of the sum is each one's own
         grads = torch.autograd.grad(losses.sum(), self._weights)
         for number, grad in enumerate(grads):
-            self._lay_out_as(grad, number)
-            for parameters, own in zip(self._parameters, grad.unbind(), strict=True):
+            same_layout = _laid_out_as(self._weights[number], grad)
+            for parameters, own in zip(self._parameters, same_layout.unbind(), strict=True):
                 parameters[number].grad = own
         return losses.detach(), logits.detach()
 
-    def _share(self, number: int) -> None:
-        """Makes every network's parameter a view of the stacked ones."""
-        for parameters, own in zip(self._parameters, self._weights[number].detach().unbind(), strict=True):
-            parameters[number].data = own
 
-    def _lay_out_as(self, grad: Tensor, number: int) -> None:
-        """Gives weights the memory layout in which their gradient comes, once.
+def _stacked(same: Sequence[Tensor]) -> Tensor:
+    """Tensors of one shape as one, `(M, ...)`, each in the memory layout that it has alone."""
+    first = same[0]
+    shape, strides = (len(same), *first.shape), (first.numel(), *first.stride())
+    weights = torch.empty_strided(shape, strides, dtype=first.dtype, device=first.device)
+    for own, tensor in zip(weights, same, strict=True):
+        own.copy_(tensor.detach())
+    return weights.requires_grad_()
 
-        A fused optimizer goes through the memory of both without a look at their strides. To copy every gradient
-        into the layout of the weights, transposed ones as a rule, would cost a small network a seventh of its step.
-        """
-        weights = self._weights[number]
-        if weights.stride() == grad.stride():
-            return
-        moved = torch.empty_strided(grad.shape, grad.stride(), device=grad.device).copy_(weights.detach())
-        self._weights[number] = moved.requires_grad_()
-        self._share(number)
+
+def _laid_out_as(weights: Tensor, grad: Tensor) -> Tensor:
+    """A gradient in the memory layout of its weights: fused optimizers go through both without a look at strides."""
+    if grad.stride() == weights.stride():
+        return grad
+    return torch.empty_strided(weights.shape, weights.stride(), dtype=grad.dtype, device=grad.device).copy_(grad)
+
+
+class StackedLinear(torch.autograd.Function):
+    """M linear layers at once: x `(M, B, in)`, weights `(M, out, in)` and biases `(M, out)` to `(M, B, out)`.
+
+    PyTorch's own gradient of the weights comes transposed, and to bring it into the layout of the weights would cost a
+    small network a seventh of its step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        grad_x = torch.bmm(grad, weight) if ctx.needs_input_grad[0] else None
+        return grad_x, torch.bmm(grad.transpose(1, 2), x), grad.sum(1)
+
+
+class LinearOfOne(torch.autograd.Function):
+    """The linear layer of one network, of which `vmap` makes a `StackedLinear`."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.nn.functional.linear(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing: it is called under `vmap` only."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        return StackedLinear.apply(*inputs), 0
+
+
+class Linear(nn.Module):
+    """A linear layer with a bias, in a network under `vmap`."""
+
+    def __init__(self, like: nn.Linear):
+        super().__init__()
+        self.weight, self.bias = like.weight, like.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return LinearOfOne.apply(x, self.weight, self.bias)
 
 
 class Masked(nn.Module):
@@ -163,10 +210,14 @@ def _dropouts(net: nn.Module) -> dict[str, nn.Dropout]:
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Dropout)}
 
 
-def _with_masks(net: nn.Module) -> nn.Module:
-    for name in _dropouts(net):
+def _for_stack(net: nn.Module) -> nn.Module:
+    """A network whose layers are those that a stack computes."""
+    for name, module in list(net.named_modules()):
         parent, _, child = name.rpartition(".")
-        setattr(net.get_submodule(parent), child, Masked())
+        if isinstance(module, nn.Dropout):
+            setattr(net.get_submodule(parent), child, Masked())
+        elif isinstance(module, nn.Linear) and module.bias is not None:
+            setattr(net.get_submodule(parent), child, Linear(module))
     return net
 
 
