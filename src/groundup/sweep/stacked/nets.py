@@ -164,6 +164,8 @@ class Linear(nn.Module):
 class Masked(nn.Module):
     """A dropout layer whose mask is given: 0, or 1 / (1 - p)."""
 
+    mask: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mask", torch.ones(()))
