@@ -159,13 +159,16 @@ class Log:
     def on(self) -> Iterator[None]:
         root = logging.getLogger()
         before = (root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate)
+        level = root.level
         warnings = [_Warnings(handler, self._name) for handler in before[0] if _is_console(handler)]
         root.handlers[:] = [self._file, *warnings]
+        root.setLevel(min(level, logging.INFO))
         log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = [self._file], False
         try:
             yield
         finally:
             root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = before
+            root.setLevel(level)
             self._file.close()  # opened again by the next record: a thousand jobs need not hold a thousand files
 
 
@@ -215,13 +218,13 @@ def count(trainer: Trainer, step: int, batch: int, batches: int) -> None:
         batches: of an epoch.
     """
     loop = trainer.fit_loop.epoch_loop
-    loop._batches_that_stepped = step
     optimizer = loop.automatic_optimization.optim_progress.optimizer
     _set(optimizer.step, batch, step)
     _set(optimizer.zero_grad, batch, step)
     _set(loop.batch_progress, batch, step)
     loop.batch_progress.is_last_batch = batch == batches
-    if batch < batches:  # Lightning calls a batch completed after the hooks that may save in its midst
+    loop._batches_that_stepped = step - (batch < batches)  # Lightning counts both after the hooks that may save
+    if batch < batches:
         loop.batch_progress.current.completed -= 1
         loop.batch_progress.total.completed -= 1
 
