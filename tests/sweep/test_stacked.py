@@ -132,7 +132,9 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
 
     results, expected = (json.loads((folder / "results.json").read_text()) for folder in (member, alone))
     assert results.keys() == {*expected, "stacked"}
-    assert results["stacked"] == 2 and results["status"] == "finished" and results["overrides"] == ["1"]
+    assert results["stacked"] == 2
+    assert results["status"] == "finished"
+    assert results["overrides"] == ["1"]
     assert (member / "config.yaml").read_text() == (alone / "config.yaml").read_text()
 
     rows, expected_rows = (list(csv.DictReader((folder / "metrics.csv").open())) for folder in (member, alone))
@@ -149,7 +151,9 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
         assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
 
     log = (member / "train.log").read_text()
-    assert "epoch   2/2" in log and "test/acc" in log and "parameters" in log
+    assert "epoch   2/2" in log
+    assert "test/acc" in log
+    assert "parameters" in log
 
 
 def test_a_checkpoint_says_what_that_of_the_run_alone_says(configs, tmp_path):
@@ -178,9 +182,12 @@ def test_a_member_that_diverges_fails_alone(configs, tmp_path):
     good, failed, other = stacked(tmp_path, jobs)
     with pytest.raises(RunFailed, match="training loss became nan") as alone_failed:
         run(jobs[1], tmp_path / "alone" / "1")
-    assert isinstance(failed, RunFailed) and str(failed) == str(alone_failed.value)
+    assert isinstance(failed, RunFailed)
+    assert str(failed) == str(alone_failed.value)
     results = json.loads((tmp_path / "1" / "results.json").read_text())
-    assert results["status"] == "failed" and results["error"] == str(failed) and results["stacked"] == 3
+    assert results["status"] == "failed"
+    assert results["error"] == str(failed)
+    assert results["stacked"] == 3
     assert "Traceback" in (tmp_path / "1" / "train.log").read_text()
     for number, (config, outcome) in {0: (jobs[0], good), 2: (jobs[2], other)}.items():
         alone = run(config, tmp_path / "alone" / str(number))
@@ -192,7 +199,8 @@ def test_a_directory_that_holds_a_run_already_stops_its_member_alone(configs, tm
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "results.json").write_text("{}")
     refused, good = stacked(tmp_path, jobs)
-    assert isinstance(refused, UserError) and good["status"] == "finished"
+    assert isinstance(refused, UserError)
+    assert good["status"] == "finished"
     assert (tmp_path / "0" / "results.json").read_text() == "{}"
 
 

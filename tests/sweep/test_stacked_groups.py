@@ -27,8 +27,7 @@ def test_jobs_that_differ_in_numbers_are_one_stack(sort):
 
 @pytest.mark.parametrize(
     "other",
-    ["model.hidden_dims=[8]", "data.batch_size=64", "optimizer=adam", "trainer.max_epochs=3", "data.val_fraction=0.2"]
-    + ["model.activation=gelu", "scheduler=cosine", "loss=mse", "data=fashion_mnist", "data.augment=[shift]"],
+    ["model.hidden_dims=[8]", "data.batch_size=64", "optimizer=adam", "trainer.max_epochs=3", "data.val_fraction=0.2", "model.activation=gelu", "scheduler=cosine", "loss=mse", "data=fashion_mnist", "data.augment=[shift]"],
 )
 def test_jobs_that_differ_in_more_are_not(sort, other):
     assert sort(MLP, "seed=0", "seed=1", f"{other} seed=2", f"{other} seed=3") == ([[0, 1], [2, 3]], {})
@@ -51,15 +50,18 @@ def test_jobs_that_differ_in_more_are_not(sort, other):
 )
 def test_what_cannot_be_stacked_runs_alone_and_it_is_said_why(sort, words, reason):
     stacks, alone = sort(("data=mnist", "model=mlp"), "seed=0", words, "seed=1", f"{words} seed=1")
-    assert stacks == [[0, 2]] and list(alone) == [1, 3]
+    assert stacks == [[0, 2]]
+    assert list(alone) == [1, 3]
     assert all(said.startswith(reason) for said in alone.values())
 
 
 def test_a_job_without_a_like_runs_alone(sort):
     stacks, alone = sort(MLP, "seed=0", "seed=1", "optimizer=adam")
-    assert stacks == [[0, 1]] and alone == {2: "no other job differs from it in numbers only"}
+    assert stacks == [[0, 1]]
+    assert alone == {2: "no other job differs from it in numbers only"}
 
 
 def test_large_groups_are_divided_into_nearly_equal_stacks(sort):
     stacks, alone = sort(MLP, *(f"seed={seed}" for seed in range(7)), max_members=3)
-    assert stacks == [[0, 1, 2], [3, 4], [5, 6]] and alone == {}
+    assert stacks == [[0, 1, 2], [3, 4], [5, 6]]
+    assert alone == {}

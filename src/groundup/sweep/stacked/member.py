@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
+from torch import Tensor
 
 from groundup.assemble import Parts
 from groundup.callbacks.checkpoints import Checkpoints
@@ -96,15 +97,13 @@ class Member:
         """Validates, logs and saves."""
         with self._log.on():
             trainer, learner = self.parts.trainer, self.learner
-            metrics: dict[str, Any] = dict(self.evaluate(validation, "val")) if len(validation) else {}
-            _log_epoch(trainer, metrics)
+            _log_epoch(trainer, self._validate(validation))
             trainer.fit_loop.epoch_loop.val_loop.batch_progress.is_last_batch = len(validation) > 0
             _set(trainer.fit_loop.epoch_loop.val_loop.batch_progress, len(validation))
             trainer.fit_loop.epoch_progress.increment_processed()
             for callback in self._callbacks(checkpoints=False):
                 callback.on_train_epoch_end(trainer, learner)
-            metrics = {name: torch.tensor(value) for name, value in learner.end_epoch().items()}
-            _log_epoch(trainer, metrics)
+            _log_epoch(trainer, learner.end_epoch())
             for callback in self._callbacks(checkpoints=True):
                 callback.on_train_epoch_end(trainer, learner)
             trainer.fit_loop.epoch_progress.increment_completed()
@@ -113,34 +112,53 @@ class Member:
         """Writes the checkpoint that the run can go on from, at this very step."""
         self.parts.trainer.save_checkpoint(self.recorded.run_dir / LAST)
 
-    def test(self, batches: Evaluation) -> None:
-        """Tests with the chosen checkpoint, and is done."""
+    # Evaluation
+
+    def begin_test(self) -> None:
+        """Ends training, and takes the chosen checkpoint."""
         with self._log.on():
             self.learner.on_train_end()
             self.recorded.results |= training_figures(self.parts)
             if self.parts.checkpoints is not None:
                 load_weights(self.learner, Checkpoints.folder(self.parts.trainer) / "best.ckpt")
-            metrics = self.evaluate(batches, "test")
-            for logger in self.parts.trainer.loggers:
+            self._begin_evaluation()
+
+    def end_test(self) -> None:
+        """Writes down what came of the test, and is done."""
+        with self._log.on():
+            metrics = self._evaluated("test")
+            for logger in self.parts.trainer.loggers if metrics else ():
                 logger.log_metrics(metrics, step=self.parts.trainer.global_step)
             take_test(self.parts, self.recorded.results, metrics)
         self.end()
 
+    def _validate(self, batches: Evaluation) -> dict[str, float]:
+        self._begin_evaluation()
+        for batch in batches:
+            self.see(batch)
+        return self._evaluated("val")
+
+    def _begin_evaluation(self) -> None:
+        self.learner.eval()
+        self.learner.on_validation_epoch_start()
+        self._seen: list[tuple[Tensor, Tensor]] = []
+
     @torch.no_grad()
-    def evaluate(self, batches: Evaluation, split: str) -> dict[str, float]:
-        """The metrics of a split, `val/acc` and so on; none without images."""
-        learner = self.learner
-        learner.eval()
-        learner.on_validation_epoch_start()
-        logits, targets = [], []
-        for images, target in batches:
-            logits.append(learner(images).float())
-            targets.append(target)
-            learner.eval_loss.update(learner.loss(logits[-1], target), weight=len(target))
-        if not targets:
+    def see(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Takes in a batch of the split that is evaluated."""
+        images, target = batch
+        logits = self.learner(images).float()
+        self.learner.eval_loss.update(self.learner.loss(logits, target), weight=len(target))
+        self._seen.append((logits, target))
+
+    def _evaluated(self, split: str) -> dict[str, float]:
+        """The metrics of all batches seen, `val/acc` and so on; none without any."""
+        if not self._seen:
             return {}
-        learner.eval_metrics.update(torch.cat(logits), torch.cat(targets))  # once: each time costs a millisecond
-        return {name: float(value) for name, value in learner.evaluated(split).items()}
+        logits, targets = (torch.cat(tensors) for tensors in zip(*self._seen, strict=True))
+        self._seen.clear()
+        self.learner.eval_metrics.update(logits, targets)  # once: each time costs a millisecond
+        return {name: float(value) for name, value in self.learner.evaluated(split).items()}
 
     def _callbacks(self, checkpoints: bool) -> list[Callback]:
         """Checkpoints come last, as Lightning has it: what they save includes what the others did."""
@@ -235,7 +253,7 @@ def _set(progress: Any, current: int, total: int | None = None) -> None:
             setattr(tracker, field, number)
 
 
-def _log_epoch(trainer: Trainer, metrics: Mapping[str, Any]) -> None:
+def _log_epoch(trainer: Trainer, metrics: Mapping[str, float]) -> None:
     """What `LightningModule.log_dict` does with the metrics of an epoch, whose last step they belong to."""
     tensors = {name: torch.as_tensor(value) for name, value in metrics.items()}
     trainer._logger_connector._callback_metrics.update(tensors)

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from groundup.learning.learner import Learner
+from groundup.sweep.stacked.layers import Masked, stack_layers
 
 
 class Nets(Protocol):
     """What both ways are."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether anything is drawn in a step."""
+        ...
 
     def backward(self, x: Tensor, y: Tensor, draws: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Computes the gradient of every network's own loss and puts it into its parameters' `grad`.
@@ -49,6 +55,10 @@ class OneByOne:
         self._learners = learners
         self._random = [_dropouts(learner.net) != {} for learner in learners]
 
+    @property
+    def is_random(self) -> bool:
+        return any(self._random)
+
     def backward(self, x: Tensor, y: Tensor, draws: Sequence[int]) -> tuple[Tensor, Tensor]:
         losses, logits = [], []
         for member, learner in enumerate(self._learners):
@@ -75,20 +85,20 @@ class Together:
             for parameters, own in zip(self._parameters, weights.detach().unbind(), strict=True):
                 parameters[number].data = own
             self._weights.append(weights)
-        # names are of a network with dropout, if there is one: those without lack its modules, not its weights
+        # a network with dropout, if there is one: those without lack its modules, not its weights
         model = max(learners, key=lambda learner: len(_dropouts(learner.net)))
         self._dropouts = Dropouts(learners, model)
-        self._names = [name for name, _ in model.net.named_parameters()]
-        self._net = _for_stack(copy.deepcopy(model.net))
-        self._loss = learners[0].loss
-        self._all = vmap(self._one)
+        self._net = stack_layers(copy.deepcopy(model.net), self._weights)
+        self._losses = vmap(learners[0].loss)
 
-    def _one(self, weights: list[Tensor], masks: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        logits = functional_call(self._net, dict(zip(self._names, weights, strict=True)) | masks, (x,))
-        return self._loss(logits, y), logits
+    @property
+    def is_random(self) -> bool:
+        return self._dropouts.any
 
     def backward(self, x: Tensor, y: Tensor, draws: Sequence[int]) -> tuple[Tensor, Tensor]:
-        losses, logits = self._all(self._weights, self._dropouts.masks(x, draws), x, y)
+        self._dropouts.draw(self._net, x, draws)
+        logits = self._net(x)
+        losses = self._losses(logits, y)
         # a member's loss depends on its own weights alone: the gradient of the sum is each one's own
         grads = torch.autograd.grad(losses.sum(), self._weights)
         for number, grad in enumerate(grads):
@@ -115,93 +125,35 @@ def _laid_out_as(weights: Tensor, grad: Tensor) -> Tensor:
     return torch.empty_strided(weights.shape, weights.stride(), dtype=grad.dtype, device=grad.device).copy_(grad)
 
 
-class StackedLinear(torch.autograd.Function):
-    """M linear layers at once: x `(M, B, in)`, weights `(M, out, in)` and biases `(M, out)` to `(M, B, out)`.
-
-    PyTorch's own gradient of the weights comes transposed, and to bring it into the layout of the weights would cost a
-    small network a seventh of its step.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        grad_x = torch.bmm(grad, weight) if ctx.needs_input_grad[0] else None
-        return grad_x, torch.bmm(grad.transpose(1, 2), x), grad.sum(1)
-
-
-class LinearOfOne(torch.autograd.Function):
-    """The linear layer of one network, of which `vmap` makes a `StackedLinear`."""
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return torch.nn.functional.linear(x, weight, bias)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing: it is called under `vmap` only."""
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
-        return StackedLinear.apply(*inputs), 0
-
-
-class Linear(nn.Module):
-    """A linear layer with a bias, in a network under `vmap`."""
-
-    def __init__(self, like: nn.Linear):
-        super().__init__()
-        self.weight, self.bias = like.weight, like.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        return LinearOfOne.apply(x, self.weight, self.bias)
-
-
-class Masked(nn.Module):
-    """A dropout layer whose mask is given: 0, or 1 / (1 - p)."""
-
-    mask: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mask", torch.ones(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.mask
-
-
 class Dropouts:
     """What the dropout layers of the networks draw: on the CPU, the numbers that each would have drawn alone."""
 
     def __init__(self, learners: Sequence[Learner], model: Learner):
-        self._names = list(_dropouts(model.net))
+        names = list(_dropouts(model.net))
+        self.any = bool(names)
         rates = [[module.p for module in _dropouts(learner.net).values()] for learner in learners]
-        self._rates = [own or [0.0] * len(self._names) for own in rates]
-        self._device = model.device
-        self._generator = torch.Generator(self._device)
+        self._rates = [own or [0.0] * len(names) for own in rates]
+        self._generator = torch.Generator(model.device)
         self._shapes: list[tuple[int, ...]] | None = None
-        self._net = model.net
+        self._alone = model.net
 
-    def masks(self, x: Tensor, draws: Sequence[int]) -> dict[str, Tensor]:
-        """By the name of its buffer, the mask `(M, B, ...)` of every dropout layer for batches `(M, B, C, H, W)`."""
-        if not self._names:
-            return {}
+    def draw(self, net: nn.Module, x: Tensor, draws: Sequence[int]) -> None:
+        """Gives a stacked network the masks `(M, B, ...)` for batches `(M, B, C, H, W)`."""
+        if not self.any:
+            return
         if self._shapes is None:
-            self._shapes = _input_shapes(self._net, x[0, :2])
-        members = [self._draw(rates, draw, x.shape[1]) for rates, draw in zip(self._rates, draws, strict=True)]
-        layers = zip(*members, strict=True)
-        return {f"{name}.mask": torch.stack(layer) for name, layer in zip(self._names, layers, strict=True)}
+            self._shapes = _input_shapes(self._alone, x[0, :2])
+        members = [self._masks(rates, seed, x.shape[1]) for rates, seed in zip(self._rates, draws, strict=True)]
+        layers = [module for module in net.modules() if isinstance(module, Masked)]
+        for layer, masks in zip(layers, zip(*members, strict=True), strict=True):
+            layer.mask = torch.stack(masks)
 
-    def _draw(self, rates: list[float], draw: int, batch: int) -> list[Tensor]:
+    def _masks(self, rates: list[float], seed: int, batch: int) -> list[Tensor]:
         assert self._shapes is not None
-        self._generator.manual_seed(draw)
+        self._generator.manual_seed(seed)
         masks = []
         for rate, shape in zip(rates, self._shapes, strict=True):
-            mask = torch.ones((batch, *shape), device=self._device)
+            mask = torch.ones((batch, *shape), device=self._generator.device)
             if rate:  # as torch's own dropout does
                 mask.bernoulli_(1 - rate, generator=self._generator).div_(1 - rate)
             masks.append(mask)
@@ -210,17 +162,6 @@ class Dropouts:
 
 def _dropouts(net: nn.Module) -> dict[str, nn.Dropout]:
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Dropout)}
-
-
-def _for_stack(net: nn.Module) -> nn.Module:
-    """A network whose layers are those that a stack computes."""
-    for name, module in list(net.named_modules()):
-        parent, _, child = name.rpartition(".")
-        if isinstance(module, nn.Dropout):
-            setattr(net.get_submodule(parent), child, Masked())
-        elif isinstance(module, nn.Linear) and module.bias is not None:
-            setattr(net.get_submodule(parent), child, Linear(module))
-    return net
 
 
 def _input_shapes(net: nn.Module, x: Tensor) -> list[tuple[int, ...]]:

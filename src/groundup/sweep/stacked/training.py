@@ -132,7 +132,9 @@ class Stack:
     def _train_step(self, active: Sequence[Member], x: Tensor, y: Tensor, batch: int) -> None:
         for member in active:
             member.learner.set_rate(self.step)
-        draws = [mix_seed(member.learner.seed, self.step, batch, 0) for member in self.members]
+        draws = [0] * len(self.members)
+        if self.nets.is_random:
+            draws = [mix_seed(member.learner.seed, self.step, batch, 0) for member in self.members]
         losses, logits = self.nets.backward(x, y, draws)
         for member in active:
             if clip := member.parts.trainer.gradient_clip_val:
@@ -155,7 +157,13 @@ class Stack:
         self.each(take)
 
     def test(self) -> None:
-        self.each(lambda _, member: member.test(self.images.test()))
+        """Tests all, with the checkpoint that each has chosen."""
+        if not self.active:
+            return
+        self.each(lambda _, member: member.begin_test())
+        for batch in self.images.test():  # batches outside: all members see the same ones
+            self.each(lambda _, member: member.see(batch))  # noqa: B023
+        self.each(lambda _, member: member.end_test())
 
 
 class Steps:
