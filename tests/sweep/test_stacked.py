@@ -237,9 +237,10 @@ def test_a_stopped_member_saves_what_the_run_alone_would_have_saved(configs, tmp
         on_batch_end(self, trainer)
 
     on_batch_end = StopOnSignal.on_train_batch_end
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(StopOnSignal, "on_train_batch_end", stop_at_nine)
-        run(config, tmp_path / "alone")
+        with pytest.raises(Interrupted):
+            run(config, tmp_path / "alone")
     train_step = Stack._train_step
 
     def with_signal(self: Stack, *arguments: Any) -> None:
@@ -251,7 +252,8 @@ def test_a_stopped_member_saves_what_the_run_alone_would_have_saved(configs, tmp
     with pytest.raises(Interrupted):
         stacked(tmp_path, [config])
     given, expected = (load_checkpoint(tmp_path / folder / "checkpoints" / "last.ckpt") for folder in ("0", "alone"))
-    assert given["loops"] == expected["loops"]
+    fit, expected_fit = given["loops"]["fit_loop"], expected["loops"]["fit_loop"]
+    assert {key: (fit[key], expected_fit[key]) for key in fit if fit[key] != expected_fit[key]} == {}
     assert (given["epoch"], given["global_step"]) == (expected["epoch"], expected["global_step"])
     assert farthest(given["state_dict"], expected["state_dict"]) < 1e-5
 

@@ -27,7 +27,18 @@ def test_jobs_that_differ_in_numbers_are_one_stack(sort):
 
 @pytest.mark.parametrize(
     "other",
-    ["model.hidden_dims=[8]", "data.batch_size=64", "optimizer=adam", "trainer.max_epochs=3", "data.val_fraction=0.2", "model.activation=gelu", "scheduler=cosine", "loss=mse", "data=fashion_mnist", "data.augment=[shift]"],
+    [
+        "model.hidden_dims=[8]",
+        "model.activation=gelu",
+        "data=fashion_mnist",
+        "data.batch_size=64",
+        "data.val_fraction=0.2",
+        "data.augment=[shift]",
+        "loss=mse",
+        "optimizer=adam",
+        "scheduler=cosine",
+        "trainer.max_epochs=3",
+    ],
 )
 def test_jobs_that_differ_in_more_are_not(sort, other):
     assert sort(MLP, "seed=0", "seed=1", f"{other} seed=2", f"{other} seed=3") == ([[0, 1], [2, 3]], {})

@@ -222,6 +222,7 @@ def _connect(parts: Parts, optimizer: torch.optim.Optimizer) -> None:
 
 def begin_epoch(trainer: Trainer) -> None:
     """Notes that an epoch begins."""
+    trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.reset()
     trainer.fit_loop.epoch_progress.increment_ready()
     trainer.fit_loop.epoch_progress.increment_started()
 
