@@ -59,17 +59,49 @@ def run(
     """
     if is_helper():
         return _run_as_helper(config, run_dir, resume)
-    results = _first_results(config, list(overrides))
-    parts = None
-    with _opened(run_dir, resume), quiet(), StopOnSignal() as stop:
+    with quiet(), StopOnSignal() as stop:
         try:
-            parts = assemble(config, run_dir, stop, resume)
-            _write_config(config, run_dir)
-            _announce(parts, run_dir)
-            results |= _describe(parts)
-            train_and_test(parts, results, resume)
+            with Recorded(config, run_dir, resume, overrides).open() as recorded:
+                train_and_test(recorded.assemble(stop), recorded.results, resume)
+            return recorded.results
+        finally:
+            release()
+
+
+class Recorded:
+    """A run directory while its run goes on. However the run ends, what came of it is written there.
+
+    Args: as `run`.
+
+    Attributes:
+        parts: of the run, once they are assembled.
+        results: what `results.json` will hold.
+    """
+
+    def __init__(self, config: Mapping[str, Any], run_dir: Path, resume: Path | None, overrides: Sequence[str]):
+        self.config, self.run_dir, self.resume = config, run_dir, resume
+        self.parts: Parts | None = None
+        self.results = _first_results(config, list(overrides))
+
+    def assemble(self, stop: StopOnSignal) -> Parts:
+        """Builds the parts of the run, and writes and says what is known of it before training."""
+        self.parts = assemble(self.config, self.run_dir, stop, self.resume)
+        _write_config(self.config, self.run_dir)
+        _announce(self.parts, self.run_dir)
+        self.results |= _describe(self.parts)
+        return self.parts
+
+    @contextmanager
+    def open(self) -> Iterator[Recorded]:
+        """Holds the directory, and turns what is raised inside into a result and one of the errors of `run`."""
+        with _opened(self.run_dir, self.resume):
+            yield from self._recording()
+
+    def _recording(self) -> Iterator[Recorded]:
+        results, run_dir = self.results, self.run_dir
+        try:
+            yield self
             results["status"] = "finished"
-            return results
         except (Interrupted, KeyboardInterrupt) as stopped:
             results |= {"status": "interrupted", "error": str(stopped) or "stopped by Ctrl-C"}
             log.warning(f"interrupted; go on with: resume={run_dir}")
@@ -83,9 +115,8 @@ def run(
             log_of_tracebacks.error("traceback of the failure", exc_info=error)
             raise RunFailed(reason) from error
         finally:
-            if parts is not None or resume is None:  # else what an earlier part of the run wrote stays as it is
-                _conclude(run_dir, config, parts, results)
-            _release()
+            if self.parts is not None or self.resume is None:  # else what an earlier part of the run wrote stays
+                _conclude(run_dir, self.config, self.parts, results)
 
 
 def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None) -> dict[str, Any]:
@@ -142,23 +173,28 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
     try:
         trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
     finally:
-        results |= _training_figures(parts)
+        results |= training_figures(parts)
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
         load_weights(learner, Checkpoints.folder(trainer) / "best.ckpt")
     tested = trainer.test(learner, datamodule=parts.data, verbose=False) if parts.spec.test_size else []
-    if not tested:
+    take_test(parts, results, tested[0] if tested else {})
+
+
+def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float]) -> None:
+    """Puts the test metrics, none if nothing was tested, into `results` and into the log."""
+    if not metrics:
         log.info("no test split, or none of it asked for: no test metrics")
         return
-    metrics = tested[0]
     results |= metrics
-    results["test/per_class"] = dict(zip(parts.spec.class_names, learner.per_class, strict=True))
-    if trainer.is_global_zero:
+    results["test/per_class"] = dict(zip(parts.spec.class_names, parts.learner.per_class, strict=True))
+    if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 
-def _training_figures(parts: Parts) -> dict[str, Any]:
+def training_figures(parts: Parts) -> dict[str, Any]:
+    """What `results.json` says of the training, as far as it has come."""
     learner, trainer = parts.learner, parts.trainer
     seconds = learner.train_seconds
     figures: dict[str, Any] = {
@@ -214,7 +250,7 @@ def _log_final_hparams(parts: Parts, config: Mapping[str, Any], results: Mapping
             log_hparams(logger, params, metrics, parts.trainer.global_step)
 
 
-def _release() -> None:
+def release() -> None:
     """Leaves nothing behind for the next job of the same process."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.apply_func import apply_to_collection
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -22,10 +23,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
         partial = path.with_suffix(".partial")
+        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone)
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:  # opened here: a full disk is then an OSError, not torch's own riddle
             torch.save(checkpoint, file)
         os.replace(partial, path)
+
+
+def _alone(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor that is part of a larger one, as itself: torch.save would write the larger one whole."""
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
 
 
 class Checkpoints(Checkpoint):

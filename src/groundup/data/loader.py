@@ -135,7 +135,7 @@ class Finish:
         self._scale = 1 / (255 * torch.tensor(std, device=device)[:, None, None])
         self._augment, self._seed, self._rank = augment, seed, rank
 
-    def __call__(self, images: Tensor, index: Tensor, epoch: int, number: int) -> Tensor:
+    def __call__(self, images: Tensor, index: Tensor, epoch: int, number: int, out: Tensor | None = None) -> Tensor:
         """Finishes images of a data set.
 
         Args:
@@ -143,11 +143,13 @@ class Finish:
             index: `(N,)`, their positions in the data set.
             epoch: counted from 0.
             number: of the chunk or batch in its epoch; it seeds what is random.
+            out: where to put them, `(N, C, H, W)` of float32; None makes a tensor.
         """
         if self._augment is not None:
             seed = seed_from(self._seed, _AUGMENT, epoch, number, self._rank)
             images = self._augment(images, index, epoch, Generator(self.device).manual_seed(seed))
-        return images.to(torch.float32).sub_(self._shift).mul_(self._scale)
+        finished = images.to(torch.float32) if out is None else out.copy_(images)
+        return finished.sub_(self._shift).mul_(self._scale)
 
 
 class Batches:

@@ -95,12 +95,13 @@ class ImageData(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads what a stage needs and has not been read before; one that is not there is None in `splits`."""
         if stage in ("fit", "validate") and "train" not in self.splits:
-            train, val = self._read("train"), self._read("val")
+            train, val = self.read("train"), self.read("val")
             if val is None and self.val_fraction > 0:
-                train, val = self._cut(train)
+                assert train is not None, "every data set has a training split"
+                train, val = (self._pick(train, positions) for positions in self.cut(train.labels))
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
-            self.splits["test"] = self._read("test")
+            self.splits["test"] = self.read("test")
 
     @property
     def train_size(self) -> int:
@@ -140,21 +141,22 @@ class ImageData(LightningDataModule):
         images = self.splits[split]
         return len(images.labels) if images is not None else 0
 
-    def _read(self, split: str) -> Images | FolderImages | None:
+    def read(self, split: str) -> Images | FolderImages | None:
+        """A split as it is published, which need not be there; validation is not cut from it."""
         if self.in_memory:
             return read(self.spec, self.root, split, self.labels, self.limits[split])
         return open_folder(self.spec, self.root, split, self.limits[split])
 
-    def _cut(self, train: Images | FolderImages | None) -> tuple[Images | FolderImages, Images | FolderImages]:
-        assert train is not None, "every data set has a training split"
+    def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The positions of a training split with these labels to train on, and those held out for validation."""
         generator = Generator().manual_seed(seed_from(self.seed, _SPLIT))
-        kept, held_out = stratified_split(train.labels, self.val_fraction, generator)
+        kept, held_out = stratified_split(labels, self.val_fraction, generator)
         if min(len(kept), len(held_out)) == 0:
             raise UserError(
-                f"data.val_fraction={self.val_fraction}: of {len(train.labels)} images, {len(kept)} are left for "
+                f"data.val_fraction={self.val_fraction}: of {len(labels)} images, {len(kept)} are left for "
                 f"training and {len(held_out)} for validation; accepted: 0, or a fraction that leaves some for both"
             )
-        return self._pick(train, kept), self._pick(train, held_out)
+        return kept, held_out
 
     def _pick(self, images: Images | FolderImages, positions: Tensor) -> Images | FolderImages:
         if isinstance(images, Images):
@@ -169,11 +171,15 @@ class ImageData(LightningDataModule):
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         count = len(images.labels)
         order = EpochOrder(count, batch_size, seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size)
-        augment = self._augment(count, device) if split == "train" else None
-        finish = Finish(self.spec.mean, self.spec.std, device, augment=augment, seed=self.seed, rank=rank)
+        finish = self.finish(split, count, device, rank)
         if isinstance(images, FolderImages):
             return StreamedBatches(images, order, finish, self.workers)
         return Batches(images.pixels.to(device), images.labels.to(device), order, finish)
+
+    def finish(self, split: str, count: int, device: torch.device, rank: int = 0) -> Finish:
+        """What makes batches of the `count` images of a split ready: training images are augmented."""
+        augment = self._augment(count, device) if split == "train" else None
+        return Finish(self.spec.mean, self.spec.std, device, augment=augment, seed=self.seed, rank=rank)
 
     def _augment(self, count: int, device: torch.device) -> augmentation.Step | None:
         coins = torch.rand(count, generator=Generator().manual_seed(seed_from(self.seed, _COINS))) < 0.5

@@ -134,22 +134,26 @@ class Learner(LightningModule):
         return loader.sampler
 
     def on_train_start(self) -> None:
-        self._started = time.perf_counter()
-        self.total_steps = int(self.trainer.estimated_stepping_batches)
         batches = int(self.trainer.num_training_batches)
-        self.steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)  # type: ignore[attr-defined]
+        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
+        self.begin(int(self.trainer.estimated_stepping_batches), steps_per_epoch)
         if self._resumed is not None:
             self._sums_before = self._resumed["sums"]
             self._order.set_epoch(self.trainer.current_epoch)
             self._order.start = self._resumed["batch"]
+
+    def begin(self, total_steps: int, steps_per_epoch: int) -> None:
+        """Starts the clock of training; how long training is decides the schedule."""
+        self._started = time.perf_counter()
+        self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
+        self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)  # type: ignore[attr-defined]
 
     def on_train_end(self) -> None:
         self._seconds_before, self._started = self.train_seconds, 0.0
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         step = self.trainer.global_step
-        self._set_rate(self.schedule(step, self.total_steps, self.steps_per_epoch))
+        self.set_rate(step)
         # the generators themselves: torch.manual_seed looks through every kind of device, each time
         draw = mix_seed(self.seed, step, batch_idx, self.global_rank)
         torch.default_generator.manual_seed(draw)
@@ -158,8 +162,10 @@ class Learner(LightningModule):
         elif self.device.type == "mps":
             torch.mps.manual_seed(draw)
 
-    def _set_rate(self, factor: float) -> None:
+    def set_rate(self, step: int) -> None:
+        """Puts the learning rate of a step into the optimizer."""
         # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
+        factor = self.schedule(step, self.total_steps, self.steps_per_epoch)
         for group, base in zip(self.trainer.optimizers[0].param_groups, self._base_rates, strict=True):
             group["lr"] = base * factor
         self.rate = self._base_rates[0] * factor
@@ -170,10 +176,12 @@ class Learner(LightningModule):
         # at the last batch too: a loss that is no number is then said before it is validated
         if not (self.meter.full or self.trainer.is_last_batch):
             return
-        step = self.trainer.global_step
-        mean = self.meter.read(step)
+        self.log_steps(self.meter.read(self.trainer.global_step))
+
+    def log_steps(self, mean_loss: float) -> None:
+        """Logs the mean loss of the steps since the last time."""
         for logger in self.loggers:
-            logger.log_metrics({"train/loss_step": mean, "lr": self.rate}, step=step)
+            logger.log_metrics({"train/loss_step": mean_loss, "lr": self.rate}, step=self.trainer.global_step)
 
     def train_metrics(self) -> dict[str, float]:
         """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training."""
@@ -201,10 +209,15 @@ class Learner(LightningModule):
         return [before + now for before, now in zip(self._sums_before, sums, strict=True)]
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict(self.train_metrics())
+        self.log_dict(self.end_epoch())
+
+    def end_epoch(self) -> dict[str, float]:
+        """The epoch's `train_metrics`; those of a new one begin."""
+        metrics = self.train_metrics()
         self._epochs_samples += int(self._epoch_sums()[2])
         self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
+        return metrics
 
     # Evaluation, the same for the validation and the test split
 
@@ -228,18 +241,19 @@ class Learner(LightningModule):
         self.validation_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_evaluation("val")
+        self.log_dict(self.evaluated("val"))
 
     def on_test_epoch_end(self) -> None:
-        self._log_evaluation("test")
+        self.log_dict(self.evaluated("test"))
 
-    def _log_evaluation(self, split: str) -> None:
+    def evaluated(self, split: str) -> dict[str, Tensor]:
+        """The metrics of all images since the evaluation began, `val/acc` and so on."""
         metrics = self.eval_metrics.compute() | {"loss": self.eval_loss.compute()}
         self.per_class = metrics.pop("per_class").tolist()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named)
         if split == "val":
             self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
+        return named
 
     # Checkpoints hold plain containers and tensors only
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -77,13 +78,30 @@ class TrainMeter:
         Raises:
             Diverged: a buffered loss is NaN or infinite; names the step and its learning rate.
         """
+        if not self._sizes:
+            return math.nan
         losses = self._losses[: len(self._sizes)].tolist()
-        for i, loss in enumerate(losses):
-            if not math.isfinite(loss):
-                raise Diverged(f"the training loss became {loss}", step - len(losses) + i, self._rates[i])
-        self.loss_sum += sum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
-        self.count += sum(self._sizes)
+        mean = self.take(losses, self._sizes, self._rates, step)
         self.hits = int(self._hits)
         self._sizes.clear()
         self._rates.clear()
-        return sum(losses) / len(losses) if losses else math.nan
+        return mean
+
+    def take(self, losses: Sequence[float], sizes: Sequence[int], rates: Sequence[float], step: int) -> float:
+        """Adds steps, one or more, whose losses are known as numbers, and returns their mean loss.
+
+        Args:
+            losses: mean loss of each step's batch.
+            sizes: images of each.
+            rates: learning rate of each.
+            step: number of the step after the last of them.
+
+        Raises:
+            Diverged: as `read`.
+        """
+        for i, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                raise Diverged(f"the training loss became {loss}", step - len(losses) + i, rates[i])
+        self.loss_sum += sum(loss * size for loss, size in zip(losses, sizes, strict=True))
+        self.count += sum(sizes)
+        return sum(losses) / len(losses)

@@ -1,0 +1,92 @@
+"""Which jobs of a sweep can be trained at once, and why the others cannot. Imports no torch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from groundup.trainer_arguments import TRAINER_ARGUMENTS
+
+# What members of a stack may differ in. With nesterov goes momentum: without momentum the two are the same.
+MAY_DIFFER = {
+    "": ("seed",),
+    "model": ("init", "dropout"),
+    "optimizer": ("lr", "weight_decay", "momentum", "nesterov"),
+}
+MODELS = ("groundup.models.mlp.MLP", "groundup.models.lenet.LeNet")
+OPTIMIZERS = ("torch.optim.SGD", "torch.optim.Adam", "torch.optim.AdamW")
+WATCHERS = (
+    "groundup.callbacks.checkpoints.Checkpoints",
+    "groundup.callbacks.metrics_csv.MetricsCSV",
+    "groundup.callbacks.progress.Progress",
+    "groundup.callbacks.tensorboard.TensorBoard",
+)
+FREE_TRAINER_KEYS = ("max_epochs", "accelerator", "log_every_n_steps", "deterministic", "gradient_clip_val")
+TRAINER_KEYS = {"devices": (1, "auto"), "precision": ("32-true",), "compile": (False,), "accumulate_grad_batches": (1,)}
+
+
+def groups_of(configs: Sequence[Mapping[str, Any]], max_members: int = 64) -> tuple[list[list[int]], dict[int, str]]:
+    """Sorts the jobs of a sweep.
+
+    Args:
+        configs: checked ones.
+        max_members: of a stack.
+
+    Returns:
+        Stacks of two or more, as positions in `configs`, and of every other job the reason why it trains alone.
+    """
+    alone: dict[int, str] = {}
+    groups: dict[str, list[int]] = {}
+    for number, config in enumerate(configs):
+        if reason := why_not(config):
+            alone[number] = reason
+        else:
+            groups.setdefault(json.dumps(_what_is_shared(config), sort_keys=True), []).append(number)
+    stacks = [part for group in groups.values() for part in _parts(group, max_members)]
+    alone |= {stack[0]: "no other job differs from it in numbers only" for stack in stacks if len(stack) == 1}
+    return [stack for stack in stacks if len(stack) > 1], dict(sorted(alone.items()))
+
+
+def why_not(config: Mapping[str, Any]) -> str | None:
+    """Why a run cannot be one of a stack; None where it can."""
+    model, optimizer = config["model"], config["optimizer"]
+    if config["resume"] is not None:
+        return f"resume={config['resume']}: it goes on from a checkpoint"
+    if model["_target_"] not in MODELS:
+        return f"model={model['name']}: only mlp and lenet can be stacked"
+    if model.get("batch_norm"):
+        return "model.batch_norm=true: its running figures cannot be stacked"
+    if optimizer["_target_"] not in OPTIMIZERS:
+        return f"optimizer={optimizer['name']}: only sgd, adam and adamw can be stacked"
+    if not config["data"].get("in_memory", True):
+        return "data.in_memory=false: stacked training holds the images in memory"
+    for group in ("callbacks", "logger"):
+        for name, node in config[group].items():
+            if node and node["_target_"] not in WATCHERS:
+                return f"{group}.{name}: not made for stacked training"
+    return _why_not_trainer(config["trainer"])
+
+
+def _why_not_trainer(trainer: Mapping[str, Any]) -> str | None:
+    for key, value in trainer.items():
+        accepted = TRAINER_KEYS.get(key, (None,))
+        if key not in FREE_TRAINER_KEYS and value not in accepted and key in (*TRAINER_ARGUMENTS, "compile"):
+            return f"trainer.{key}={value}: not made for stacked training"
+    return None
+
+
+def _what_is_shared(config: Mapping[str, Any]) -> dict[str, Any]:
+    shared = {key: value for key, value in config.items() if key not in MAY_DIFFER[""]}
+    for group in ("model", "optimizer"):
+        shared[group] = {key: value for key, value in config[group].items() if key not in MAY_DIFFER[group]}
+    return shared
+
+
+def _parts(group: list[int], size: int) -> list[list[int]]:
+    """As few parts of at most `size` as there can be, nearly equal: the first are the longer ones."""
+    count = -(-len(group) // size)
+    short, longer = divmod(len(group), count)
+    bounds = [part * short + min(part, longer) for part in range(count + 1)]
+    return [group[start:stop] for start, stop in itertools.pairwise(bounds)]

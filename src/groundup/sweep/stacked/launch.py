@@ -1,0 +1,143 @@
+"""Launches the jobs of a sweep in stacks, and those that fit in none one by one. Imports no torch before a stack."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from groundup.config import check
+from groundup.errors import UserError
+from groundup.results import FILE as RESULTS
+from groundup.resume import LAST
+from groundup.sweep.stacked.groups import groups_of
+
+
+@dataclass
+class Composed:
+    """A job: its config, Hydra's node included; the checked one, None where it is refused; where it runs."""
+
+    number: int
+    cfg: DictConfig
+    overrides: list[str]
+    config: dict[str, Any] | None
+    run_dir: Path
+
+
+def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    """What `StackedLauncher.launch` does: a return for each job, in their order."""
+    setup_globals()
+    hydra = launcher.config.hydra
+    configure_log(hydra.hydra_logging, hydra.verbose)
+    Path(str(hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+    jobs = [_compose(launcher, first + number, list(words)) for number, words in enumerate(job_overrides)]
+    stacks, alone = sort(jobs, launcher.max_members)
+    _announce(jobs, stacks, alone)
+    returns: dict[int, JobReturn] = {}
+    for stack in stacks:
+        returns |= _launch_stack(launcher, [jobs[position] for position in stack])
+    for position in alone:
+        job = jobs[position]
+        returns[job.number] = _run_job(launcher, job, launcher.task_function, configure_logging=True)
+        configure_log(hydra.hydra_logging, hydra.verbose)
+    return [returns[job.number] for job in jobs]
+
+
+def sort(jobs: Sequence[Composed], max_members: int) -> tuple[list[list[int]], dict[int, str]]:
+    """Stacks of jobs, as positions, and of every other job the reason why it runs alone."""
+    alone: dict[int, str] = {}
+    fresh: list[int] = []
+    for position, job in enumerate(jobs):
+        if job.config is None:
+            alone[position] = "its config is refused"
+        elif (job.run_dir / LAST).exists() or (job.run_dir / RESULTS).exists():
+            alone[position] = "it was begun before"
+        else:
+            fresh.append(position)
+    configs: list[Mapping[str, Any]] = [jobs[position].config or {} for position in fresh]
+    stacks, others = groups_of(configs, max_members)
+    alone |= {fresh[number]: reason for number, reason in others.items()}
+    return [[fresh[number] for number in stack] for stack in stacks], dict(sorted(alone.items()))
+
+
+def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
+    cfg = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
+    with open_dict(cfg):
+        cfg.hydra.job.id = cfg.hydra.job.num = number
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(cfg)  # what is asked of it while this job's values are resolved
+    try:
+        run_dir = Path(str(cfg.hydra.sweep.dir), str(cfg.hydra.sweep.subdir)).absolute()
+        try:
+            config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+        except UserError:  # the job itself will say so
+            config = None
+    finally:
+        HydraConfig.instance().cfg = before
+    return Composed(number, cfg, list(cfg.hydra.overrides.task), config, run_dir)
+
+
+def _announce(jobs: Sequence[Composed], stacks: Sequence[Sequence[int]], alone: Mapping[int, str]) -> None:
+    for stack in stacks:
+        print(f"{len(stack)} jobs train at once: {_numbers([jobs[position].number for position in stack])}", flush=True)
+    reasons = defaultdict[str, list[int]](list)
+    for position, reason in alone.items():
+        reasons[reason].append(jobs[position].number)
+    for reason, numbers in reasons.items():
+        print(f"one by one: {_numbers(numbers)} ({reason})", flush=True)
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """`0-3, 6`"""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1][1:] = [number]
+        else:
+            spans.append([number])
+    return ", ".join("-".join(map(str, span)) for span in spans)
+
+
+def _launch_stack(launcher: Any, jobs: Sequence[Composed]) -> dict[int, JobReturn]:
+    from groundup.sweep.stacked.training import train_stacked
+
+    start = time.monotonic()
+    outcomes = train_stacked([(job.config or {}, job.run_dir, job.overrides) for job in jobs])
+    seconds = time.monotonic() - start
+    returns = {}
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        told = functools.partial(_tell, launcher.task_function, job, outcome, seconds)
+        returns[job.number] = _run_job(launcher, job, told, configure_logging=False)
+    return returns
+
+
+def _tell(task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, cfg: DictConfig) -> Any:
+    """What the job itself would have said, returned or raised at its end."""
+    from groundup.cli import JobFailed
+
+    if hasattr(task, "report"):  # a job of a sweep of ours says its own line, and raises nothing
+        task.report(job.run_dir, job.overrides, seconds)
+        return None if isinstance(outcome, BaseException) else outcome
+    if isinstance(outcome, BaseException):
+        print(f"job {job.number} ({' '.join(filter_overrides(job.overrides))}) failed: {outcome}", flush=True)
+        raise JobFailed(str(outcome)) from outcome
+    return outcome
+
+
+def _run_job(launcher: Any, job: Composed, task: Any, configure_logging: bool) -> JobReturn:
+    return run_job(
+        hydra_context=launcher.hydra_context,
+        task_function=task,
+        config=job.cfg,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        configure_logging=configure_logging,
+    )

@@ -1,0 +1,262 @@
+"""One job of a stack: its run directory, and the parts that a run alone has, kept as if Lightning had trained them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
+from torch import Tensor
+
+from groundup.assemble import Parts
+from groundup.callbacks.checkpoints import Checkpoints
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.checkpoint import load_weights
+from groundup.errors import RunFailed, UserError
+from groundup.learning.learner import Learner
+from groundup.quiet import log_of_tracebacks
+from groundup.resume import LAST
+from groundup.run import Recorded, take_test, training_figures
+from groundup.sweep.stacked.batches import Evaluation
+
+
+class Member:
+    """A job of a stack.
+
+    Args:
+        config: checked.
+        run_dir: of the job.
+        overrides: what the user typed of it.
+        stacked: jobs of the stack.
+
+    Attributes:
+        outcome: what `results.json` holds, or the error that ended the job; None while it goes on.
+    """
+
+    def __init__(self, config: Mapping[str, Any], run_dir: Path, overrides: Sequence[str], stacked: int):
+        self.recorded = Recorded(config, run_dir, None, overrides)
+        self.recorded.results["stacked"] = stacked
+        self.outcome: dict[str, Any] | BaseException | None = None
+        self._directory = self.recorded.open()
+        self._log = Log(run_dir)
+
+    def begin(self, stop: StopOnSignal) -> None:
+        """Opens the run directory and assembles the parts of the run."""
+        self._directory.__enter__()
+        with self._log.on():
+            parts = self.recorded.assemble(stop)
+            parts.learner.to(parts.trainer.strategy.root_device)
+            self.optimizer = parts.learner.configure_optimizers()
+            _connect(parts, self.optimizer)
+            self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
+
+    @property
+    def parts(self) -> Parts:
+        assert self.recorded.parts is not None, "a member is assembled by begin()"
+        return self.recorded.parts
+
+    @property
+    def learner(self) -> Learner:
+        return self.parts.learner
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Writes the results of a job that is done, or that `error` ended."""
+        with self._log.on():
+            try:
+                if self.recorded.parts is not None and self.parts.trainer.global_step:
+                    self.recorded.results |= training_figures(self.parts)
+                self._directory.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+                self.outcome = error or self.recorded.results
+            except (UserError, RunFailed) as said:
+                self.outcome = said
+
+    # Training
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.learner.train()
+        for callback in self._callbacks(checkpoints=False):
+            callback.on_train_epoch_start(self.parts.trainer, self.learner)
+
+    def take(self, losses: Sequence[float], sizes: Sequence[int], rates: Sequence[float], hits: int) -> float:
+        """Takes in the steps since the last time, and returns their mean loss. `hits` are those of the epoch so far.
+
+        Raises:
+            Diverged: a loss is not finite.
+        """
+        mean = self.learner.meter.take(losses, sizes, rates, self.parts.trainer.global_step)
+        self.learner.meter.hits = hits
+        return mean
+
+    def end_epoch(self, validation: Evaluation) -> None:
+        """Validates, logs and saves."""
+        with self._log.on():
+            trainer, learner = self.parts.trainer, self.learner
+            _log_epoch(trainer, self._validate(validation))
+            trainer.fit_loop.epoch_loop.val_loop.batch_progress.is_last_batch = len(validation) > 0
+            _set(trainer.fit_loop.epoch_loop.val_loop.batch_progress, len(validation))
+            trainer.fit_loop.epoch_progress.increment_processed()
+            for callback in self._callbacks(checkpoints=False):
+                callback.on_train_epoch_end(trainer, learner)
+            _log_epoch(trainer, learner.end_epoch())
+            for callback in self._callbacks(checkpoints=True):
+                callback.on_train_epoch_end(trainer, learner)
+            trainer.fit_loop.epoch_progress.increment_completed()
+
+    def save(self) -> None:
+        """Writes the checkpoint that the run can go on from, at this very step."""
+        self.parts.trainer.save_checkpoint(self.recorded.run_dir / LAST)
+
+    # Evaluation
+
+    def begin_test(self) -> None:
+        """Ends training, and takes the chosen checkpoint."""
+        with self._log.on():
+            self.learner.on_train_end()
+            self.recorded.results |= training_figures(self.parts)
+            if self.parts.checkpoints is not None:
+                load_weights(self.learner, Checkpoints.folder(self.parts.trainer) / "best.ckpt")
+            self._begin_evaluation()
+
+    def end_test(self) -> None:
+        """Writes down what came of the test, and is done."""
+        with self._log.on():
+            metrics = self._evaluated("test")
+            for logger in self.parts.trainer.loggers if metrics else ():
+                logger.log_metrics(metrics, step=self.parts.trainer.global_step)
+            take_test(self.parts, self.recorded.results, metrics)
+        self.end()
+
+    def _validate(self, batches: Evaluation) -> dict[str, float]:
+        self._begin_evaluation()
+        for batch in batches:
+            self.see(batch)
+        return self._evaluated("val")
+
+    def _begin_evaluation(self) -> None:
+        self.learner.eval()
+        self.learner.on_validation_epoch_start()
+        self._seen: list[tuple[Tensor, Tensor]] = []
+
+    @torch.no_grad()
+    def see(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Takes in a batch of the split that is evaluated."""
+        images, target = batch
+        logits = self.learner(images).float()
+        self.learner.eval_loss.update(self.learner.loss(logits, target), weight=len(target))
+        self._seen.append((logits, target))
+
+    def _evaluated(self, split: str) -> dict[str, float]:
+        """The metrics of all batches seen, `val/acc` and so on; none without any."""
+        if not self._seen:
+            return {}
+        logits, targets = (torch.cat(tensors) for tensors in zip(*self._seen, strict=True))
+        self._seen.clear()
+        self.learner.eval_metrics.update(logits, targets)  # once: each time costs a millisecond
+        return {name: float(value) for name, value in self.learner.evaluated(split).items()}
+
+    def _callbacks(self, checkpoints: bool) -> list[Callback]:
+        """Checkpoints come last, as Lightning has it: what they save includes what the others did."""
+        return [callback for callback in self.callbacks if isinstance(callback, Checkpoint) == checkpoints]
+
+
+class Log:
+    """A job's `train.log`: all that is said in `on()`; of that, the terminal shows warnings only."""
+
+    def __init__(self, run_dir: Path):
+        self._name = run_dir.name
+        self._file = logging.FileHandler(run_dir / "train.log", encoding="utf-8", delay=True)
+        self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        root = logging.getLogger()
+        before = (root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate)
+        level = root.level
+        warnings = [_Warnings(handler, self._name) for handler in before[0] if _is_console(handler)]
+        root.handlers[:] = [self._file, *warnings]
+        root.setLevel(min(level, logging.INFO))
+        log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = [self._file], False
+        try:
+            yield
+        finally:
+            root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = before
+            root.setLevel(level)
+            self._file.close()  # opened again by the next record: a thousand jobs need not hold a thousand files
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+
+
+class _Warnings(logging.Handler):
+    """Passes warnings on to another handler, with the name of the job."""
+
+    def __init__(self, handler: logging.Handler, job: str):
+        super().__init__(logging.WARNING)
+        self._handler, self._job = handler, job
+
+    def emit(self, record: logging.LogRecord) -> None:
+        named = logging.makeLogRecord(record.__dict__ | {"msg": f"job {self._job}: {record.getMessage()}", "args": ()})
+        self._handler.handle(named)
+
+
+# What Lightning's loops would have noted. Its checkpoints are made of these, and a run alone goes on from them.
+
+
+def _connect(parts: Parts, optimizer: torch.optim.Optimizer) -> None:
+    """Brings a Trainer into the state that it has while it trains."""
+    trainer, learner = parts.trainer, parts.learner
+    trainer.strategy.connect(learner)
+    learner.trainer = trainer
+    trainer.strategy.optimizers = [optimizer]
+    trainer.datamodule = parts.data  # type: ignore[attr-defined]
+    trainer.state.fn, trainer.state.status = TrainerFn.FITTING, TrainerStatus.RUNNING
+    trainer.training = True
+
+
+def begin_epoch(trainer: Trainer) -> None:
+    """Notes that an epoch begins."""
+    trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.reset()
+    trainer.fit_loop.epoch_progress.increment_ready()
+    trainer.fit_loop.epoch_progress.increment_started()
+
+
+def count(trainer: Trainer, step: int, batch: int, batches: int) -> None:
+    """Notes where training is.
+
+    Args:
+        trainer: of the member.
+        step: steps taken in all.
+        batch: batches of this epoch that were trained on.
+        batches: of an epoch.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    optimizer = loop.automatic_optimization.optim_progress.optimizer
+    _set(optimizer.step, batch, step)
+    _set(optimizer.zero_grad, batch, step)
+    _set(loop.batch_progress, batch, step)
+    loop.batch_progress.is_last_batch = batch == batches
+    loop._batches_that_stepped = step - (batch < batches)  # Lightning counts both after the hooks that may save
+    if batch < batches:
+        loop.batch_progress.current.completed -= 1
+        loop.batch_progress.total.completed -= 1
+
+
+def _set(progress: Any, current: int, total: int | None = None) -> None:
+    for tracker, number in ((progress.current, current), (progress.total, current if total is None else total)):
+        for field in vars(tracker):
+            setattr(tracker, field, number)
+
+
+def _log_epoch(trainer: Trainer, metrics: Mapping[str, float]) -> None:
+    """What `LightningModule.log_dict` does with the metrics of an epoch, whose last step they belong to."""
+    tensors = {name: torch.as_tensor(value) for name, value in metrics.items()}
+    trainer._logger_connector._callback_metrics.update(tensors)
+    for logger in trainer.loggers if metrics else ():
+        logger.log_metrics({name: float(value) for name, value in tensors.items()}, step=trainer.global_step - 1)

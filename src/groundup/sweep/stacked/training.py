@@ -1,0 +1,204 @@
+"""Trains jobs that differ only in numbers at once, and leaves of each what a run alone leaves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.errors import Interrupted
+from groundup.learning.learner import mix_seed
+from groundup.quiet import quiet
+from groundup.run import release
+from groundup.sweep.stacked.batches import StackedImages
+from groundup.sweep.stacked.member import Member, begin_epoch, count
+from groundup.sweep.stacked.nets import nets_of
+
+Job = tuple[Mapping[str, Any], Path, Sequence[str]]
+REFRESH = 0.2  # seconds between two drawings of the bar
+
+
+def train_stacked(jobs: Sequence[Job]) -> list[dict[str, Any] | BaseException]:
+    """Trains and tests all jobs of a stack at once. Each gets the run directory that it would have got alone.
+
+    A job that fails, by numbers that are no longer finite, say, leaves the others unharmed.
+
+    Args:
+        jobs: of each its checked config, its run directory and what the user typed of it. `groups_of` says which
+            configs can be together.
+
+    Returns:
+        Of each job what its `results.json` holds, or the `UserError` or `RunFailed` that ended it.
+
+    Raises:
+        Interrupted: stopped by a signal; every job can be gone on with, alone.
+    """
+    members = [Member(config, run_dir, overrides, len(jobs)) for config, run_dir, overrides in jobs]
+    with quiet(), StopOnSignal() as stop:
+        try:
+            stack = Stack(members)
+            stack.begin(stop)
+            stack.fit(stop)
+            stack.test()
+        except BaseException as error:  # of the whole stack, no memory for it, say, or a signal
+            for member in members:
+                if member.outcome is None:
+                    member.end(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            release()
+    return [member.outcome for member in members if member.outcome is not None]
+
+
+class Stack:
+    """The jobs that train at once; `active` are those that have not ended."""
+
+    def __init__(self, members: Sequence[Member]):
+        self.members = members
+        self.step = 0
+
+    @property
+    def active(self) -> list[tuple[int, Member]]:
+        return [(number, member) for number, member in enumerate(self.members) if member.outcome is None]
+
+    def each(self, action: Callable[[int, Member], object]) -> None:
+        """Does something for every active member; one for which that fails has ended, alone."""
+        for number, member in self.active:
+            try:
+                action(number, member)
+            except Exception as error:
+                member.end(error)
+
+    def begin(self, stop: StopOnSignal) -> None:
+        self.each(lambda _, member: member.begin(stop))
+        self.members = [member for _, member in self.active]  # those that could not begin have no network to stack
+        if not self.members:
+            return
+        trainer = self.members[0].parts.trainer
+        trainer.strategy.setup_environment()
+        device = trainer.strategy.root_device
+        self.images = StackedImages([member.parts.data for member in self.members], device)  # type: ignore[misc]
+        self.nets = nets_of([member.learner for member in self.members])
+        self.steps = Steps(len(self.members), trainer.log_every_n_steps, device)  # type: ignore[attr-defined]
+        self.epochs = trainer.max_epochs or 0
+        for member in self.members:
+            member.learner.begin(self.epochs * len(self.images), len(self.images))
+        stop.on_train_start(trainer, self.members[0].learner)
+
+    def fit(self, stop: StopOnSignal) -> None:
+        """Trains for all epochs.
+
+        Raises:
+            Interrupted: by a signal, after every member's checkpoint was written.
+        """
+        total = self.epochs * len(self.images) if self.members else 0
+        with tqdm(total=total, unit="step", leave=False, mininterval=REFRESH, disable=not sys.stderr.isatty()) as bar:
+            for epoch in range(self.epochs if self.members else 0):
+                bar.set_description(f"{len(self.active)} jobs, epoch {epoch + 1}/{self.epochs}", refresh=False)
+                self._train_epoch(epoch, stop, bar)
+                self.each(lambda number, member: member.end_epoch(self.images.validation(number)))
+                if stop.signum is not None:
+                    raise Interrupted(stop.signum)
+                if not self.active:
+                    return
+
+    def _train_epoch(self, epoch: int, stop: StopOnSignal, bar: tqdm) -> None:
+        self.steps.reset()
+        for _, member in self.active:
+            begin_epoch(member.parts.trainer)
+            member.begin_epoch(epoch)
+        active = [member for _, member in self.active]
+        for batch, (x, y) in enumerate(self.images.epoch(epoch), 1):
+            self._train_step(active, x, y, batch - 1)
+            bar.update()
+            is_last = batch == len(self.images)
+            if self.steps.full or is_last:
+                self._read(batch, log=True)
+                active = [member for _, member in self.active]
+                if not active:
+                    return
+            if stop.signum is not None and not is_last:
+                self._read(batch, log=False)
+                self.each(lambda _, member: member.save())
+                raise Interrupted(stop.signum)
+
+    def _train_step(self, active: Sequence[Member], x: Tensor, y: Tensor, batch: int) -> None:
+        for member in active:
+            member.learner.set_rate(self.step)
+        draws = [0] * len(self.members)
+        if self.nets.is_random:
+            draws = [mix_seed(member.learner.seed, self.step, batch, 0) for member in self.members]
+        losses, logits = self.nets.backward(x, y, draws)
+        for member in active:
+            if clip := member.parts.trainer.gradient_clip_val:
+                torch.nn.utils.clip_grad_norm_(member.learner.parameters(), clip)
+            member.optimizer.step()
+        self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
+        self.step += 1
+
+    def _read(self, batch: int, log: bool) -> None:
+        """Hands over to every member what the steps since the last time have come to."""
+        losses, hits, sizes, rates = self.steps.read()
+
+        def take(number: int, member: Member) -> None:
+            count(member.parts.trainer, self.step, batch, len(self.images))
+            if sizes:
+                mean = member.take(losses[number], sizes, rates[number], hits[number])
+                if log:
+                    member.learner.log_steps(mean)
+
+        self.each(take)
+
+    def test(self) -> None:
+        """Tests all, with the checkpoint that each has chosen."""
+        if not self.active:
+            return
+        self.each(lambda _, member: member.begin_test())
+        for batch in self.images.test():  # batches outside: all members see the same ones
+            self.each(lambda _, member: member.see(batch))  # noqa: B023
+        self.each(lambda _, member: member.end_test())
+
+
+class Steps:
+    """Losses and hits of every member, kept on the device until they are read; see `TrainMeter`.
+
+    Args:
+        members: their number.
+        capacity: steps; `read` must be called at least that often.
+        device: of the losses.
+    """
+
+    def __init__(self, members: int, capacity: int, device: torch.device):
+        self._losses = torch.zeros(members, capacity, device=device)
+        self._hits = torch.zeros(members, dtype=torch.int64, device=device)
+        self._sizes: list[int] = []
+        self._rates: list[list[float]] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self._sizes) == self._losses.shape[1]
+
+    def reset(self) -> None:
+        """A new epoch."""
+        self._hits.zero_()
+
+    def update(self, losses: Tensor, logits: Tensor, target: Tensor, rates: list[float]) -> None:
+        """Takes in one step: losses `(M,)`, logits `(M, B, K)`, target `(M, B)`, learning rates."""
+        self._losses[:, len(self._sizes)] = losses
+        self._hits += (logits.argmax(dim=2) == target).sum(dim=1)
+        self._sizes.append(target.shape[1])
+        self._rates.append(rates)
+
+    def read(self) -> tuple[list[list[float]], list[int], list[int], list[list[float]]]:
+        """Losses by member and step, hits of the epoch by member, batch sizes by step, rates by member and step."""
+        losses = self._losses[:, : len(self._sizes)].tolist()
+        sizes, rates = self._sizes, [list(own) for own in zip(*self._rates, strict=True)]
+        self._sizes, self._rates = [], []
+        return losses, self._hits.tolist(), sizes, rates

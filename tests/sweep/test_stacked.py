@@ -1,0 +1,265 @@
+"""Jobs trained at once leave what each would have left alone."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from groundup.assemble import build_learner
+from groundup.callbacks.interrupt import StopOnSignal
+from groundup.checkpoint import load_checkpoint
+from groundup.config import check
+from groundup.data.specs import make_spec
+from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.run import run
+from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
+from groundup.sweep.stacked.training import Stack, train_stacked
+
+SHORT = ("data.limit_train=300", "data.batch_size=50", "trainer.max_epochs=2", "trainer.accelerator=cpu")
+MLP = ("model=mlp", "model.hidden_dims=[16]", *SHORT, "data.limit_test=100", "trainer.log_every_n_steps=4")
+STEPS = 2 * 6  # 270 images to train on in batches of 50
+
+
+@pytest.fixture
+def configs(compose_config):
+    """Checked configs: `configs(MLP, ["seed=0"], ["seed=1"])`."""
+
+    def make(common: tuple[str, ...], *own: list[str]) -> list[dict[str, Any]]:
+        return [check(compose_config(*common, *words)) for words in own]
+
+    return make
+
+
+def stacked(folder: Path, configs: list[dict[str, Any]]) -> list[Any]:
+    return train_stacked([(config, folder / str(number), [str(number)]) for number, config in enumerate(configs)])
+
+
+def weights(run_dir: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    return load_checkpoint(run_dir / "checkpoints" / f"{name}.ckpt")["state_dict"]
+
+
+def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(run_dir)).Reload()
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+# The same numbers as alone
+
+MIXTURES = {
+    "sgd": (MLP, ["seed=0", "optimizer.lr=0.1"], ["seed=1", "optimizer.lr=0.01", "optimizer.weight_decay=0.1"]),
+    "without momentum": (MLP, ["optimizer.momentum=0"], ["optimizer.momentum=0.5"], ["optimizer.momentum=0.95"]),
+    "inits": (MLP, ["model.init=kaiming"], ["model.init=normal"], ["model.init=xavier", "seed=7"]),
+    "dropout": (MLP, ["model.dropout=0"], ["model.dropout=0.5"], ["model.dropout=0.2", "seed=3"]),
+    "adam": ((*MLP, "optimizer=adam"), ["seed=0"], ["seed=0", "optimizer.lr=0.01", "optimizer.weight_decay=0.1"]),
+    "adamw": ((*MLP, "optimizer=adamw", "scheduler=cosine"), ["seed=0"], ["seed=1", "optimizer.lr=0.01"]),
+    "augmentation": ((*MLP, "data.augment=[flip,shift]"), ["seed=0"], ["seed=1"]),
+    "clipping": ((*MLP, "trainer.gradient_clip_val=0.1"), ["seed=0"], ["seed=1", "optimizer.lr=0.2"]),
+    "all for training": ((*MLP, "data.val_fraction=0"), ["seed=0"], ["seed=1"]),
+    "lenet": (("model=lenet", *SHORT), ["seed=0"], ["seed=1", "optimizer.lr=0.01"]),
+}
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_a_member_comes_to_the_weights_and_figures_of_its_run_alone(mixture, configs, tmp_path):
+    common, *own = MIXTURES[mixture]
+    jobs = configs(common, *own)
+    outcomes = stacked(tmp_path / "stacked", jobs)
+    for number, (config, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
+        alone = run(config, tmp_path / "alone" / str(number))
+        together = tmp_path / "stacked" / str(number)
+        for name in ("last", "best"):
+            assert farthest(weights(together, name), weights(tmp_path / "alone" / str(number), name)) < 1e-5
+        assert outcome["steps"] == alone["steps"] == STEPS
+        for figure in ("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch"):
+            assert outcome[figure] == pytest.approx(alone[figure], abs=1e-5), figure
+
+
+def test_members_differ_from_one_another(configs, tmp_path):
+    """Otherwise the tests above would hold for a stack of equal members."""
+    stacked(tmp_path, configs(MLP, ["seed=0"], ["seed=1"], ["optimizer.lr=0.01"]))
+    for one, other in itertools.combinations(range(3), 2):
+        assert farthest(weights(tmp_path / str(one)), weights(tmp_path / str(other))) > 1e-2
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "squared_error", "bce"])
+@pytest.mark.parametrize("model", ["model=mlp", "model=lenet"])
+def test_all_networks_at_once_have_the_gradients_of_one_after_another(model, loss, configs):
+    jobs = configs((model, f"loss={loss}", *SHORT), *([f"seed={seed}"] for seed in range(3)))
+    spec = make_spec(jobs[0]["data"])
+    one_by_one, together = ([build_learner(config, spec) for config in jobs] for _ in range(2))
+    for a, b in zip(one_by_one, together, strict=True):
+        b.load_state_dict(a.state_dict())
+    x, y = torch.randn(3, 5, 1, *spec.image_size), torch.randint(10, (3, 5))
+    expected = OneByOne(one_by_one).backward(x, y, [0] * 3)
+    given = Together(together).backward(x, y, [0] * 3)
+    for ours, theirs in zip(given, expected, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+    for a, b in zip(one_by_one, together, strict=True):
+        for p, q in zip(a.parameters(), b.parameters(), strict=True):
+            assert torch.allclose(p.grad, q.grad, atol=1e-5)
+            assert q.grad.stride() == q.stride()  # fused optimizers do not look
+
+
+def test_convolutions_are_computed_one_after_another_on_a_cpu(configs):
+    for model, way in (("mlp", Together), ("lenet", OneByOne)):
+        [config] = configs((f"model={model}", *SHORT), [])
+        assert type(nets_of([build_learner(config, make_spec(config["data"]))])) is way
+
+
+# The same files as alone
+
+
+def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
+    jobs = configs(MLP, ["seed=0"], ["seed=1"])
+    stacked(tmp_path, jobs)
+    run(jobs[1], tmp_path / "alone")
+    member, alone = tmp_path / "1", tmp_path / "alone"
+
+    results, expected = (json.loads((folder / "results.json").read_text()) for folder in (member, alone))
+    assert results.keys() == {*expected, "stacked"}
+    assert results["stacked"] == 2
+    assert results["status"] == "finished"
+    assert results["overrides"] == ["1"]
+    assert (member / "config.yaml").read_text() == (alone / "config.yaml").read_text()
+
+    rows, expected_rows = (list(csv.DictReader((folder / "metrics.csv").open())) for folder in (member, alone))
+    assert [list(row) for row in rows] == [list(row) for row in expected_rows]
+    for row, expected_row in zip(rows, expected_rows, strict=True):
+        assert {k: float(v) for k, v in row.items() if k != "seconds"} == pytest.approx(
+            {k: float(v) for k, v in expected_row.items() if k != "seconds"}, abs=1e-5
+        )
+
+    ours, theirs = scalars(member), scalars(alone)
+    assert ours.keys() == theirs.keys()
+    for tag in ours:
+        assert [step for step, _ in ours[tag]] == [step for step, _ in theirs[tag]], tag
+        assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
+
+    log = (member / "train.log").read_text()
+    assert "epoch   2/2" in log
+    assert "test/acc" in log
+    assert "parameters" in log
+
+
+def test_a_checkpoint_says_what_that_of_the_run_alone_says(configs, tmp_path):
+    jobs = configs(MLP, ["seed=0"], ["seed=1"])
+    stacked(tmp_path, jobs)
+    run(jobs[1], tmp_path / "alone")
+    given, expected = (load_checkpoint(tmp_path / folder / "checkpoints" / "last.ckpt") for folder in ("1", "alone"))
+    assert given.keys() == expected.keys()
+    assert given["loops"] == expected["loops"]
+    assert given["spec"] == expected["spec"]
+    assert [state["param_groups"] for state in given["optimizer_states"]] == [
+        state["param_groups"] for state in expected["optimizer_states"]
+    ]
+    assert {k: v for k, v in given["progress"].items() if k != "seconds"} == {
+        k: v for k, v in expected["progress"].items() if k != "seconds"
+    }
+    sizes = [(tmp_path / folder / "checkpoints" / "last.ckpt").stat().st_size for folder in ("1", "alone")]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)  # not the weights of the whole stack
+
+
+# Failing and stopping
+
+
+def test_a_member_that_diverges_fails_alone(configs, tmp_path):
+    jobs = configs((*MLP, "trainer.log_every_n_steps=1"), ["seed=0"], ["optimizer.lr=1e30"], ["seed=1"])
+    good, failed, other = stacked(tmp_path, jobs)
+    with pytest.raises(RunFailed, match="training loss became nan") as alone_failed:
+        run(jobs[1], tmp_path / "alone" / "1")
+    assert isinstance(failed, RunFailed)
+    assert str(failed) == str(alone_failed.value)
+    results = json.loads((tmp_path / "1" / "results.json").read_text())
+    assert results["status"] == "failed"
+    assert results["error"] == str(failed)
+    assert results["stacked"] == 3
+    assert "Traceback" in (tmp_path / "1" / "train.log").read_text()
+    for number, (config, outcome) in {0: (jobs[0], good), 2: (jobs[2], other)}.items():
+        alone = run(config, tmp_path / "alone" / str(number))
+        assert outcome["test/acc"] == alone["test/acc"]
+
+
+def test_a_directory_that_holds_a_run_already_stops_its_member_alone(configs, tmp_path):
+    jobs = configs(MLP, ["seed=0"], ["seed=1"])
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "results.json").write_text("{}")
+    refused, good = stacked(tmp_path, jobs)
+    assert isinstance(refused, UserError)
+    assert good["status"] == "finished"
+    assert (tmp_path / "0" / "results.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("step", [2, 6, 9], ids=["within an epoch", "at its end", "within the second"])
+def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, configs, tmp_path, monkeypatch):
+    jobs = configs((*MLP, "optimizer=adam"), ["seed=0"], ["seed=1", "optimizer.lr=0.01"])
+    expected = stacked(tmp_path / "whole", jobs)
+    train_step = Stack._train_step
+
+    def with_signal(self: Stack, *arguments: Any) -> None:
+        train_step(self, *arguments)
+        if self.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Stack, "_train_step", with_signal)
+    with pytest.raises(Interrupted):
+        stacked(tmp_path / "stopped", jobs)
+    for number, config in enumerate(jobs):
+        run_dir = tmp_path / "stopped" / str(number)
+        results = json.loads((run_dir / "results.json").read_text())
+        assert (results["status"], results["steps"]) == ("interrupted", step)
+        resumed = run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")
+        assert farthest(weights(run_dir), weights(tmp_path / "whole" / str(number))) < 1e-5
+        for figure in ("test/acc", "test/loss", "val/acc", "train/loss", "steps", "epochs"):
+            assert resumed[figure] == pytest.approx(expected[number][figure], abs=1e-5), figure
+
+
+def test_a_stopped_member_saves_what_the_run_alone_would_have_saved(configs, tmp_path, monkeypatch):
+    [config] = configs(MLP, ["seed=0"])
+
+    def stop_at_nine(self: StopOnSignal, trainer: Any, *_: Any, **__: Any) -> None:
+        if trainer.global_step == 9:
+            self.signum = signal.SIGINT
+        on_batch_end(self, trainer)
+
+    on_batch_end = StopOnSignal.on_train_batch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_train_batch_end", stop_at_nine)
+        with pytest.raises(Interrupted):
+            run(config, tmp_path / "alone")
+    train_step = Stack._train_step
+
+    def with_signal(self: Stack, *arguments: Any) -> None:
+        train_step(self, *arguments)
+        if self.step == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Stack, "_train_step", with_signal)
+    with pytest.raises(Interrupted):
+        stacked(tmp_path, [config])
+    given, expected = (load_checkpoint(tmp_path / folder / "checkpoints" / "last.ckpt") for folder in ("0", "alone"))
+    fit, expected_fit = given["loops"]["fit_loop"], expected["loops"]["fit_loop"]
+    assert {key: (fit[key], expected_fit[key]) for key in fit if fit[key] != expected_fit[key]} == {}
+    assert (given["epoch"], given["global_step"]) == (expected["epoch"], expected["global_step"])
+    assert farthest(given["state_dict"], expected["state_dict"]) < 1e-5
+
+
+def test_nothing_is_left_of_the_members_logs(configs, tmp_path):
+    before = logging.getLogger().handlers[:]
+    stacked(tmp_path, configs(MLP, ["seed=0"], ["seed=1"]))
+    assert logging.getLogger().handlers == before
+    assert (tmp_path / "0" / "train.log").read_text().count("epoch   2/2") == 1
