@@ -43,7 +43,11 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], first: int) ->
     _announce(jobs, stacks, alone)
     returns: dict[int, JobReturn] = {}
     for stack in stacks:
-        returns |= _launch_stack(launcher, [jobs[position] for position in stack])
+        members = [jobs[position] for position in stack]
+        if _must_stop(launcher.task_function, returns):
+            alone |= dict.fromkeys(stack, "")  # to the task, which knows what is to be done with jobs that do not run
+        else:
+            returns |= _launch_stack(launcher, members)
     for position in alone:
         job = jobs[position]
         returns[job.number] = _run_job(launcher, job, launcher.task_function, configure_logging=True)
@@ -84,6 +88,11 @@ def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
     finally:
         HydraConfig.instance().cfg = before
     return Composed(int(cfg.hydra.job.num), cfg, list(cfg.hydra.overrides.task), config, run_dir)
+
+
+def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
+    """Whether one of the jobs has failed and `sweep.fail_fast` asks for no more."""
+    return getattr(task, "fail_fast", False) and any(done._return_value is None for done in returns.values())
 
 
 def _announce(jobs: Sequence[Composed], stacks: Sequence[Sequence[int]], alone: Mapping[int, str]) -> None:
