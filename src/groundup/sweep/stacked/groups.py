@@ -24,7 +24,7 @@ WATCHERS = (
     "groundup.callbacks.tensorboard.TensorBoard",
 )
 FREE_TRAINER_KEYS = ("max_epochs", "accelerator", "log_every_n_steps", "deterministic", "gradient_clip_val")
-TRAINER_KEYS = {"devices": (1, "auto"), "precision": ("32-true",), "compile": (False,), "accumulate_grad_batches": (1,)}
+TRAINER_KEYS = {"devices": (1,), "precision": ("32-true",), "compile": (False,), "accumulate_grad_batches": (1,)}
 
 
 def groups_of(configs: Sequence[Mapping[str, Any]], max_members: int = 64) -> tuple[list[list[int]], dict[int, str]]:

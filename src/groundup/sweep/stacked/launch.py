@@ -43,7 +43,11 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], first: int) ->
     _announce(jobs, stacks, alone)
     returns: dict[int, JobReturn] = {}
     for stack in stacks:
-        returns |= _launch_stack(launcher, [jobs[position] for position in stack])
+        members = [jobs[position] for position in stack]
+        if _must_stop(launcher.task_function, returns):
+            alone |= dict.fromkeys(stack, "")  # to the task, which knows what is to be done with jobs that do not run
+        else:
+            returns |= _launch_stack(launcher, members)
     for position in alone:
         job = jobs[position]
         returns[job.number] = _run_job(launcher, job, launcher.task_function, configure_logging=True)
@@ -71,7 +75,8 @@ def sort(jobs: Sequence[Composed], max_members: int) -> tuple[list[list[int]], d
 def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
     cfg = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
     with open_dict(cfg):
-        cfg.hydra.job.id = cfg.hydra.job.num = number
+        if OmegaConf.is_missing(cfg.hydra.job, "num"):  # a sweep of ours has numbered its jobs itself
+            cfg.hydra.job.id = cfg.hydra.job.num = number
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(cfg)  # what is asked of it while this job's values are resolved
     try:
@@ -82,7 +87,12 @@ def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
             config = None
     finally:
         HydraConfig.instance().cfg = before
-    return Composed(number, cfg, list(cfg.hydra.overrides.task), config, run_dir)
+    return Composed(int(cfg.hydra.job.num), cfg, list(cfg.hydra.overrides.task), config, run_dir)
+
+
+def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
+    """Whether one of the jobs has failed and `sweep.fail_fast` asks for no more."""
+    return getattr(task, "fail_fast", False) and any(done._return_value is None for done in returns.values())
 
 
 def _announce(jobs: Sequence[Composed], stacks: Sequence[Sequence[int]], alone: Mapping[int, str]) -> None:
@@ -123,8 +133,8 @@ def _tell(task: Any, job: Composed, outcome: dict[str, Any] | BaseException, sec
     """What the job itself would have said, returned or raised at its end."""
     from groundup.cli import JobFailed
 
-    if hasattr(task, "report"):  # a job of a sweep of ours says its own line, and raises nothing
-        task.report(job.run_dir, job.overrides, seconds)
+    if hasattr(task, "line"):  # a job of a sweep of ours says one line, and raises nothing
+        print(task.line(job.run_dir, job.overrides, seconds), flush=True)
         return None if isinstance(outcome, BaseException) else outcome
     if isinstance(outcome, BaseException):
         print(f"job {job.number} ({' '.join(filter_overrides(job.overrides))}) failed: {outcome}", flush=True)
