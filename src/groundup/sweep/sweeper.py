@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -31,8 +30,9 @@ from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
 from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
+from groundup.sweep.frozen import FrozenJob, FrozenLoader, write_jobs
 from groundup.sweep.job import Job
+from groundup.sweep.launchers import launch
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
 from groundup.sweep.table import write_table
@@ -180,7 +180,7 @@ def _launch_all(
     launcher = _launcher(job, sweep_dir, context, master)
     try:
         with _stopping_on_sigterm():
-            _launch(launcher, todo)
+            launch(launcher, todo, sweep_dir)
     except (Interrupted, KeyboardInterrupt):
         print(f"interrupted; go on with the same command and sweep.resume={sweep_dir}", flush=True)
         raise
@@ -216,16 +216,6 @@ def _launcher(job: Job, sweep_dir: Path, context: HydraContext, master: DictConf
         master.hydra.sweep.dir = str(sweep_dir)  # the jobs of other processes must find it too
     frozen = HydraContext(config_loader=FrozenLoader(sweep_dir, context.config_loader), callbacks=context.callbacks)
     return Plugins.instance().instantiate_launcher(hydra_context=frozen, task_function=job, config=master)
-
-
-def _launch(launcher: Launcher, jobs: Sequence[FrozenJob]) -> None:
-    words = [launch_words(job) for job in jobs]
-    if type(launcher) is not BasicLauncher:
-        if words:
-            launcher.launch(words, initial_job_idx=0)
-        return
-    for job, overrides in zip(jobs, words, strict=True):  # one by one: it would keep all their configs in memory
-        launcher.launch([overrides], initial_job_idx=job.number)
 
 
 @contextmanager
