@@ -124,6 +124,18 @@ def test_a_launcher_that_fails_leaves_a_table_and_says_how_to_go_on(sweep, runs,
     assert statuses(tmp_path) == ["finished", "not run"]
 
 
+def test_a_table_that_cannot_be_written_is_shown_all_the_same(sweep, runs, capsys, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("groundup.sweep.sweeper.write_table", full)
+    assert sweep("seed=0,1") == 1
+    out, err = capsys.readouterr()
+    assert "0.0550 ± 0.0071" in out
+    assert "the table cannot be written: [Errno 28] No space left on device" in out
+    assert f"sweep.resume={tmp_path}/s" in err
+
+
 def test_fail_fast_begins_no_job_after_a_failed_one(sweep, runs, capsys, tmp_path):
     runs.behave = fail_at(1)
     assert sweep(*LRS, "sweep.fail_fast=true") == 1
@@ -194,7 +206,10 @@ def test_jobs_of_one_config_are_run_once(sweep, runs, capsys):
     assert sweep("seed=0,1,0", "optimizer.momentum=0", "optimizer.nesterov=true,false") == 0
     assert [call["config"]["seed"] for call in runs.calls] == [0, 1]
     out = capsys.readouterr().out
-    assert "left out: seed=0 optimizer.nesterov=false, the same as seed=0 optimizer.nesterov=true" in out
+    assert (
+        "left out, being the same as another job: seed=0 optimizer.nesterov=false (as seed=0 optimizer.nesterov=true), "
+        in out
+    )
 
 
 def test_a_directory_that_holds_runs_is_not_written_over(sweep, runs, capsys):

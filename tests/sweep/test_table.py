@@ -10,7 +10,7 @@ import pytest
 
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import Tally
-from groundup.sweep.table import Figure, make_table, write_table
+from groundup.sweep.table import Figure, as_text, make_table, write_table
 
 
 def job(number, *overrides):
@@ -61,12 +61,16 @@ def test_figures_of_jobs_that_did_not_finish_count_for_nothing(tmp_path, jobs):
     assert other.figures["val/acc"] == Figure(pytest.approx(0.83), pytest.approx(0.0013**0.5), 3)
 
 
+def text(sweep_dir, jobs):
+    return as_text(make_table(sweep_dir, jobs))
+
+
 def cells(line):
     return re.split(" {2,}", line.strip())
 
 
 def test_what_the_terminal_shows(tmp_path, jobs):
-    first, second = ([cells(line) for line in part.splitlines()] for part in write_table(tmp_path, jobs).split("\n\n"))
+    first, second = ([cells(line) for line in part.splitlines()] for part in text(tmp_path, jobs).split("\n\n"))
     assert first == [
         ["optimizer.lr", "val/acc", "test/acc", "test/loss", "train_seconds", "parameters", "n"],
         ["0.20", "0.9000", "0.9000", "0.4000", "3.00", "1,000", "1 of 3"],
@@ -78,7 +82,7 @@ def test_what_the_terminal_shows(tmp_path, jobs):
 
 
 def test_the_files_say_the_same(tmp_path, jobs):
-    write_table(tmp_path, jobs)
+    write_table(tmp_path, make_table(tmp_path, jobs))
     with (tmp_path / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
     saved = json.loads((tmp_path / "sweep.json").read_text())
@@ -102,11 +106,12 @@ def test_without_validation_data_the_order_is_by_test_and_it_says_what_that_mean
     for number, accuracy in enumerate((0.5, 0.7)):
         finish(tmp_path, number, val_acc=None, test_acc=accuracy)
     jobs = [job(0, "optimizer.lr=1"), job(1, "optimizer.lr=2")]
-    text = write_table(tmp_path, jobs)
+    shown = text(tmp_path, jobs)
+    write_table(tmp_path, make_table(tmp_path, jobs))
     assert make_table(tmp_path, jobs).configurations[0].values == {"optimizer.lr": "2"}
-    assert "sorted by test/acc, so the first row's figure is the best of several and optimistic" in text
+    assert "sorted by test/acc, so the first row's figure is the best of several and optimistic" in shown
     assert "optimistic" in (tmp_path / "sweep.md").read_text()
-    assert "val/acc" not in text
+    assert "val/acc" not in shown
 
 
 def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):

@@ -35,10 +35,11 @@ from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
-from groundup.sweep.table import write_table
+from groundup.sweep.table import as_text, make_table, write_table
 from groundup.sweep.words import show
 
 LOCK = ".lock"  # of a sweep: held while it runs
+MANY = 500  # jobs that take a few seconds to check
 
 
 def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
@@ -56,9 +57,7 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
         master.hydra.overrides.task = words
     jobs = expand(words, context.config_loader, settings["max_jobs"])
     sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
-    with _opened(sweep_dir):
-        if not (sweep_dir / JOBS).exists():
-            write_jobs(sweep_dir, frozen)
+    with _opened(sweep_dir, frozen):
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
 
@@ -98,8 +97,11 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     Raises:
         UserError: what is wrong with any of them.
     """
+    if len(jobs) > MANY:
+        print(f"checking {len(jobs):,} jobs", flush=True)
     varied, found = varied_keys(jobs), dict[str, list[int]]()
     frozen: dict[str, FrozenJob] = {}
+    repeated = []
     for number, overrides in enumerate(jobs):
         try:
             config = _checked(overrides, composer)
@@ -110,11 +112,13 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
             continue
         key = json.dumps(config, sort_keys=True)
         if key in frozen:
-            twin = label(frozen[key].overrides, varied)
-            print(f"left out: {label(overrides, varied) or 'a job'}, the same as {twin or 'another'}", flush=True)
+            repeated.append(f"{label(overrides, varied)} (as {label(frozen[key].overrides, varied)})")
         frozen.setdefault(key, FrozenJob(len(frozen), overrides, config))
     if found:
         raise UserError(problems.message(found, jobs, varied))
+    if repeated:
+        more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
+        print(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}", flush=True)
     return list(frozen.values())
 
 
@@ -143,12 +147,14 @@ def _primary(master: DictConfig) -> Path:
 
 
 @contextmanager
-def _opened(sweep_dir: Path) -> Iterator[None]:
-    """The directory of a sweep, there and ours alone."""
+def _opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
+    """The directory of a sweep, there and ours alone, with its list of jobs."""
     lock = filelock.FileLock(sweep_dir / LOCK)
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+        if not (sweep_dir / JOBS).exists():
+            write_jobs(sweep_dir, jobs)
     except filelock.Timeout as error:
         raise UserError(f"sweep.resume={sweep_dir}: this sweep is still going on in another process") from error
     except OSError as error:
@@ -178,11 +184,12 @@ def _launch_all(
     finished = len(jobs) - len(todo)
     job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
     launcher = _launcher(job, sweep_dir, context, master)
+    last_line = f"sweep directory: {sweep_dir}"
     try:
         with _stopping_on_sigterm():
             launch(launcher, todo, sweep_dir)
     except (Interrupted, KeyboardInterrupt):
-        print(f"interrupted; go on with the same command and sweep.resume={sweep_dir}", flush=True)
+        last_line = f"interrupted; go on with the same command and sweep.resume={sweep_dir}"
         raise
     except (UserError, HydraException, OmegaConfBaseException):  # what was asked of the launcher
         raise
@@ -190,9 +197,23 @@ def _launch_all(
         reason = f"{type(error).__name__}: {one_line(str(error))}"
         raise SweepFailed(f"the launcher failed: {reason}; go on with sweep.resume={sweep_dir}") from error
     finally:
-        table = write_table(sweep_dir, jobs)
-        print(f"\n{table}\n\nsweep directory: {sweep_dir}", flush=True)
+        written = _show_table(sweep_dir, jobs)
+        print(f"\n{last_line}", flush=True)
     _raise_if_not_all_finished(sweep_dir, jobs)
+    if not written:
+        raise SweepFailed(f"all jobs have finished; the table is written again with sweep.resume={sweep_dir}")
+
+
+def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
+    """In the terminal whatever happens; whether the files could be written too."""
+    table = make_table(sweep_dir, jobs)
+    print(f"\n{as_text(table)}", flush=True)
+    try:
+        write_table(sweep_dir, table)
+    except OSError as error:
+        print(f"\nthe table cannot be written: {error}", flush=True)
+        return False
+    return True
 
 
 def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: Sequence[JobState]) -> None:

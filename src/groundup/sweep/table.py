@@ -103,24 +103,22 @@ def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
 # Files
 
 
-def write_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> str:
-    """Writes `sweep.csv`, `sweep.md` and `sweep.json`, and gives what the terminal shows."""
-    table = make_table(sweep_dir, jobs)
+def write_table(sweep_dir: Path, table: Table) -> None:
+    """Writes `sweep.csv`, `sweep.md` and `sweep.json`, each whole or not at all."""
     _write(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
     _write(sweep_dir / "sweep.md", as_markdown(table))
-    with _whole(sweep_dir / "sweep.csv").open("w", newline="") as file:
+    with _partial(sweep_dir / "sweep.csv").open("w", newline="") as file:
         csv.writer(file).writerows(_csv_rows(table))
-    os.replace(_whole(sweep_dir / "sweep.csv"), sweep_dir / "sweep.csv")
-    return as_text(table)
+    os.replace(_partial(sweep_dir / "sweep.csv"), sweep_dir / "sweep.csv")
 
 
-def _whole(path: Path) -> Path:
+def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
 def _write(path: Path, text: str) -> None:
-    _whole(path).write_text(text)
-    os.replace(_whole(path), path)
+    _partial(path).write_text(text)
+    os.replace(_partial(path), path)
 
 
 def as_json(table: Table) -> dict[str, Any]:
@@ -166,11 +164,13 @@ def _csv_rows(table: Table) -> Iterable[list[Any]]:
 
 
 def as_markdown(table: Table) -> str:
+    """Both tables."""
     parts = [_markdown(*configuration_cells(table)), table.note, _markdown(*job_cells(table))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def as_text(table: Table) -> str:
+    """Both tables, for a terminal."""
     parts = [_aligned(*configuration_cells(table)), table.note, _aligned(*job_cells(table))]
     return "\n\n".join(part for part in parts if part)
 
