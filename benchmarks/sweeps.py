@@ -1,9 +1,12 @@
-"""What a sweep costs: `python benchmarks/sweeps.py [--jobs 50] [--repeats 3]`.
+"""What a sweep costs: `python benchmarks/sweeps.py [--jobs 50] [--repeats 3] [--root DIR] [--epochs 4]`.
 
 `overhead`: seconds of a job in a sweep of one-step runs of a small network on digits, everything included that a run
 does (config, data, network, checkpoints, test, files), against a job that does nothing, of Hydra's basic sweeper and
 launcher on the same configs (goal <= 1.2). Both are processes, run in turns; a job's seconds are those of the whole
 sweep less those of a sweep of one job, by the number of jobs that it has more. Median and range.
+
+`joblib`, with `--root DIR` of MNIST: seconds of a sweep of 8 LeNet runs of some epochs, one after another with as many
+threads as torch takes by itself, against two at a time by joblib (goal: >= 1.4x faster). Starting both processes is in.
 
 `memory`: growth of the process from the 10th job of such a sweep to the last (goal: flat).
 """
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -54,17 +58,17 @@ runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
 
 
 def sweep(script: list[str], jobs: int, *words: str) -> tuple[float, str]:
-    """Seconds of a whole sweep, and what it said."""
+    """Seconds of a whole sweep of one-step runs, and what it said."""
+    return timed_output(script, jobs, [*ONE_STEP, *words])
+
+
+def timed(jobs: int, words: Sequence[str]) -> float:
+    return timed_output([str(PROJECT / "train.py")], jobs, words)[0]
+
+
+def timed_output(script: list[str], jobs: int, words: Sequence[str]) -> tuple[float, str]:
     with tempfile.TemporaryDirectory() as folder:
-        line = [
-            sys.executable,
-            *script,
-            "-m",
-            *ONE_STEP,
-            f"seed=range(0,{jobs})",
-            f"hydra.sweep.dir={folder}/s",
-            *words,
-        ]
+        line = [sys.executable, *script, "-m", f"seed=range(0,{jobs})", f"hydra.sweep.dir={folder}/s", *words]
         start = time.perf_counter()
         done = subprocess.run(line, capture_output=True, text=True)
         seconds = time.perf_counter() - start
@@ -94,6 +98,20 @@ def overhead(folder: Path, jobs: int, repeats: int) -> None:
     )
 
 
+def side_by_side(root: Path, epochs: int, repeats: int) -> None:
+    words = ["model=lenet", "data=mnist", f"data.root={root}", f"trainer.max_epochs={epochs}", "trainer.accelerator=cpu"]
+    by_joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    pairs = [(timed(8, words), timed(8, [*words, *by_joblib])) for _ in range(repeats)]
+    ratios = [one / two for one, two in pairs]
+    for name, seconds in zip(("one after another", "two at a time"), zip(*pairs, strict=True), strict=True):
+        print(f"8 LeNet runs of {epochs} epochs, {name}, s  {statistics.median(seconds):.1f} ({spread(seconds)})")
+    print(f"times faster  {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), goal 1.4")
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{min(values):.1f} to {max(values):.1f}"
+
+
 def memory(folder: Path, jobs: int) -> None:
     watched = folder / "watched.py"
     watched.write_text(WATCHED)
@@ -109,11 +127,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--root", type=Path, help="the folder of MNIST, for `joblib`")
+    parser.add_argument("--epochs", type=int, default=4, help="of a LeNet run")
+    parser.add_argument("--only", choices=("memory", "overhead", "joblib"))
     asked = parser.parse_args()
     os.environ.pop("HYDRA_FULL_ERROR", None)
     with tempfile.TemporaryDirectory() as folder:
-        memory(Path(folder), asked.jobs)
-        overhead(Path(folder), asked.jobs, asked.repeats)
+        if asked.only in (None, "memory"):
+            memory(Path(folder), asked.jobs)
+        if asked.only in (None, "overhead"):
+            overhead(Path(folder), asked.jobs, asked.repeats)
+    if asked.root is not None and asked.only in (None, "joblib"):
+        side_by_side(asked.root.resolve(), asked.epochs, asked.repeats)
 
 
 if __name__ == "__main__":

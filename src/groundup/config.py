@@ -68,6 +68,17 @@ def check_sweep(cfg: DictConfig) -> dict[str, Any]:
     return sweep
 
 
+def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `hydra.sweeper` with `hydra/sweeper=optuna`.
+
+    Raises:
+        UserError: one line for each problem.
+    """
+    if problems := list(_node_problems(schema.Study, options, "hydra.sweeper.")):
+        raise UserError("\n".join(problems))
+    return dict(options)
+
+
 def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     """The config of `evaluate.py` with absolute paths; its run and its checkpoint are there.
 

@@ -321,6 +321,19 @@ class Sweep(Node):
     max_jobs: Positive
 
 
+class Study(Node):
+    """How Optuna searches: `hydra.sweeper` with `hydra/sweeper=optuna`."""
+
+    sampler: Literal["tpe", "random", "grid"]
+    n_trials: Positive | None
+    n_jobs: Positive | None
+    metric: Literal["val/acc", "val/loss"]  # what results.json holds of validation; never the test split
+    direction: Literal["maximize", "minimize"] | None
+    storage: Text | None
+    study_name: Text | None
+    seed: Count
+
+
 class Run(Node):
     """The keys of `train.py` that are no group."""
 

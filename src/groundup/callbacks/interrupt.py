@@ -63,7 +63,8 @@ class StopOnSignal(Checkpoint):
 
     def _install(self) -> None:
         for signum in SIGNALS:
-            signal.signal(signum, self._on_signal)
+            if self._before.get(signum) is not signal.SIG_IGN:  # as it was for our parent: nohup, a job of a sweep
+                signal.signal(signum, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if not self._in_training or self.signum is not None:

@@ -30,7 +30,7 @@ def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[li
         _refuse_what_cannot_be_listed(override)
     jobs = {key: override for key, override in by_key.items() if not is_own(override.key_or_group)}
     _refuse_number(jobs.values(), max_jobs)
-    choices = [[f"{key}={value}" for value in _values(override)] for key, override in jobs.items() if _varies(override)]
+    choices = [[f"{key}={value}" for value in values_of(override)] for key, override in jobs.items() if _varies(override)]
     fixed = {key: override.input_line or key for key, override in jobs.items() if not _varies(override)}
     varied = [key for key, override in jobs.items() if _varies(override)]
     combinations = (dict(zip(varied, values, strict=True)) for values in itertools.product(*choices))
@@ -65,7 +65,7 @@ def _varies(override: Override) -> bool:
     return override.is_sweep_override()
 
 
-def _values(override: Override) -> list[str]:
+def values_of(override: Override) -> list[str]:
     """As typed, where that can be told: Hydra would write 1e-3 as 0.001, and two commands would then look alike."""
     values = list(override.sweep_string_iterator())
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
@@ -105,7 +105,7 @@ def _count(override: Override) -> int:
         if not value.step:
             raise UserError(f"{override.input_line}: a step of 0 never ends")
         return max(0, math.ceil((value.stop - value.start) / value.step))
-    return len(list(_values(override)))
+    return len(list(values_of(override)))
 
 
 def varied_keys(jobs: Iterable[list[str]]) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from groundup.build import computes_in_numpy
 from groundup.cli import Task
 from groundup.errors import RunFailed, UserError
 from groundup.results import write_results
+from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.expand import label
 from groundup.sweep.isolation import isolated
 from groundup.sweep.state import clean, discard_if_unused, one_line, read_results, read_state, tally_of
@@ -37,6 +38,7 @@ class Job:
         ended_before: how many had ended when it began, or went on.
         began: when that was, in seconds since the epoch.
         fail_fast: whether a job that begins after another has failed does not run.
+        home: the process of the sweep.
     """
 
     task: TaskFunction
@@ -46,8 +48,23 @@ class Job:
     ended_before: int
     began: float
     fail_fast: bool
+    home: Process = field(default_factory=Process.this)
 
     def __call__(self, cfg: DictConfig) -> None:
+        if self._at_home:
+            return self._do(cfg)
+        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        with announced(self.sweep_dir, int(run_dir.name)) as may_run:
+            if may_run:
+                self._do(cfg)
+            else:
+                discard_if_unused(run_dir)
+
+    @property
+    def _at_home(self) -> bool:
+        return Process.this() == self.home
+
+    def _do(self, cfg: DictConfig) -> None:
         hydra = HydraConfig.get()
         run_dir, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
         if self.fail_fast and self._tally().failed:
@@ -62,7 +79,11 @@ class Job:
                 self._run(cfg)
         except Exception as error:
             self._keep(error, run_dir, cfg, overrides)
-        print(self.line(run_dir, overrides, time.monotonic() - start), flush=True)
+        line = self.line(run_dir, overrides, time.monotonic() - start)
+        if self._at_home:
+            print(line, flush=True)
+        else:
+            say(self.sweep_dir, line)
 
     def _run(self, cfg: DictConfig) -> None:
         if isinstance(self.task, Task):

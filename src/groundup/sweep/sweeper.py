@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -31,8 +30,9 @@ from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
 from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, write_jobs
+from groundup.sweep.frozen import FrozenJob, FrozenLoader, write_jobs
 from groundup.sweep.job import Job
+from groundup.sweep.launchers import launch
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
 from groundup.sweep.table import as_text, make_table, write_table
@@ -57,7 +57,7 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
         master.hydra.overrides.task = words
     jobs = expand(words, context.config_loader, settings["max_jobs"])
     sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
-    with _opened(sweep_dir, frozen):
+    with opened(sweep_dir, frozen):
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
 
@@ -104,7 +104,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     repeated = []
     for number, overrides in enumerate(jobs):
         try:
-            config = _checked(overrides, composer)
+            config = checked(overrides, composer)
         except UserError as error:
             lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
             for line in lines:
@@ -122,7 +122,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     return list(frozen.values())
 
 
-def _checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
+def checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
     """The checked config of one job.
 
     Raises:
@@ -147,7 +147,7 @@ def _primary(master: DictConfig) -> Path:
 
 
 @contextmanager
-def _opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
+def opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
     """The directory of a sweep, there and ours alone, with its list of jobs."""
     lock = filelock.FileLock(sweep_dir / LOCK)
     try:
@@ -183,11 +183,22 @@ def _launch_all(
     print(_announcement(sweep_dir, states), flush=True)
     finished = len(jobs) - len(todo)
     job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
-    launcher = _launcher(job, sweep_dir, context, master)
+    launcher = make_launcher(job, sweep_dir, context, master)
+    with reported(sweep_dir, jobs, f"once more with these: sweep.resume={sweep_dir}"):
+        launch(launcher, todo, sweep_dir)
+
+
+@contextmanager
+def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[None]:
+    """Shows and writes the table of what was run inside, however that ends; `hint`: what to do where a job failed.
+
+    Raises:
+        SweepFailed: not all jobs have finished.
+    """
     last_line = f"sweep directory: {sweep_dir}"
     try:
         with _stopping_on_sigterm():
-            _launch(launcher, todo)
+            yield
     except (Interrupted, KeyboardInterrupt):
         last_line = f"interrupted; go on with the same command and sweep.resume={sweep_dir}"
         raise
@@ -199,7 +210,7 @@ def _launch_all(
     finally:
         written = _show_table(sweep_dir, jobs)
         print(f"\n{last_line}", flush=True)
-    _raise_if_not_all_finished(sweep_dir, jobs)
+    _raise_if_not_all_finished(sweep_dir, jobs, hint)
     if not written:
         raise SweepFailed(f"all jobs have finished; the table is written again with sweep.resume={sweep_dir}")
 
@@ -232,21 +243,11 @@ def _announcement(sweep_dir: Path, states: Sequence[JobState]) -> str:
     return f"{number}: {finished} finished, {resumed} go on, {len(states) - finished - resumed} to run"
 
 
-def _launcher(job: Job, sweep_dir: Path, context: HydraContext, master: DictConfig) -> Launcher:
+def make_launcher(job: Job, sweep_dir: Path, context: HydraContext, master: DictConfig) -> Launcher:
     with read_write(master.hydra):
         master.hydra.sweep.dir = str(sweep_dir)  # the jobs of other processes must find it too
     frozen = HydraContext(config_loader=FrozenLoader(sweep_dir, context.config_loader), callbacks=context.callbacks)
     return Plugins.instance().instantiate_launcher(hydra_context=frozen, task_function=job, config=master)
-
-
-def _launch(launcher: Launcher, jobs: Sequence[FrozenJob]) -> None:
-    words = [launch_words(job) for job in jobs]
-    if type(launcher) is not BasicLauncher:
-        if words:
-            launcher.launch(words, initial_job_idx=0)
-        return
-    for job, overrides in zip(jobs, words, strict=True):  # one by one: it would keep all their configs in memory
-        launcher.launch([overrides], initial_job_idx=job.number)
 
 
 @contextmanager
@@ -263,9 +264,9 @@ def _stopping_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> None:
     statuses = [read_state(sweep_dir / str(job.number)).status for job in jobs]
     counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status != "finished"}
     if counts:
         words = ", ".join(f"{count} {status}" for status, count in counts.items())
-        raise SweepFailed(f"of {len(jobs)} jobs: {words}; once more with these: sweep.resume={sweep_dir}")
+        raise SweepFailed(f"of {len(jobs)} jobs: {words}; {hint}")

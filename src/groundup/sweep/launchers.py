@@ -1,0 +1,82 @@
+"""The jobs of a sweep to the launcher that was asked for, and how many cores each of them may use.
+
+As many threads as cores in every job that runs beside others costs a hundred times what it gains.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.plugins.launcher import Launcher
+
+from groundup.sweep.elsewhere import attended
+from groundup.sweep.frozen import FrozenJob, launch_words
+
+IN_THIS_PROCESS = ("StackedLauncher",)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+    """Runs the jobs, by whatever launcher; their results are in their directories."""
+    if not jobs:
+        return
+    kind = type(launcher).__name__  # the plugins need not be installed
+    if type(launcher) is BasicLauncher:
+        for job in jobs:  # one by one: it would keep all their configs in memory
+            launcher.launch([launch_words(job)], initial_job_idx=job.number)
+    elif kind in IN_THIS_PROCESS:
+        launcher.launch([launch_words(job) for job in jobs], initial_job_idx=0)
+    elif kind == "JoblibLauncher":
+        _launch_by_joblib(launcher, jobs, sweep_dir)
+    elif kind == "LocalLauncher":
+        _launch_by_submitit_here(launcher, jobs, sweep_dir)
+    else:
+        _launch_elsewhere(launcher, jobs, sweep_dir)
+
+
+def _launch_elsewhere(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path, first: int = 0) -> None:
+    with attended(sweep_dir):
+        launcher.launch([launch_words(job) for job in jobs], initial_job_idx=first)
+
+
+def _launch_by_joblib(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+    """joblib gives every process cores / n_jobs threads: no more processes than jobs, so that none is left out."""
+    import joblib
+
+    launcher.joblib["n_jobs"] = min(joblib.effective_n_jobs(launcher.joblib["n_jobs"]), len(jobs))
+    _launch_elsewhere(launcher, jobs, sweep_dir)
+
+
+def _launch_by_submitit_here(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+    """submitit starts all jobs that it is given at once: so many at a time as there are cores for."""
+    cores = count_cores()
+    at_once = min(max(1, cores // (launcher.params.get("cpus_per_task") or 1)), len(jobs))
+    with _threads(launcher.params.get("cpus_per_task") or cores // at_once):
+        for first in itertools.count(0, at_once):
+            if batch := jobs[first : first + at_once]:
+                _launch_elsewhere(launcher, batch, sweep_dir, first)
+            else:
+                return
+
+
+def count_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Threads of a process started inside, where the user has not said how many."""
+    ours = [name for name in THREADS if name not in os.environ]
+    os.environ.update({name: str(number) for name in ours})
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]

@@ -1,0 +1,294 @@
+"""A search by Optuna: its trials are the jobs of a sweep, composed, frozen, launched and shown like those of any other.
+
+The study is asked for as many trials as run at a time, and told what each came to on validation data. What a job's
+directory says is the truth: a sweep that was killed tells the study, when it goes on, what has finished meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, read_write
+
+from groundup.config import check_study, check_sweep
+from groundup.errors import UserError
+from groundup.results import write_results
+from groundup.sweep.compose import Composer
+from groundup.sweep.expand import is_own, label
+from groundup.sweep.frozen import FILE as JOBS
+from groundup.sweep.frozen import FrozenJob, read_jobs, write_jobs
+from groundup.sweep.job import Job
+from groundup.sweep.launchers import launch
+from groundup.sweep.state import JobState, read_state
+from groundup.sweep.sweeper import checked, make_launcher, opened, reported
+from groundup.sweep.words import show
+
+try:
+    import optuna
+    from optuna.trial import FrozenTrial, TrialState
+
+    from groundup.sweep.space import Space, parse_space
+except ModuleNotFoundError as error:
+    raise UserError("hydra/sweeper=optuna: Optuna is not installed: pip install 'groundup[sweeps]'") from error
+
+FILE = "study.json"  # what the study is, for going on with it
+DATABASE = "study.db"
+JOB, SWEEP, REASON = "job", "sweep", "reason"  # of a trial: its number and its sweep here, and why it failed
+TRIALS = 20
+
+
+def run_study(
+    words: Sequence[str], options: Mapping[str, Any], context: HydraContext, task: TaskFunction, master: DictConfig
+) -> None:
+    """Runs trials until the study has as many as it was asked for.
+
+    Raises:
+        UserError: the search cannot begin; nothing was started.
+        SweepFailed: a trial failed; the others have run.
+        Interrupted: stopped by a signal.
+    """
+    HydraConfig.instance().set_config(master)
+    settings, options = check_sweep(master), check_study(options)
+    words = [show(word) for word in words]
+    sweep_dir = _directory(settings["resume"], words, master)
+    if sweep_dir is not None and not any(not is_own(word) for word in _settings(words)):
+        words = [*_known(sweep_dir)["words"], *words]
+    with read_write(master.hydra):
+        master.hydra.overrides.task = words
+    space = parse_space(words, context.config_loader)
+    number = _number_of_trials(options, space, settings["max_jobs"])
+    composer = Composer(context.config_loader, master)
+    if sweep_dir is None:
+        _refuse_bad_corners(space, composer)
+        sweep_dir = Path(master.hydra.sweep.dir).absolute()
+        if (sweep_dir / JOBS).exists():
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on by sweep.resume={sweep_dir}")
+    with opened(sweep_dir, []):
+        study = _open_study(sweep_dir, options, words)
+        Search(study, sweep_dir, space, options, composer).run(number, settings["fail_fast"], context, task, master)
+
+
+# Which one
+
+
+def _settings(words: Sequence[str]) -> list[str]:
+    """What makes the jobs: not how they are swept."""
+    return [word for word in words if not is_own(word.partition("=")[0]) and not word.startswith("hydra")]
+
+
+def _directory(resume: str | None, words: Sequence[str], master: DictConfig) -> Path | None:
+    """Of the study to go on with; None for a new one."""
+    asked = set(_settings(words))
+    if resume is None:
+        return None
+    if resume == "auto":
+        folder = Path(master.hydra.sweep.dir).absolute().parent
+        files = sorted(folder.glob(f"*/{FILE}"), reverse=True)  # names begin with the time
+        same = (file.parent for file in files if set(_known(file.parent)["words"]) == asked)
+        return next(same, None)
+    before = set(_known(Path(resume))["words"])
+    if asked and (different := sorted(asked ^ before)):
+        where = "not in it" if different[0] in asked else "in it, not asked for now"
+        raise UserError(
+            f"sweep.resume={resume}: another study: {different[0]} is {where}; repeat its own settings, give none at "
+            "all, or begin a new one without sweep.resume"
+        )
+    return Path(resume)
+
+
+def _known(sweep_dir: Path) -> dict[str, Any]:
+    try:
+        return json.loads((sweep_dir / FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"sweep.resume={sweep_dir}: no study there: {FILE} cannot be read") from error
+
+
+def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) -> optuna.Study:
+    """The study in its database, made where it is not there; what it is stays as it was when it began."""
+    if (sweep_dir / FILE).exists():
+        before = _known(sweep_dir)
+        options |= {name: before[name] for name in ("storage", "study_name", "metric", "direction")}
+    else:
+        options["study_name"] = options["study_name"] or sweep_dir.name
+        options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
+        about = {"words": _settings(words), **options}
+        (sweep_dir / FILE).write_text(json.dumps(about, indent=2) + "\n")
+    storage = options["storage"] or f"sqlite:///{sweep_dir / DATABASE}"  # not in the file: directories are moved
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=options["study_name"], direction=options["direction"], load_if_exists=True
+        )
+    except Exception as error:  # of SQLAlchemy, or of whatever driver
+        reason = str(error).splitlines()[0]
+        raise UserError(f"hydra.sweeper.storage={storage}: cannot be opened: {reason}") from error
+    study.sampler = _sampler(options, len(study.get_trials(deepcopy=False)))
+    print(f"study {options['study_name']} in {storage}", flush=True)
+    return study
+
+
+def _sampler(options: Mapping[str, Any], trials: int) -> optuna.samplers.BaseSampler:
+    """Seeded; when a study goes on by other numbers, or its random trials would be those that it has already."""
+    seed = options["seed"] + trials
+    if options["sampler"] == "tpe":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # which of its options are experimental
+            return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _number_of_trials(options: Mapping[str, Any], space: Space, max_jobs: int) -> int:
+    size = len(space.grid()) if options["sampler"] == "grid" else None
+    number = min(options["n_trials"] or size or TRIALS, size or max_jobs + 1)
+    if number > max_jobs:
+        raise UserError(f"sweep.max_jobs={max_jobs}: {number:,} trials; if that is meant: sweep.max_jobs={number}")
+    return number
+
+
+def _refuse_bad_corners(space: Space, composer: Composer) -> None:
+    """Before the first trial: what every choice and both ends of every interval would be refused for."""
+    problems: dict[str, str] = {}
+    for values in space.corners():
+        try:
+            checked(space.words(values), composer)
+        except UserError as error:
+            varied = [f"{key}={value}" for key, value in values.items()]
+            problems.setdefault(str(error), f"{error}\n  in {' '.join(varied)}")
+    if problems:
+        raise UserError("\n".join(problems.values()))
+
+
+# Trials
+
+
+@dataclass
+class Search:
+    """Trials of a study as jobs of a sweep."""
+
+    study: optuna.Study
+    sweep_dir: Path
+    space: Space
+    options: Mapping[str, Any]
+    composer: Composer
+
+    def run(
+        self, number: int, fail_fast: bool, context: HydraContext, task: TaskFunction, master: DictConfig
+    ) -> None:
+        """Goes on with the trials that were stopped, then asks for new ones until there are `number`."""
+        jobs = read_jobs(self.sweep_dir)
+        began, at_once = time.time(), _at_once(self.options["n_jobs"], master)
+        self._forget_trials_without_job(jobs)
+        todo = self._tell(jobs)
+        before = len(jobs) - len(todo)
+        print(f"{number} trials in {self.sweep_dir}" + (f": {before} done" if before else ""), flush=True)
+        with reported(self.sweep_dir, jobs, f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"):
+            try:
+                while todo or (todo := self._ask(min(at_once, number - len(jobs)), jobs)):
+                    runner = Job(task, self.sweep_dir, list(self.space.searched), number, before, began, fail_fast)
+                    ready = [job for job in todo if not self._state(job).ended]
+                    launch(make_launcher(runner, self.sweep_dir, context, master), ready, self.sweep_dir)
+                    if fail_fast and any(self._state(job).status == "failed" for job in todo):
+                        break
+                    todo = []
+                    self._tell(jobs)
+            finally:
+                self._tell(jobs)
+        self._say_best()
+
+    def _ask(self, number: int, jobs: list[FrozenJob]) -> list[FrozenJob]:
+        """New trials, added to the jobs and frozen; fewer where the grid ends."""
+        asked = []
+        for _ in range(number):
+            if self.options["sampler"] == "grid" and not self._enqueue_next_of_grid():
+                break
+            trial = self.study.ask(self.space.searched)
+            asked.append(self._freeze(trial, len(jobs) + len(asked)))
+        jobs.extend(asked)
+        write_jobs(self.sweep_dir, jobs)
+        return asked
+
+    def _freeze(self, trial: optuna.Trial, number: int) -> FrozenJob:
+        """A trial that is refused is a job that has failed."""
+        trial.set_user_attr(SWEEP, self.options["study_name"] if self._alone else str(self.sweep_dir))
+        trial.set_user_attr(JOB, number)
+        overrides = self.space.words(trial.params)
+        try:
+            return FrozenJob(number, overrides, checked(overrides, self.composer))
+        except UserError as error:
+            reason = " ".join(str(error).split())
+            folder = self.sweep_dir / str(number)
+            folder.mkdir(exist_ok=True)
+            write_results(folder, {"status": "failed", "error": reason, "overrides": overrides})
+            print(f"{label(overrides, self.space.searched)}  refused: {reason}", flush=True)
+            return FrozenJob(number, overrides, {})
+
+    def _enqueue_next_of_grid(self) -> bool:
+        taken = [trial.params or trial.system_attrs.get("fixed_params") for trial in self.study.get_trials()]
+        values = next((values for values in self.space.grid() if values not in taken), None)
+        if values is not None:
+            self.study.enqueue_trial(values)
+        return values is not None
+
+    def _tell(self, jobs: Sequence[FrozenJob]) -> list[FrozenJob]:
+        """Tells the study what has ended; gives the jobs that have not."""
+        running = {trial.user_attrs[JOB]: trial for trial in self._own_trials() if trial.state == TrialState.RUNNING}
+        for job in jobs:
+            state = self._state(job)
+            if job.number in running and state.ended:
+                self._tell_one(running[job.number], state)
+        return [job for job in jobs if not self._state(job).ended]
+
+    def _tell_one(self, trial: FrozenTrial, state: JobState) -> None:
+        value = state.results.get(self.options["metric"]) if state.status == "finished" else None
+        if value is None:
+            reason = state.reason or f"no {self.options['metric']}: there is no validation data"
+            self.study._storage.set_trial_user_attr(trial._trial_id, REASON, reason)
+        self.study.tell(trial.number, value, state=TrialState.COMPLETE if value is not None else TrialState.FAIL)
+
+    def _forget_trials_without_job(self, jobs: Sequence[FrozenJob]) -> None:
+        """Of a sweep that was killed between asking and writing down."""
+        known = {job.number for job in jobs}
+        for trial in self._own_trials():
+            if trial.state == TrialState.RUNNING and trial.user_attrs[JOB] not in known:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _own_trials(self) -> Iterator[FrozenTrial]:
+        """Not those of other sweeps on the same study."""
+        name = self.options["study_name"] if self._alone else str(self.sweep_dir)
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.user_attrs.get(SWEEP) == name and JOB in trial.user_attrs:
+                yield trial
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the study is in the sweep's own directory, which may be moved."""
+        return self.options["storage"] is None
+
+    def _state(self, job: FrozenJob) -> JobState:
+        return read_state(self.sweep_dir / str(job.number))
+
+    def _say_best(self) -> None:
+        done = self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        if done:
+            best = self.study.best_trial
+            words = " ".join(f"{key}={value}" for key, value in best.params.items())
+            print(f"best: {self.options['metric']} {best.value:.4f}  {words}", flush=True)
+
+
+def _at_once(asked: int | None, master: DictConfig) -> int:
+    if asked is not None:
+        return asked
+    launcher = master.hydra.launcher
+    if str(launcher.get("_target_", "")).endswith("JoblibLauncher"):
+        import joblib
+
+        return joblib.effective_n_jobs(launcher.n_jobs)
+    return 1

@@ -1,0 +1,130 @@
+"""Sweeps whose jobs run in other processes: the same numbers, the same lines, and stopped as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from launch import PROJECT, SMALL, train_here, wait_for
+
+from groundup.checkpoint import load_checkpoint
+from groundup.sweep.launchers import THREADS, count_cores
+
+LONG = ("data.batch_size=8", "trainer.max_epochs=12", "model.dropout=0.1")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+SUBMITIT = ("hydra/launcher=submitit_local",)
+# A train.py that writes how many threads its process has.
+WATCHED = """
+import json, os
+from pathlib import Path
+from hydra.core.hydra_config import HydraConfig
+from groundup.cli import command
+
+@command(config_name="train")
+def main(cfg):
+    import torch
+    found = {"threads": torch.get_num_threads(), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
+    file = Path(HydraConfig.get().runtime.output_dir, "results.json")
+    file.write_text(json.dumps({"status": "finished", **found}))
+
+main()
+"""
+
+
+def start(tmp_path, *words, script=PROJECT / "train.py", environment=None):
+    """A process of its own: joblib waits for ever in a fork of another."""
+    line = [sys.executable, str(script), "-m", *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment)
+
+
+def run(tmp_path, *words, **options):
+    """Exit code, what it said, and its errors."""
+    process = start(tmp_path, *words, **options)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.fixture(params=["joblib", "submitit"])
+def launcher(request):
+    pytest.importorskip(f"hydra_plugins.hydra_{request.param}_launcher", reason=f"hydra-{request.param}-launcher")
+    return JOBLIB if request.param == "joblib" else SUBMITIT
+
+
+def results(run_dir):
+    return json.loads((run_dir / "results.json").read_text())
+
+
+def same(one, other):
+    first, second = (load_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"] for run in (one, other))
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def rows(run_dir):
+    file = run_dir / "metrics.csv"
+    return file.read_text().count("\n") - 1 if file.exists() else 0
+
+
+@pytest.mark.slow
+def test_jobs_elsewhere_give_the_numbers_of_runs_alone_and_their_lines(launcher, tmp_path):
+    code, out, err = run(tmp_path, *SMALL, *launcher, "optimizer.lr=0.1,1e9", f"hydra.sweep.dir={tmp_path}/s")
+    assert (code, err.count("\n")) == (1, 1), err
+    assert err.startswith("error: of 2 jobs: 1 failed")
+    lines = out.partition("\n\n")[0].splitlines()
+    assert lines[0] == f"2 jobs in {tmp_path}/s"
+    assert sorted(line.split("  ")[0].split()[1] for line in lines[1:]) == ["optimizer.lr=0.1", "optimizer.lr=1e9"]
+    assert any("failed: Diverged" in line for line in lines)
+    train_here(tmp_path / "alone", "optimizer.lr=0.1")
+    assert same(tmp_path / "s" / "0", tmp_path / "alone")
+    assert not (tmp_path / "s" / ".processes").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"])
+def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher, tmp_path, signum, code):
+    words = (*SMALL, *LONG, *launcher, "seed=0,1,2,3")
+    stopped = start(tmp_path, *words, f"hydra.sweep.dir={tmp_path}/s")
+    wait_for(lambda: rows(tmp_path / "s" / "0") >= 2, "two epochs of the first job")
+    stopped.send_signal(signum)
+    out, err = stopped.communicate(timeout=60)
+    assert (stopped.returncode, err) == (code, "")
+    assert f"sweep.resume={tmp_path}/s" in out
+    statuses = [job["status"] for job in json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"]]
+    assert statuses[0] == "interrupted"
+    assert set(statuses) <= {"interrupted", "finished", "not run"}  # none was killed
+    assert "not run" in statuses
+    code, out, err = run(tmp_path, *words, f"sweep.resume={tmp_path}/s")
+    assert (code, err) == (0, "")
+    train_here(tmp_path / "alone", *LONG)
+    assert same(tmp_path / "s" / "0", tmp_path / "alone")
+    assert rows(tmp_path / "s" / "0") == 12
+
+
+@pytest.mark.slow
+def test_fail_fast_holds_elsewhere(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher")
+    words = (*SMALL, *JOBLIB, "optimizer.lr=1e9,0.1", "seed=range(0,20)", "sweep.fail_fast=true")
+    assert run(tmp_path, *words, f"hydra.sweep.dir={tmp_path}/s")[0] == 1
+    statuses = [job["status"] for job in json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"]]
+    assert statuses.count("failed") <= 2
+    assert statuses.count("not run") >= 38
+
+
+@pytest.mark.slow
+def test_jobs_side_by_side_share_the_cores(launcher, tmp_path):
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (tmp_path / "train.py").write_text(WATCHED)
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
+    words = (*launcher, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
+    code, _, err = run(tmp_path, *words, script=tmp_path / "train.py", environment=environment)
+    assert (code, err) == (0, "")
+    expected = max(1, count_cores() // 2)
+    for job in ("0", "1"):
+        found = results(tmp_path / "s" / job)
+        assert (found["threads"], found["OMP_NUM_THREADS"]) == (expected, str(expected))

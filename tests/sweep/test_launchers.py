@@ -1,0 +1,116 @@
+"""What launchers are given, and what jobs in other processes say; without other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from groundup.errors import Interrupted
+from groundup.sweep import elsewhere, launchers
+from groundup.sweep.frozen import FrozenJob
+
+JOBS = [FrozenJob(number, [f"seed={number}"], {}) for number in range(5)]
+
+
+class LocalLauncher:  # by its name: submitit's
+    def __init__(self, cpus_per_task=None):
+        self.params = {"cpus_per_task": cpus_per_task}
+        self.launched: list[tuple[int, int, str | None]] = []
+
+    def launch(self, words, initial_job_idx):
+        self.launched.append((initial_job_idx, len(words), os.environ.get("OMP_NUM_THREADS")))
+
+
+@pytest.mark.parametrize(
+    ("cores", "cpus_per_task", "expected"),
+    [
+        (2, None, [(0, 2, "1"), (2, 2, "1"), (4, 1, "1")]),
+        (16, None, [(0, 5, "3")]),
+        (8, 4, [(0, 2, "4"), (2, 2, "4"), (4, 1, "4")]),
+        (2, 4, [(number, 1, "4") for number in range(5)]),
+    ],
+)
+def test_submitit_starts_no_more_jobs_at_once_than_there_are_cores_for(
+    monkeypatch, tmp_path, cores, cpus_per_task, expected
+):
+    monkeypatch.setattr(launchers, "count_cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    launcher = LocalLauncher(cpus_per_task)
+    launchers.launch(launcher, JOBS, tmp_path)
+    assert launcher.launched == expected
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_the_number_of_threads_that_the_user_has_set_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(launchers, "count_cores", lambda: 16)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    launcher = LocalLauncher()
+    launchers.launch(launcher, JOBS, tmp_path)
+    assert launcher.launched == [(0, 5, "2")]
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+
+
+def test_joblib_starts_no_more_processes_than_there_are_jobs(tmp_path):
+    class JoblibLauncher:
+        joblib = {"n_jobs": 8}  # noqa: RUF012
+
+        def launch(self, words, initial_job_idx):
+            pass
+
+    launchers.launch(JoblibLauncher(), JOBS, tmp_path)
+    assert JoblibLauncher.joblib["n_jobs"] == 5
+
+
+def test_a_job_that_is_told_to_stop_ends_without_an_exception_and_signals_are_put_back(tmp_path):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    reached = []
+    with elsewhere.announced(tmp_path, 3) as may_run:
+        assert may_run
+        assert (tmp_path / elsewhere.FOLDER / "3").exists()
+        os.kill(os.getpid(), signal.SIGINT)  # of a terminal: for the process of the sweep
+        reached.append("after Ctrl-C")
+        os.kill(os.getpid(), signal.SIGTERM)
+        reached.append("after SIGTERM")
+    assert reached == ["after Ctrl-C"]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert not (tmp_path / elsewhere.FOLDER / "3").exists()
+
+
+def test_a_job_that_begins_after_the_sweep_was_stopped_does_not_run(tmp_path):
+    (tmp_path / elsewhere.FOLDER).mkdir()
+    (tmp_path / elsewhere.FOLDER / elsewhere.STOPPED).touch()
+    with elsewhere.announced(tmp_path, 3) as may_run:
+        assert not may_run
+
+
+def test_lines_of_jobs_elsewhere_are_printed_here(tmp_path, capsys):
+    with elsewhere.attended(tmp_path):
+        for number in range(3):
+            elsewhere.say(tmp_path, f"line {number}")
+    assert capsys.readouterr().out == "line 0\nline 1\nline 2\n"
+
+
+def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
+    told = []
+    kill = os.kill
+
+    def save_and_end(pid, signum):
+        if not signum:
+            return kill(pid, 0)
+        told.append((pid, signum))
+        threading.Timer(0.3, (tmp_path / elsewhere.FOLDER / "0").unlink).start()
+
+    monkeypatch.setattr(elsewhere.os, "kill", save_and_end)
+    begun = time.monotonic()
+    with pytest.raises(Interrupted) as stopped, elsewhere.attended(tmp_path):
+        process = elsewhere.Process.this()
+        (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
+        (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
+        signal.raise_signal(signal.SIGINT)
+    assert stopped.value.signum == signal.SIGINT
+    assert told == [(os.getpid(), signal.SIGTERM)]
+    assert time.monotonic() - begun >= 0.3
