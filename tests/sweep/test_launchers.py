@@ -114,3 +114,44 @@ def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
     assert stopped.value.signum == signal.SIGINT
     assert told == [(os.getpid(), signal.SIGTERM)]
     assert time.monotonic() - begun >= 0.3
+
+
+def test_the_config_of_a_cluster_makes_slurms_script(compose_hydra, tmp_path, monkeypatch):
+    submitit = pytest.importorskip("submitit", reason="pip install hydra-submitit-launcher")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = ("hydra.launcher.partition=gpu", "hydra.launcher.gpus_per_node=1", "hydra.launcher.timeout_min=90")
+    node = compose_hydra("hydra/launcher=slurm", *words).launcher
+    assert node._target_.endswith("SlurmLauncher")
+    for program in ("srun", "sbatch"):  # stand for the cluster's own
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        file = tmp_path / "bin" / program
+        file.write_text("#!/bin/sh\necho Submitted batch job 7\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    launched = []
+
+    class Job:
+        def results(self):
+            return ["done"]
+
+    def map_array(executor, function, *arguments):
+        executor.folder.mkdir(parents=True, exist_ok=True)
+        launched.append(executor._executor._make_submission_file_text("python job", "id"))
+        return [Job()]
+
+    monkeypatch.setattr(submitit.AutoExecutor, "map_array", map_array)
+    monkeypatch.setattr(submitit.AutoExecutor, "folder", tmp_path / "submitit", raising=False)
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    options = OmegaConf.create(OmegaConf.to_container(node) | {"submitit_folder": str(tmp_path), "name": "train"})
+    launcher = instantiate(options)
+    launcher.setup(
+        hydra_context=None,
+        task_function=None,
+        config=OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}}),
+    )
+    launcher.launch([["seed=0"]], initial_job_idx=0)
+    [script] = launched
+    for line in ("--partition=gpu", "--cpus-per-task=4", "--gpus-per-node=1", "--time=90", "--mem=8GB"):
+        assert f"#SBATCH {line}\n" in script

@@ -59,7 +59,7 @@ def run_study(
     settings, options = check_sweep(master), check_study(options)
     words = [show(word) for word in words]
     sweep_dir = _directory(settings["resume"], words, master)
-    if sweep_dir is not None and not any(not is_own(word) for word in _settings(words)):
+    if sweep_dir is not None and not _settings(words):
         words = [*_known(sweep_dir)["words"], *words]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
