@@ -106,11 +106,16 @@ def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(elsewhere.os, "kill", save_and_end)
     begun = time.monotonic()
-    with pytest.raises(Interrupted) as stopped, elsewhere.attended(tmp_path):
-        process = elsewhere.Process.this()
-        (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
-        (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
-        signal.raise_signal(signal.SIGINT)
+
+    def stop_while_a_job_runs():
+        with elsewhere.attended(tmp_path):
+            process = elsewhere.Process.this()
+            (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
+            (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as stopped:
+        stop_while_a_job_runs()
     assert stopped.value.signum == signal.SIGINT
     assert told == [(os.getpid(), signal.SIGTERM)]
     assert time.monotonic() - begun >= 0.3
@@ -155,3 +160,15 @@ def test_the_config_of_a_cluster_makes_slurms_script(compose_hydra, tmp_path, mo
     [script] = launched
     for line in ("--partition=gpu", "--cpus-per-task=4", "--gpus-per-node=1", "--time=90", "--mem=8GB"):
         assert f"#SBATCH {line}\n" in script
+
+
+def test_a_signal_that_a_library_took_for_an_error_of_its_own_is_a_signal_still(tmp_path):
+    def stop_inside_of_a_library():
+        with elsewhere.attended(tmp_path):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except Interrupted as error:
+                raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(Interrupted):
+        stop_inside_of_a_library()
