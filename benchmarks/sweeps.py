@@ -99,7 +99,13 @@ def overhead(folder: Path, jobs: int, repeats: int) -> None:
 
 
 def side_by_side(root: Path, epochs: int, repeats: int) -> None:
-    words = ["model=lenet", "data=mnist", f"data.root={root}", f"trainer.max_epochs={epochs}", "trainer.accelerator=cpu"]
+    words = [
+        "model=lenet",
+        "data=mnist",
+        f"data.root={root}",
+        f"trainer.max_epochs={epochs}",
+        "trainer.accelerator=cpu",
+    ]
     by_joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     pairs = [(timed(8, words), timed(8, [*words, *by_joblib])) for _ in range(repeats)]
     ratios = [one / two for one, two in pairs]

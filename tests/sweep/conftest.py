@@ -79,3 +79,18 @@ def train(monkeypatch) -> Callable[..., int]:
 def sweep(train, runs, tmp_path) -> Callable[..., int]:
     """A sweep in `tmp_path/s`, of runs that take no time."""
     return lambda *words: train("-m", "trainer.accelerator=cpu", *words, f"hydra.sweep.dir={tmp_path}/s")
+
+
+@pytest.fixture
+def compose_hydra() -> Callable[..., Any]:
+    """The `hydra` node of a command."""
+    from hydra import compose, initialize_config_dir
+
+    from groundup.paths import register_resolvers
+
+    def compose_one(*words: str) -> Any:
+        register_resolvers(PROJECT)
+        with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+            return compose("train", list(words), return_hydra_config=True).hydra
+
+    return compose_one

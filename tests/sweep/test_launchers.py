@@ -106,11 +106,69 @@ def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(elsewhere.os, "kill", save_and_end)
     begun = time.monotonic()
-    with pytest.raises(Interrupted) as stopped, elsewhere.attended(tmp_path):
-        process = elsewhere.Process.this()
-        (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
-        (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
-        signal.raise_signal(signal.SIGINT)
+
+    def stop_while_a_job_runs():
+        with elsewhere.attended(tmp_path):
+            process = elsewhere.Process.this()
+            (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
+            (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as stopped:
+        stop_while_a_job_runs()
     assert stopped.value.signum == signal.SIGINT
     assert told == [(os.getpid(), signal.SIGTERM)]
     assert time.monotonic() - begun >= 0.3
+
+
+def test_the_config_of_a_cluster_makes_slurms_script(compose_hydra, tmp_path, monkeypatch):
+    submitit = pytest.importorskip("submitit", reason="pip install hydra-submitit-launcher")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = ("hydra.launcher.partition=gpu", "hydra.launcher.gpus_per_node=1", "hydra.launcher.timeout_min=90")
+    node = compose_hydra("hydra/launcher=slurm", *words).launcher
+    assert node._target_.endswith("SlurmLauncher")
+    for program in ("srun", "sbatch"):  # stand for the cluster's own
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        file = tmp_path / "bin" / program
+        file.write_text("#!/bin/sh\necho Submitted batch job 7\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    launched = []
+
+    class Job:
+        def results(self):
+            return ["done"]
+
+    def map_array(executor, function, *arguments):
+        executor.folder.mkdir(parents=True, exist_ok=True)
+        launched.append(executor._executor._make_submission_file_text("python job", "id"))
+        return [Job()]
+
+    monkeypatch.setattr(submitit.AutoExecutor, "map_array", map_array)
+    monkeypatch.setattr(submitit.AutoExecutor, "folder", tmp_path / "submitit", raising=False)
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    options = OmegaConf.create(OmegaConf.to_container(node) | {"submitit_folder": str(tmp_path), "name": "train"})
+    launcher = instantiate(options)
+    launcher.setup(
+        hydra_context=None,
+        task_function=None,
+        config=OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}}),
+    )
+    launcher.launch([["seed=0"]], initial_job_idx=0)
+    [script] = launched
+    for line in ("--partition=gpu", "--cpus-per-task=4", "--gpus-per-node=1", "--time=90", "--mem=8GB"):
+        assert f"#SBATCH {line}\n" in script
+
+
+def test_a_signal_that_a_library_took_for_an_error_of_its_own_is_a_signal_still(tmp_path):
+    def stop_inside_of_a_library():
+        with elsewhere.attended(tmp_path):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except Interrupted as error:
+                raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(Interrupted):
+        stop_inside_of_a_library()

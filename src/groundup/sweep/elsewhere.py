@@ -111,9 +111,11 @@ def _print_lines(file: Path, ended: threading.Event) -> None:
 @contextmanager
 def _stopping_jobs(folder: Path) -> Iterator[None]:
     """A second signal does not wait for what jobs save."""
+    signals: list[int] = []
 
     def stop(signum: int, frame: Any) -> None:
-        if (folder / STOPPED).exists():
+        signals.append(signum)
+        if len(signals) > 1:
             raise Interrupted(signum)
         (folder / STOPPED).touch()
         print(f"{signal.Signals(signum).name}: jobs stop after their step (once more: stop at once)", flush=True)
@@ -125,6 +127,10 @@ def _stopping_jobs(folder: Path) -> Iterator[None]:
     before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except Exception as error:
+        if signals:  # what a library made of it, when it came while the library was at work
+            raise Interrupted(signals[0]) from error
+        raise
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

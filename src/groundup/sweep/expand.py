@@ -30,7 +30,9 @@ def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[li
         _refuse_what_cannot_be_listed(override)
     jobs = {key: override for key, override in by_key.items() if not is_own(override.key_or_group)}
     _refuse_number(jobs.values(), max_jobs)
-    choices = [[f"{key}={value}" for value in values_of(override)] for key, override in jobs.items() if _varies(override)]
+    choices = [
+        [f"{key}={value}" for value in values_of(override)] for key, override in jobs.items() if _varies(override)
+    ]
     fixed = {key: override.input_line or key for key, override in jobs.items() if not _varies(override)}
     varied = [key for key, override in jobs.items() if _varies(override)]
     combinations = (dict(zip(varied, values, strict=True)) for values in itertools.product(*choices))

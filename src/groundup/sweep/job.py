@@ -79,7 +79,11 @@ class Job:
                 self._run(cfg)
         except Exception as error:
             self._keep(error, run_dir, cfg, overrides)
-        line = self.line(run_dir, overrides, time.monotonic() - start)
+        self.report(run_dir, overrides, time.monotonic() - start)
+
+    def report(self, run_dir: Path, overrides: list[str], seconds: float) -> None:
+        """Says what a job has come to."""
+        line = self.line(run_dir, overrides, seconds)
         if self._at_home:
             print(line, flush=True)
         else:

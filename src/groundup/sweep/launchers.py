@@ -6,6 +6,7 @@ As many threads as cores in every job that runs beside others costs a hundred ti
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> No
         _launch_by_joblib(launcher, jobs, sweep_dir)
     elif kind == "LocalLauncher":
         _launch_by_submitit_here(launcher, jobs, sweep_dir)
+    elif kind == "RayLauncher":
+        _launch_by_ray(launcher, jobs, sweep_dir)
     else:
         _launch_elsewhere(launcher, jobs, sweep_dir)
 
@@ -63,6 +66,22 @@ def _launch_by_submitit_here(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir
                 _launch_elsewhere(launcher, batch, sweep_dir, first)
             else:
                 return
+
+
+def _launch_by_ray(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+    """Ray gives every job as many threads as cores, `remote.num_cpus`, of which it has one by itself.
+
+    Started here, before the signals are ours: it takes SIGTERM for itself.
+    """
+    import ray
+
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.WARNING}
+    launcher.ray_cfg.init = quiet | dict(launcher.ray_cfg.init)
+    ray.init(**launcher.ray_cfg.init)
+    try:
+        _launch_elsewhere(launcher, jobs, sweep_dir)
+    finally:
+        ray.shutdown()
 
 
 def count_cores() -> int:

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from groundup.errors import UserError
 from groundup.sweep.expand import is_own, values_of
 
-TAGS = {"log", "int"}
+TAGS = {"log"}
 
 
 @dataclass(frozen=True)
@@ -69,22 +69,22 @@ def _distribution(override: Override) -> BaseDistribution:
     if unknown := sorted(tags - TAGS):
         raise UserError(f"{override.input_line}: tag {unknown[0]}: unknown; accepted: {', '.join(sorted(TAGS))}")
     if isinstance(value, IntervalSweep):
-        return _interval(override, value, "log" in tags, "int" in tags)
-    if tags & {"log"}:
+        return _interval(override, value, "log" in tags)
+    if tags:
         raise UserError(f"{override.input_line}: tag log is for an interval: tag(log, interval(0.001,1))")
     if isinstance(value, RangeSweep) and not value.shuffle:
         return _range(override, value)
     return CategoricalDistribution(values_of(override))
 
 
-def _interval(override: Override, value: IntervalSweep, log: bool, whole: bool) -> BaseDistribution:
+def _interval(override: Override, value: IntervalSweep, log: bool) -> BaseDistribution:
     low, high = value.start, value.end
     assert low is not None
     assert high is not None
     if low >= high or (log and low <= 0):
         raise UserError(f"{override.input_line}: accepted: an end above the start, and both above 0 for tag log")
-    if whole or (isinstance(low, int) and isinstance(high, int)):
-        return IntDistribution(int(low), int(high), log=log)
+    if isinstance(low, int) and isinstance(high, int):  # of int(interval(1,9)): Hydra reads numbers here as floats
+        return IntDistribution(low, high, log=log)
     return FloatDistribution(float(low), float(high), log=log)
 
 

@@ -59,7 +59,7 @@ def run_study(
     settings, options = check_sweep(master), check_study(options)
     words = [show(word) for word in words]
     sweep_dir = _directory(settings["resume"], words, master)
-    if sweep_dir is not None and not any(not is_own(word) for word in _settings(words)):
+    if sweep_dir is not None and not _settings(words):
         words = [*_known(sweep_dir)["words"], *words]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
@@ -179,9 +179,7 @@ class Search:
     options: Mapping[str, Any]
     composer: Composer
 
-    def run(
-        self, number: int, fail_fast: bool, context: HydraContext, task: TaskFunction, master: DictConfig
-    ) -> None:
+    def run(self, number: int, fail_fast: bool, context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
         """Goes on with the trials that were stopped, then asks for new ones until there are `number`."""
         jobs = read_jobs(self.sweep_dir)
         began, at_once = time.time(), _at_once(self.options["n_jobs"], master)
@@ -189,7 +187,9 @@ class Search:
         todo = self._tell(jobs)
         before = len(jobs) - len(todo)
         print(f"{number} trials in {self.sweep_dir}" + (f": {before} done" if before else ""), flush=True)
-        with reported(self.sweep_dir, jobs, f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"):
+        with reported(
+            self.sweep_dir, jobs, f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"
+        ):
             try:
                 while todo or (todo := self._ask(min(at_once, number - len(jobs)), jobs)):
                     runner = Job(task, self.sweep_dir, list(self.space.searched), number, before, began, fail_fast)
@@ -205,7 +205,7 @@ class Search:
 
     def _ask(self, number: int, jobs: list[FrozenJob]) -> list[FrozenJob]:
         """New trials, added to the jobs and frozen; fewer where the grid ends."""
-        asked = []
+        asked: list[FrozenJob] = []
         for _ in range(number):
             if self.options["sampler"] == "grid" and not self._enqueue_next_of_grid():
                 break

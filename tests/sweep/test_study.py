@@ -1,0 +1,192 @@
+"""Searches by Optuna, of runs that take no time: val/acc is the learning rate."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from groundup.errors import Interrupted, RunFailed
+
+optuna = pytest.importorskip("optuna", reason="pip install optuna")
+
+OPTUNA = "hydra/sweeper=optuna"
+LR = "optimizer.lr=interval(0.1,0.9)"
+
+
+@pytest.fixture(autouse=True)
+def lr_is_accuracy(runs):
+    runs.behave = lambda config, run_dir: {"val/loss": 1 - config["optimizer"]["lr"]}
+
+
+def study(tmp_path):
+    return optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/s/study.db")
+
+
+def states(tmp_path):
+    return [trial.state.name for trial in study(tmp_path).trials]
+
+
+def lrs(runs):
+    return [call["config"]["optimizer"]["lr"] for call in runs.calls]
+
+
+def test_trials_are_jobs_of_the_sweep_and_the_study_holds_validation_figures(sweep, runs, tmp_path, capsys):
+    assert sweep(OPTUNA, LR, "model=choice(mlp,lenet)", "hydra.sweeper.n_trials=5") == 0
+    assert runs.folders == ["0", "1", "2", "3", "4"]
+    trials = study(tmp_path).trials
+    assert [trial.value for trial in trials] == [round(lr, 6) for lr in lrs(runs)]
+    assert [trial.params["model"] for trial in trials] == [call["config"]["model"]["name"] for call in runs.calls]
+    assert len(set(lrs(runs))) == 5
+    assert all(0.1 <= lr <= 0.9 for lr in lrs(runs))
+    table = json.loads((tmp_path / "s" / "sweep.json").read_text())
+    figures = [row["val/acc"]["mean"] for row in table["configurations"]]
+    assert figures == sorted(figures, reverse=True)
+    assert f"best: val/acc {max(figures):.4f}" in capsys.readouterr().out
+
+
+def test_tpe_finds_better_values_than_chance(sweep, runs, tmp_path):
+    runs.behave = lambda config, run_dir: {"val/acc": 1 - (config["optimizer"]["lr"] - 0.3) ** 2}
+    words = ("optimizer.lr=tag(log,interval(1e-4,10))", "hydra.sweeper.n_trials=40")
+    assert sweep(OPTUNA, *words) == 0
+    first, last = lrs(runs)[:10], lrs(runs)[-10:]
+    assert sum(abs(lr - 0.3) for lr in last) < sum(abs(lr - 0.3) for lr in first) / 4
+
+
+def test_the_same_seed_makes_the_same_trials(sweep, runs, train, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        words = ("-m", "trainer.accelerator=cpu", OPTUNA, LR, "hydra.sweeper.n_trials=3", f"hydra.sweeper.seed={seed}")
+        assert train(*words, f"hydra.sweep.dir={tmp_path}/{name}") == 0
+    assert lrs(runs)[:3] == lrs(runs)[3:6] != lrs(runs)[6:]
+
+
+def test_the_grid_is_every_combination_once_also_in_two_goes(sweep, runs, tmp_path):
+    words = (OPTUNA, "hydra.sweeper.sampler=grid", "optimizer.lr=0.1,0.2", "seed=range(0,3)")
+    assert sweep(*words, "hydra.sweeper.n_trials=2") == 0
+    assert sweep(*words, f"sweep.resume={tmp_path}/s") == 0
+    found = [(call["config"]["optimizer"]["lr"], call["config"]["seed"]) for call in runs.calls]
+    assert found == [(lr, seed) for lr in (0.1, 0.2) for seed in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("seed=range(1,10,3)", {"low": 1, "high": 7, "step": 3, "log": False}),
+        ("seed=int(interval(1,9))", {"low": 1, "high": 9, "step": 1, "log": False}),
+        ("seed=tag(log,int(interval(1,64)))", {"low": 1, "high": 64, "step": 1, "log": True}),
+        ("optimizer.lr=tag(log,interval(1e-3,1))", {"low": 1e-3, "high": 1.0, "step": None, "log": True}),
+        ("optimizer.lr=1e-2,1e-1", {"choices": ("1e-2", "1e-1")}),
+        ("model=choice(mlp,cnn)", {"choices": ("mlp", "cnn")}),
+    ],
+)
+def test_hydras_words_are_optunas_distributions(sweep, tmp_path, word, expected):
+    assert sweep(OPTUNA, word, "hydra.sweeper.n_trials=1") == 0
+    [distribution] = study(tmp_path).trials[0].distributions.values()
+    assert {name: getattr(distribution, name) for name in expected} == expected
+
+
+def test_a_failed_trial_is_recorded_as_failed_with_its_reason_and_the_others_run(sweep, runs, tmp_path, capsys):
+    def behave(config, run_dir):
+        if run_dir.name == "1":
+            raise RunFailed("the loss became nan")
+
+    runs.behave = behave
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=3") == 1
+    assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert study(tmp_path).trials[1].user_attrs["reason"] == "the loss became nan"
+    assert "of 3 jobs: 1 failed" in capsys.readouterr().err
+
+
+def test_fail_fast_asks_for_no_more_trials(sweep, runs, tmp_path):
+    runs.behave = lambda config, run_dir: (_ for _ in ()).throw(RunFailed("no"))
+    assert sweep(OPTUNA, LR, "sweep.fail_fast=true") == 1
+    assert states(tmp_path) == ["FAIL"]
+
+
+def test_the_metric_is_of_validation_never_of_test(sweep, runs, tmp_path, capsys):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.metric=test/acc") == 2
+    assert "hydra.sweeper.metric=test/acc" in capsys.readouterr().err
+    assert sweep(OPTUNA, LR, "hydra.sweeper.metric=val/loss", "hydra.sweeper.n_trials=2") == 0
+    assert study(tmp_path).direction.name == "MINIMIZE"
+    assert [trial.value for trial in study(tmp_path).trials] == [1 - lr for lr in lrs(runs)]
+
+
+def test_a_stopped_study_goes_on_with_the_trial_that_was_stopped(sweep, train, runs, tmp_path):
+    def behave(config, run_dir):
+        if run_dir.name == "1" and len(runs.calls) == 2:
+            (run_dir / "checkpoints").mkdir(exist_ok=True)
+            (run_dir / "checkpoints" / "last.ckpt").touch()
+            raise Interrupted(signal.SIGINT)
+
+    runs.behave = behave
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=3") == 130
+    assert states(tmp_path) == ["COMPLETE", "RUNNING"]
+    assert train("-m", OPTUNA, "hydra.sweeper.n_trials=3", f"sweep.resume={tmp_path}/s") == 0  # settings: its own
+    assert runs.folders == ["0", "1", "1", "2"]
+    assert runs.calls[2]["config"]["optimizer"] == runs.calls[1]["config"]["optimizer"]
+    assert str(runs.calls[2]["resume"]).endswith("1/checkpoints/last.ckpt")
+    assert states(tmp_path) == ["COMPLETE"] * 3
+
+
+def test_what_finished_before_a_kill_is_told_and_a_trial_without_job_is_forgotten(sweep, runs, tmp_path):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    lost = study(tmp_path).ask({"optimizer.lr": optuna.distributions.FloatDistribution(0.1, 0.9)})
+    lost.set_user_attr("sweep", "s")
+    lost.set_user_attr("job", 1)
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", f"sweep.resume={tmp_path}/s") == 0
+    assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert runs.folders == ["0", "1"]
+
+
+def test_more_trials_later_are_new_ones_and_a_moved_directory_is_no_matter(sweep, runs, tmp_path):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", "hydra.sweeper.sampler=random") == 0
+    (tmp_path / "s").rename(tmp_path / "t")
+    words = (OPTUNA, LR, "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler=random", f"sweep.resume={tmp_path}/t")
+    assert sweep(*words) == 0
+    assert len(set(lrs(runs))) == 4
+
+
+def test_auto_takes_the_newest_study_of_the_same_words(sweep, runs, tmp_path):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", "sweep.resume=auto") == 0
+    assert runs.folders == ["0", "1"]
+
+
+def test_another_study_is_refused_with_the_first_difference(sweep, tmp_path, capsys):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    assert sweep(OPTUNA, "optimizer.lr=interval(0.1,0.5)", f"sweep.resume={tmp_path}/s") == 2
+    assert "another study: optimizer.lr=interval(0.1,0.5) is not in it" in capsys.readouterr().err
+    assert sweep(OPTUNA, LR, f"sweep.resume={tmp_path}/none") == 2
+    assert "no study there" in capsys.readouterr().err
+
+
+def test_several_sweeps_share_a_study_in_a_database_of_ones_own(train, runs, tmp_path):
+    words = ("-m", "trainer.accelerator=cpu", OPTUNA, LR, "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=both")
+    for name in ("a", "b"):
+        storage = f"hydra.sweeper.storage=sqlite:///{tmp_path}/own.db"
+        assert train(*words, storage, f"hydra.sweep.dir={tmp_path}/{name}") == 0
+    shared = optuna.load_study(study_name="both", storage=f"sqlite:///{tmp_path}/own.db")
+    assert len(shared.trials) == 4
+    assert len(set(lrs(runs))) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimizer.lr=0.1"], "nothing to search"),
+        (["optimizer.lr=interval(0.5,0.1)"], "an end above the start"),
+        (["optimizer.lr=tag(log,interval(0,1))"], "above 0 for tag log"),
+        (["optimizer.lr=tag(lin,interval(0.1,1))"], "tag lin: unknown; accepted: log"),
+        ([LR, "hydra.sweeper.sampler=grid"], "an interval has no end of values"),
+        ([LR, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0"),
+        ([LR, "hydra.sweeper.n_trials=20000"], "sweep.max_jobs=10000"),
+        ([LR, "hydra.sweeper.storage=sqlite:////nowhere/at/all.db"], "hydra.sweeper.storage=sqlite:////nowhere"),
+        (["optimizer.lr=interval(-0.5,0.1)"], "optimizer.lr=-0.5"),
+        (["model=mlp,nonsense"], "nonsense"),
+    ],
+)
+def test_a_search_that_cannot_begin_is_said_before_the_first_trial(sweep, runs, tmp_path, capsys, words, said):
+    assert sweep(OPTUNA, *words) == 2
+    assert said in capsys.readouterr().err
+    assert runs.calls == []
