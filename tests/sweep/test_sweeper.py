@@ -275,6 +275,7 @@ def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(swe
     assert f"interrupted; go on with the same command and sweep.resume={tmp_path}/s" in out
     assert "Traceback" not in err
     assert statuses(tmp_path) == ["finished", "finished", "interrupted", "not run"]
+    assert json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"][2]["reason"] == "stopped by SIGINT"
 
     runs.calls.clear()
     runs.behave = lambda config, run_dir: None
