@@ -391,6 +391,18 @@ def test_hparams_hold_the_final_metrics_and_no_minus_one(small_run):
     assert not any("hp_metric" in name for name in metrics)
 
 
+def test_a_run_that_went_on_has_one_row_in_hparams_of_how_it_ended(make_config, tmp_path):
+    config = make_config("trainer.max_epochs=3")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=30), tmp_path)
+    assert hparams(tmp_path)[0]["status"].string_value == "interrupted"
+    results = run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    params, metrics = hparams(tmp_path)
+    assert params["status"].string_value == "finished"
+    assert metrics["val/acc_best"] == pytest.approx(results["val/acc"])
+    assert len(list(tmp_path.glob("events.out.tfevents.*.hparams"))) == 1
+
+
 def test_tensorboard_shows_every_epoch_the_rate_and_the_layers(small_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

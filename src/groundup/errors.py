@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 
 class UserError(Exception):
     """Bad input: the message names the key, the value given and what is accepted. Ends the command with code 2."""
@@ -14,7 +16,7 @@ class Interrupted(BaseException):
     """
 
     def __init__(self, signum: int):
-        super().__init__(f"stopped by signal {signum}")
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.signum = signum
 
 

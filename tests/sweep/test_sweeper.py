@@ -26,10 +26,10 @@ def statuses(tmp_path):
     return [job["status"] for job in table(tmp_path)["jobs"]]
 
 
-def fail_at(number):
+def fail_at(number, reason="the loss became nan"):
     def behave(config, run_dir):
         if run_dir.name == str(number):
-            raise RunFailed("the loss became nan")
+            raise RunFailed(reason)
 
     return behave
 
@@ -212,6 +212,23 @@ def test_jobs_of_one_config_are_run_once(sweep, runs, capsys):
     )
 
 
+def test_a_value_that_was_given_twice_is_said_so(sweep, runs, capsys):
+    assert sweep("optimizer.lr=0.1,0.1", "seed=0,1") == 0
+    assert [call["config"]["seed"] for call in runs.calls] == [0, 1]
+    assert "another job: seed=0 (given twice), seed=1 (given twice)\n" in capsys.readouterr().out
+
+
+def test_a_sweep_of_one_job_has_no_label(sweep, runs, capsys):
+    assert sweep("seed=3") == 0
+    assert "\n[1/1]  val/acc" in capsys.readouterr().out
+
+
+def test_a_job_has_one_line_also_where_its_reason_has_several(sweep, runs, capsys):
+    runs.behave = fail_at(1, "files are missing.\nPut them there.")
+    assert sweep("seed=0,1") == 1
+    assert "[2/2] seed=1  failed: files are missing. Put them there.  " in capsys.readouterr().out
+
+
 def test_a_directory_that_holds_runs_is_not_written_over(sweep, runs, capsys):
     assert sweep("seed=0,1") == 0
     assert sweep("seed=0,1") == 2
@@ -258,6 +275,7 @@ def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(swe
     assert f"interrupted; go on with the same command and sweep.resume={tmp_path}/s" in out
     assert "Traceback" not in err
     assert statuses(tmp_path) == ["finished", "finished", "interrupted", "not run"]
+    assert json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"][2]["reason"] == "stopped by SIGINT"
 
     runs.calls.clear()
     runs.behave = lambda config, run_dir: None
@@ -344,6 +362,17 @@ def test_auto_takes_the_newest_sweep_of_the_same_jobs(train, runs, tmp_path):
     assert sweep("2005", "seed=0,3", "sweep.resume=auto") == (0, ["2005/0", "2005/1"])  # no such sweep: a new one
 
 
+def test_auto_passes_over_a_damaged_sweep(train, runs, capsys, tmp_path):
+    words = ("-m", "trainer.accelerator=cpu", "seed=0,1")
+    assert train(*words, f"hydra.sweep.dir={tmp_path}/2001") == 0
+    (tmp_path / "2002").mkdir()
+    (tmp_path / "2002" / "jobs.jsonl").write_text("garbage\n")
+    assert train(*words, "sweep.resume=auto", f"hydra.sweep.dir={tmp_path}/2003") == 0
+    out = capsys.readouterr().out
+    assert f"passed over: sweep.resume={tmp_path}/2002: jobs.jsonl cannot be read" in out
+    assert f"2 jobs in {tmp_path}/2001: 2 finished" in out
+
+
 @pytest.mark.parametrize(
     ("words", "difference"),
     [
@@ -372,7 +401,12 @@ def test_a_sweep_that_still_goes_on_is_not_begun_twice(sweep, runs, capsys, tmp_
 
 def test_a_damaged_list_of_jobs_is_named(sweep, runs, capsys, tmp_path):
     sweep("seed=0,1")
+    whole = (tmp_path / "s" / "jobs.jsonl").read_text().splitlines(keepends=True)
     with (tmp_path / "s" / "jobs.jsonl").open("a") as file:
         file.write("{")
     assert sweep("seed=0,1", f"sweep.resume={tmp_path}/s") == 2
     assert "jobs.jsonl cannot be read" in capsys.readouterr().err
+    for lines in ([], whole[1:], [line.replace('"number": 1', '"number": "x"') for line in whole]):
+        (tmp_path / "s" / "jobs.jsonl").write_text("".join(lines))
+        assert sweep(f"sweep.resume={tmp_path}/s") == 2
+        assert "jobs.jsonl is damaged" in capsys.readouterr().err

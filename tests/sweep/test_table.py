@@ -114,6 +114,51 @@ def test_without_validation_data_the_order_is_by_test_and_it_says_what_that_mean
     assert "val/acc" not in shown
 
 
+def test_configurations_without_validation_data_among_others_come_last_and_it_says_so(tmp_path):
+    finish(tmp_path, 0, val_acc=None, test_acc=0.9)
+    finish(tmp_path, 1, val_acc=0.5, test_acc=0.5)
+    jobs = [job(0, "data.val_fraction=0"), job(1, "data.val_fraction=0.1")]
+    table = make_table(tmp_path, jobs)
+    assert [row.values["data.val_fraction"] for row in table.configurations] == ["0.1", "0"]
+    assert "Without validation data, and so without a rank: the last rows." in as_text(table)
+
+
+def test_where_no_job_has_figures_the_jobs_alone_are_shown(tmp_path):
+    finish(tmp_path, 0, status="failed", error="no space")
+    jobs = [job(0, "optimizer.lr=1"), job(1, "optimizer.lr=2")]
+    shown = text(tmp_path, jobs)
+    assert [cells(line) for line in shown.splitlines()] == [
+        ["job", "optimizer.lr", "status", "reason"],
+        ["0", "1", "failed", "no space"],
+        ["1", "2", "not run"],
+    ]
+    write_table(tmp_path, make_table(tmp_path, jobs))
+    assert (tmp_path / "sweep.md").read_text().startswith("| job |")
+
+
+def test_of_a_large_sweep_the_terminal_shows_the_best_and_what_did_not_finish(tmp_path):
+    for number in range(70):
+        finish(tmp_path, number, "failed" if number == 60 else "finished", val_acc=number / 100, test_acc=0.5)
+    jobs = [job(number, f"optimizer.lr={number + 1}") for number in range(70)]
+    best, more, unfinished, finished = text(tmp_path, jobs).split("\n\n")
+    assert [cells(line)[0] for line in best.splitlines()[:3]] == ["optimizer.lr", "70", "69"]
+    assert len(best.splitlines()) == 51
+    assert more == "20 more configurations: sweep.md"
+    assert [cells(line)[0] for line in unfinished.splitlines()] == ["job", "60"]
+    assert finished == "69 more jobs: sweep.md"
+    write_table(tmp_path, make_table(tmp_path, jobs))
+    assert (tmp_path / "sweep.md").read_text().count("\n| ") == 143  # 72 lines a table, but for the first
+
+
+def test_reasons_are_cut_to_the_width_of_the_terminal(tmp_path):
+    finish(tmp_path, 0, status="failed", error="word " * 30)
+    finish(tmp_path, 1, val_acc=0.5, test_acc=0.5)
+    table = make_table(tmp_path, [job(0, "optimizer.lr=1"), job(1, "optimizer.lr=2")])
+    assert max(map(len, as_text(table).splitlines())) > 120
+    assert max(map(len, as_text(table, 90).splitlines())) == 90
+    assert as_text(table, 40) == as_text(table)  # no room worth it
+
+
 def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):
     for seed in range(3):
         finish(tmp_path, seed, val_acc=0.5, test_acc=0.1 * seed)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+_ROW = ".hparams"  # the end of the name of its file
 _WITHOUT_EFFECT = {
     "data.root",
     "data.mirror",
@@ -42,18 +44,21 @@ class TensorBoard(TensorBoardLogger):
 
 
 def log_hparams(logger: TensorBoardLogger, params: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
-    """Writes one row of the HPARAMS tab with final metrics, and closes the event file.
+    """Writes one row of the HPARAMS tab with final metrics, and closes the event files.
 
-    `TensorBoardLogger.log_hyperparams` writes `hp_metric = -1`, or nothing, and a hparams.yaml beside config.yaml.
+    It has a file of its own, in place of one of an earlier part of the run: TensorBoard shows the first row that it
+    finds. `TensorBoardLogger.log_hyperparams` writes `hp_metric = -1`, or nothing, and a hparams.yaml beside
+    config.yaml.
     """
-    experiment = logger.experiment
-    for name, value in metrics.items():
-        experiment.add_scalar(name, value, step)
-    writer = experiment._get_file_writer()
-    for summary in hparams(dict(params), dict(metrics)):
-        writer.add_summary(summary)
-    experiment.flush()
-    experiment.close()
+    logger.experiment.close()
+    folder = Path(logger.log_dir)
+    for earlier in folder.glob(f"events.out.tfevents.*{_ROW}"):
+        earlier.unlink()
+    with SummaryWriter(folder, filename_suffix=_ROW) as row:
+        for name, value in metrics.items():
+            row.add_scalar(name, value, step)
+        for summary in hparams(dict(params), dict(metrics)):
+            row._get_file_writer().add_summary(summary)
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:

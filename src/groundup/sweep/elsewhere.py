@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import Interrupted
+from groundup.sweep.tell import tell
 
 FOLDER = ".processes"  # of a sweep, while it runs
 LINES, STOPPED = "lines", "stopped"
@@ -105,7 +106,7 @@ def _print_lines(file: Path, ended: threading.Event) -> None:
         last_look = False
         while not last_look:
             last_look = ended.wait(LOOK_EVERY)
-            print(lines.read(), end="", flush=True)
+            tell(lines.read(), end="")
 
 
 @contextmanager
@@ -118,7 +119,7 @@ def _stopping_jobs(folder: Path) -> Iterator[None]:
         if len(signals) > 1:
             raise Interrupted(signum)
         (folder / STOPPED).touch()
-        print(f"{signal.Signals(signum).name}: jobs stop after their step (once more: stop at once)", flush=True)
+        tell(f"{signal.Signals(signum).name}: jobs stop after their step (once more: stop at once)")
         for pid in _running(folder):
             os.kill(pid, signal.SIGTERM)
         _wait_for(folder, PATIENCE)

@@ -22,6 +22,7 @@ from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.expand import label
 from groundup.sweep.isolation import isolated
 from groundup.sweep.state import clean, discard_if_unused, one_line, read_results, read_state, tally_of
+from groundup.sweep.tell import tell
 
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
 
@@ -85,7 +86,7 @@ class Job:
         """Says what a job has come to."""
         line = self.line(run_dir, overrides, seconds)
         if self._at_home:
-            print(line, flush=True)
+            tell(line)
         else:
             say(self.sweep_dir, line)
 
@@ -133,13 +134,14 @@ class Job:
     def line(self, run_dir: Path, overrides: list[str], seconds: float) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
         ended, results = self._tally().ended, read_results(run_dir)
-        words = [f"[{ended}/{self.jobs}] {label(overrides, self.varied)}"]
+        words = [f"[{ended}/{self.jobs}] {label(overrides, self.varied)}".rstrip()]  # nothing varies in a sweep of one
         if results.get("status") == "finished":
             words += [
                 f"{name} {results[name]:.3f}" for name in ("val/acc", "test/acc") if results.get(name) is not None
             ]
         else:
-            words.append(f"{results.get('status', 'failed')}: {results.get('error', 'no results were written')}")
+            reason = one_line(results.get("error", "no results were written"))
+            words.append(f"{results.get('status', 'failed')}: {reason}")
         words.append(duration(seconds))
         left = self.jobs - ended
         if left and ended > self.ended_before:

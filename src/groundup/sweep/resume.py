@@ -10,6 +10,7 @@ from typing import Any
 from groundup.errors import UserError
 from groundup.sweep.expand import label, varied_keys
 from groundup.sweep.frozen import FILE, FrozenJob, read_jobs
+from groundup.sweep.tell import tell
 
 Compose = Callable[[], list[FrozenJob]]
 
@@ -33,7 +34,11 @@ def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose) ->
 def newest_sweep(folder: Path, jobs: Sequence[list[str]], compose: Compose) -> tuple[Path, list[FrozenJob]] | None:
     """The newest sweep in `folder` with the jobs of the command, and its frozen jobs; None where there is none."""
     for sweep_dir in sorted((file.parent for file in folder.glob(f"*/{FILE}")), reverse=True):  # names begin with time
-        frozen = read_jobs(sweep_dir)
+        try:
+            frozen = read_jobs(sweep_dir)
+        except UserError as error:
+            tell(f"passed over: {error}")
+            continue
         if _same_settings(frozen, jobs):
             return sweep_dir, frozen
         if len(frozen) == len(jobs) and _configs(frozen).keys() == _configs(compose()).keys():

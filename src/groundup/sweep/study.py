@@ -29,6 +29,7 @@ from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.state import JobState, read_state
 from groundup.sweep.sweeper import checked, make_launcher, opened, reported
+from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
 try:
@@ -131,7 +132,7 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
         reason = str(error).splitlines()[0]
         raise UserError(f"hydra.sweeper.storage={storage}: cannot be opened: {reason}") from error
     study.sampler = _sampler(options, len(study.get_trials(deepcopy=False)))
-    print(f"study {options['study_name']} in {storage}", flush=True)
+    tell(f"study {options['study_name']} in {storage}")
     return study
 
 
@@ -186,7 +187,7 @@ class Search:
         self._forget_trials_without_job(jobs)
         todo = self._tell(jobs)
         before = len(jobs) - len(todo)
-        print(f"{number} trials in {self.sweep_dir}" + (f": {before} done" if before else ""), flush=True)
+        tell(f"{number} trials in {self.sweep_dir}" + (f": {before} done" if before else ""))
         with reported(
             self.sweep_dir, jobs, f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"
         ):
@@ -227,7 +228,7 @@ class Search:
             folder = self.sweep_dir / str(number)
             folder.mkdir(exist_ok=True)
             write_results(folder, {"status": "failed", "error": reason, "overrides": overrides})
-            print(f"{label(overrides, self.space.searched)}  refused: {reason}", flush=True)
+            tell(f"{label(overrides, self.space.searched)}  refused: {reason}")
             return FrozenJob(number, overrides, {})
 
     def _enqueue_next_of_grid(self) -> bool:
@@ -280,7 +281,7 @@ class Search:
         if done:
             best = self.study.best_trial
             words = " ".join(f"{key}={value}" for key, value in best.params.items())
-            print(f"best: {self.options['metric']} {best.value:.4f}  {words}", flush=True)
+            tell(f"best: {self.options['metric']} {best.value:.4f}  {words}")
 
 
 def _at_once(asked: int | None, master: DictConfig) -> int:

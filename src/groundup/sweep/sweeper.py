@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +38,7 @@ from groundup.sweep.launchers import launch
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
 from groundup.sweep.table import as_text, make_table, write_table
+from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
 LOCK = ".lock"  # of a sweep: held while it runs
@@ -98,7 +101,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
         UserError: what is wrong with any of them.
     """
     if len(jobs) > MANY:
-        print(f"checking {len(jobs):,} jobs", flush=True)
+        tell(f"checking {len(jobs):,} jobs")
     varied, found = varied_keys(jobs), dict[str, list[int]]()
     frozen: dict[str, FrozenJob] = {}
     repeated = []
@@ -112,13 +115,14 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
             continue
         key = json.dumps(config, sort_keys=True)
         if key in frozen:
-            repeated.append(f"{label(overrides, varied)} (as {label(frozen[key].overrides, varied)})")
+            name, first = label(overrides, varied), label(frozen[key].overrides, varied)
+            repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
         frozen.setdefault(key, FrozenJob(len(frozen), overrides, config))
     if found:
         raise UserError(problems.message(found, jobs, varied))
     if repeated:
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
-        print(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}", flush=True)
+        tell(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}")
     return list(frozen.values())
 
 
@@ -180,7 +184,7 @@ def _launch_all(
     states = [read_state(sweep_dir / str(job.number)) for job in jobs]
     todo = [job for job, state in zip(jobs, states, strict=True) if state.status != "finished"]
     _clean_what_begins_anew(sweep_dir, jobs, states)
-    print(_announcement(sweep_dir, states), flush=True)
+    tell(_announcement(sweep_dir, states))
     finished = len(jobs) - len(todo)
     job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
     launcher = make_launcher(job, sweep_dir, context, master)
@@ -209,7 +213,7 @@ def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[
         raise SweepFailed(f"the launcher failed: {reason}; go on with sweep.resume={sweep_dir}") from error
     finally:
         written = _show_table(sweep_dir, jobs)
-        print(f"\n{last_line}", flush=True)
+        tell(f"\n{last_line}")
     _raise_if_not_all_finished(sweep_dir, jobs, hint)
     if not written:
         raise SweepFailed(f"all jobs have finished; the table is written again with sweep.resume={sweep_dir}")
@@ -217,14 +221,13 @@ def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[
 
 def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     """In the terminal whatever happens; whether the files could be written too."""
-    table = make_table(sweep_dir, jobs)
-    print(f"\n{as_text(table)}", flush=True)
+    table, problem = make_table(sweep_dir, jobs), ""
     try:
         write_table(sweep_dir, table)
     except OSError as error:
-        print(f"\nthe table cannot be written: {error}", flush=True)
-        return False
-    return True
+        problem = f"\n\nthe table cannot be written: {error}"
+    tell(f"\n{as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)}{problem}")
+    return not problem
 
 
 def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: Sequence[JobState]) -> None:

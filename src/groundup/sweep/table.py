@@ -17,6 +17,8 @@ from groundup.sweep.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/loss", "train_seconds", "parameters")
 SEED = "seed"
+PARTLY = "Without validation data, and so without a rank: the last rows."
+MANY = 50  # rows that a terminal still shows
 NO_VALIDATION = (
     "No validation data: sorted by test/acc, so the first row's figure is the best of several and optimistic."
 )
@@ -63,7 +65,10 @@ class Table:
 
     @property
     def note(self) -> str:
-        return NO_VALIDATION if self.sorted_by == "test/acc" and len(self.configurations) > 1 else ""
+        if self.sorted_by == "test/acc":
+            return NO_VALIDATION if len(self.configurations) > 1 else ""
+        unranked = any(row.figures["test/acc"] and not row.figures["val/acc"] for row in self.configurations)
+        return PARTLY if unranked else ""
 
 
 def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
@@ -164,15 +169,28 @@ def _csv_rows(table: Table) -> Iterable[list[Any]]:
 
 
 def as_markdown(table: Table) -> str:
-    """Both tables."""
-    parts = [_markdown(*configuration_cells(table)), table.note, _markdown(*job_cells(table))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    """Both tables; the second alone where no job has figures."""
+    parts = [_markdown(*configuration_cells(table)), table.note] if table.figures else []
+    return "\n\n".join(part for part in (*parts, _markdown(*job_cells(table))) if part) + "\n"
 
 
-def as_text(table: Table) -> str:
-    """Both tables, for a terminal."""
-    parts = [_aligned(*configuration_cells(table)), table.note, _aligned(*job_cells(table))]
+def as_text(table: Table, width: int | None = None) -> str:
+    """As Markdown has them, for a terminal of this width: of many rows the best, of many jobs those not finished."""
+    parts = []
+    if table.figures:
+        header, rows = configuration_cells(table)
+        parts += [_aligned(header, rows[:MANY], width), _left_out(len(rows) - MANY, "configurations"), table.note]
+    header, rows = job_cells(table)
+    if len(rows) > MANY:
+        rows = [row for row, (_, state) in zip(rows, table.jobs, strict=True) if state.status != "finished"][:MANY]
+    if rows:
+        parts.append(_aligned(header, rows, width))
+    parts.append(_left_out(len(table.jobs) - len(rows), "jobs"))
     return "\n\n".join(part for part in parts if part)
+
+
+def _left_out(number: int, what: str) -> str:
+    return f"{number:,} more {what}: sweep.md" if number > 0 else ""
 
 
 # Cells
@@ -230,7 +248,9 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """In columns; of the last one, the reasons, as much as a terminal has room for, if that is worth reading."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+    cut = width if width and width - sum(widths[:-1]) - 2 * len(widths) >= 30 else None
+    return "\n".join(_short(line.rstrip(), cut) if cut else line.rstrip() for line in lines)
