@@ -106,16 +106,19 @@ def test_tracebacks_are_shown_where_they_are_asked_for(sweep, runs, capsys, monk
 
 
 def test_a_launcher_that_fails_leaves_a_table_and_says_how_to_go_on(sweep, runs, capsys, tmp_path, monkeypatch):
-    from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.launcher import Launcher
 
-    launch = BasicLauncher.launch
+    # the class as Hydra has it: looking for plugins, it loads their modules once more
+    [basic] = [found for found in Plugins.instance().discover(Launcher) if found.__name__ == "BasicLauncher"]
+    launch = basic.launch
 
     def broken(self, words, initial_job_idx):
         if initial_job_idx == 1:
             raise RuntimeError("a worker was killed")
         return launch(self, words, initial_job_idx)
 
-    monkeypatch.setattr(BasicLauncher, "launch", broken)
+    monkeypatch.setattr(basic, "launch", broken)
     assert sweep("seed=0,1") == 1
     err = capsys.readouterr().err
     assert err == (

@@ -54,7 +54,7 @@ def read_jobs(sweep_dir: Path) -> list[FrozenJob]:
         jobs = [FrozenJob(**json.loads(line)) for line in file.read_text().splitlines()]
     except (ValueError, TypeError, OSError) as error:
         raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {error}") from error
-    if not jobs or [job.number for job in jobs] != list(range(len(jobs))):
+    if [job.number for job in jobs] != list(range(len(jobs))):
         raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: its jobs are not numbered 0, 1, 2, …")
     return jobs
 

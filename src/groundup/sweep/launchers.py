@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
 
 from groundup.sweep.elsewhere import attended
@@ -27,8 +26,8 @@ def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> No
     """Runs the jobs, by whatever launcher; their results are in their directories."""
     if not jobs:
         return
-    kind = type(launcher).__name__  # the plugins need not be installed
-    if type(launcher) is BasicLauncher:
+    kind = type(launcher).__name__  # plugins need not be installed; Hydra loads its own a second time
+    if kind == "BasicLauncher":
         for job in jobs:  # one by one: it would keep all their configs in memory
             launcher.launch([launch_words(job)], initial_job_idx=job.number)
     elif kind in IN_THIS_PROCESS:

@@ -25,6 +25,8 @@ def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose) ->
         UserError: it is another sweep, or none.
     """
     frozen = read_jobs(sweep_dir)
+    if not frozen:
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it holds no jobs")
     if not any(jobs) or _same_settings(frozen, jobs):
         return frozen
     _refuse_another(sweep_dir, frozen, compose())
