@@ -21,7 +21,7 @@ JOBS = [
     ["model=mlp", "model.hidden_dims=[8]", "+trainer.max_steps=1"],
     ["model.width=4", "model=cnn", "++model.extra=1"],
     ["experiment=mnist_mlp", "seed=3"],
-    ["experiment=mnist_mlp", "model=lenet", "model.pooling=avg"],
+    ["experiment=mnist_mlp", "model=lenet", "model.pool=avg"],
     ["callbacks=early_stopping", "~callbacks.progress", "seed=4"],
     ["+logger@second=none", "seed=5"],
     ["data.root=${oc.env:HOME}/x", "data.image_size=${seed}"],
