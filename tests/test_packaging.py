@@ -15,11 +15,13 @@ from packaging.version import Version
 
 PROJECT = Path(__file__).parents[1]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+OPTIONAL = METADATA["optional-dependencies"]
 REQUIREMENTS = [
     Requirement(line)
-    for lines in (METADATA["dependencies"], *METADATA["optional-dependencies"].values())
+    for lines in (METADATA["dependencies"], *(OPTIONAL[extra] for extra in OPTIONAL if extra != "ray"))
     for line in lines
-]
+    if not line.startswith("groundup[")
+]  # Ray wants older versions of what others share, in an environment of its own
 
 
 def constraints():
