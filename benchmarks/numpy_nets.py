@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else idle threads hold th
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from training import make_config, our_epoch, terminal
+from training import compare, make_config, our_epoch, terminal
 
 from groundup import numpy_nets as nn
 from groundup.assemble import build_net
@@ -196,13 +196,6 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def compare(first: Callable[[], float], second: Callable[[], float], repeats: int) -> tuple[float, float, list[float]]:
-    """Medians of both measurements taken in turns, and the sorted ratios of neighbours."""
-    pairs = [(first(), second()) for _ in range(repeats)]
-    medians = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    return medians[0], medians[1], sorted(a / b for a, b in pairs)
 
 
 def report(name: str, figures: tuple[float, float, list[float]], goal: str, unit: float = 1e3) -> None:
