@@ -32,6 +32,17 @@ class SignalAt(Callback):
             os.kill(os.getpid(), self.signum)
 
 
+class ExitAt(Callback):
+    """Ends the process at a step, as what a cluster's launcher does when the machine is taken back."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise SystemExit(122)
+
+
 class Break(Callback):
     """Raises at a step, as a crash would."""
 

@@ -80,6 +80,15 @@ def test_a_crashed_run_goes_on_from_its_last_epoch_to_the_same_weights(make_conf
     assert_same_rows(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_that_its_launcher_ends_was_interrupted_and_goes_on(make_config, tmp_path):
+    config = make_config(*OVERRIDES)
+    with pytest.raises(SystemExit):
+        run(with_callback(config, "ExitAt", step=50), tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["status"], results["error"]) == ("interrupted", "stopped by its launcher")
+    assert run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")["epochs"] == 3
+
+
 @pytest.mark.parametrize("limit", [{"check_val_every_n_epoch": 2}, {"max_steps": 30}], ids=str)
 def test_an_epoch_without_validation_is_never_the_best_of_a_resumed_run(make_config, tmp_path, limit):
     config = make_config("trainer.max_epochs=3")

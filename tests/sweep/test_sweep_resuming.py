@@ -148,7 +148,7 @@ def test_a_damaged_list_of_jobs_is_named(sweep, runs, capsys, tmp_path):
         file.write("{")
     assert sweep("seed=0,1", f"sweep.resume={tmp_path}/s") == 2
     assert "jobs.jsonl cannot be read" in capsys.readouterr().err
-    for lines in ([], whole[1:], [line.replace('"number": 1', '"number": "x"') for line in whole]):
+    for lines in ([], whole[1:], whole[:-1], [line.replace('"number": 1', '"number": "x"') for line in whole]):
         (tmp_path / "s" / "jobs.jsonl").write_text("".join(lines))
         assert sweep(f"sweep.resume={tmp_path}/s") == 2
         assert "jobs.jsonl is damaged" in capsys.readouterr().err

@@ -137,6 +137,15 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
         (["seed=range(0,1000000000)", "optimizer.lr=range(0,1,0.000000001)"], ["1,000,000,000,000,000,000 jobs"]),
         (["seed=0,1,2", "sweep.max_jobs=2"], ["sweep.max_jobs=2: this sweep has 3 jobs"]),
         (["seed=interval(0,1)"], ["seed=interval(0,1): not a list of values"]),
+        (["model=mlp", "model.hidden_dims=16,32"], ["model.hidden_dims=16: must be a list; a list is written [16]\n"]),
+        (
+            ["seed=0,1", "hydra.sweep.subdir=x"],
+            ["hydra.sweep.subdir=x: the folders of a sweep's jobs are their numbers"],
+        ),
+        (
+            ["seed=0,1", "hydra.run.dir=x"],
+            ["hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"],
+        ),
         (["seed=0,1", "sweep.fail_fast=true,false"], ["it holds for the whole sweep: accepted is one value"]),
         (["seed=0,1", "sweep.max_jobs=many"], ["sweep.max_jobs=many: must be a whole number"]),
         (["seed=0,1", "sweep.fial_fast=true"], ["did you mean sweep.fail_fast=true?"]),
