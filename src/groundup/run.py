@@ -104,9 +104,7 @@ class Recorded:
             results["status"] = "finished"
         except (Interrupted, KeyboardInterrupt, SystemExit) as stopped:
             results |= {"status": "interrupted", "error": _why_stopped(stopped)}
-            log.info(
-                f"interrupted; go on with: resume={run_dir}"
-            )  # the terminal of a sweep shows warnings, and its own
+            log.info(f"interrupted; go on with: resume={run_dir}")  # no warning: a sweep says how to go on with all
             raise
         except UserError as error:
             results |= {"status": "failed", "error": str(error)}

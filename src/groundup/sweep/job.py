@@ -138,9 +138,8 @@ class Job:
     def line(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
         ended, results = self._tally().ended, read_results(run_dir)
-        words = [
-            f"[{ended - unsaid}/{self.jobs}] {label(overrides, self.varied)}".rstrip()
-        ]  # nothing varies in a sweep of one
+        name = label(overrides, self.varied)  # none in a sweep of one: nothing varies
+        words = [f"[{ended - unsaid}/{self.jobs}] {name}".rstrip()]
         if results.get("status") == "finished":
             words += [
                 f"{name} {results[name]:.3f}" for name in ("val/acc", "test/acc") if results.get(name) is not None
