@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.dpi": 80,
     "figure.constrained_layout.use": True,
     "axes.grid": True,
@@ -24,7 +24,7 @@ STYLE = {
 
 def use_style() -> None:
     """One look for all figures that are drawn from now on."""
-    plt.rcParams.update(STYLE)
+    plt.style.use(STYLE)
 
 
 def images(

@@ -21,6 +21,14 @@ from groundup.paths import PROJECT, unique_name
 Floats = NDArray[np.float64]
 
 
+class Figure(NamedTuple):
+    """Mean and sample standard deviation over `n` seeds, NaN where there is none."""
+
+    mean: float
+    sd: float
+    n: int
+
+
 class Grid(NamedTuple):
     """A figure by two settings: mean and standard deviation over seeds `(rows, columns)`, NaN where there is none."""
 
@@ -53,18 +61,23 @@ class Sweep:
         """The values of a setting, in the order in which they were typed."""
         return list(dict.fromkeys(job["values"][key] for job in self.jobs))
 
+    def figure(self, values: Mapping[str, str], name: str = "val/acc") -> Figure:
+        """A figure of the first configuration that has these values; NaN where none has, or none of its jobs finished.
+
+        Args:
+            values: of settings, as they were typed.
+            name: `val/acc`, `test/acc`, `test/loss`, `train_seconds` or `parameters`.
+        """
+        for configuration in self.configurations:
+            if values.items() <= configuration["values"].items() and (found := configuration[name]):
+                return Figure(found["mean"], np.nan if found["sd"] is None else found["sd"], found["n"])
+        return Figure(np.nan, np.nan, 0)
+
     def grid(self, rows: str, columns: str, figure: str = "val/acc") -> Grid:
         """A figure of the configurations by two settings, which are all that varied but the seed."""
         row_values, column_values = self.values(rows), self.values(columns)
-        mean = np.full((len(row_values), len(column_values)), np.nan)
-        sd = mean.copy()
-        for configuration in self.configurations:
-            values, found = configuration["values"], configuration[figure]
-            if found is None:  # none of its jobs has finished
-                continue
-            place = row_values.index(values[rows]), column_values.index(values[columns])
-            mean[place] = found["mean"]
-            sd[place] = np.nan if found["sd"] is None else found["sd"]
+        figures = [[self.figure({rows: r, columns: c}, figure) for c in column_values] for r in row_values]
+        mean, sd = (np.array([[cell[i] for cell in row] for row in figures]) for i in (0, 1))
         return Grid(row_values, column_values, mean, sd)
 
     def curves(self, metric: str, values: Mapping[str, str]) -> Floats:

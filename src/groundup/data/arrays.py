@@ -19,8 +19,8 @@ from groundup.spec import DatasetSpec
 class Split(NamedTuple):
     """x `(N, C, H, W)` of float32, normalised; y `(N,)` of int64."""
 
-    x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    x: NDArray[Any]
+    y: NDArray[Any]
 
 
 class Arrays(NamedTuple):
@@ -72,4 +72,4 @@ def _floats(data: ImageData, split: str) -> Split | None:
         return None
     assert isinstance(images, Images), "published data sets are read into memory"
     mean, std = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (data.spec.mean, data.spec.std))
-    return Split((images.pixels.numpy() / np.float32(255) - mean) / std, images.labels.numpy())
+    return Split((images.pixels.numpy().astype(np.float32) / 255 - mean) / std, images.labels.numpy())
