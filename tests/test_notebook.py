@@ -68,7 +68,8 @@ def test_an_empty_cell_of_metrics_is_nan(folder):
     np.testing.assert_array_equal(read_metrics(folder / "0")["val/loss"], [np.nan, 2])
 
 
-def test_a_sweep_that_cannot_begin_says_why(tmp_path, capsys):
+def test_a_sweep_that_cannot_begin_says_why(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with pytest.raises(RuntimeError, match="modle=cnn,mlp: there is no key 'modle'"):
         sweep("modle=cnn,mlp", folder=tmp_path / "sweep")
-    assert capsys.readouterr().out == "$ python train.py -m modle=cnn,mlp\n"
+    assert capsys.readouterr().out == "$ OMP_NUM_THREADS=1 python train.py -m modle=cnn,mlp\n"

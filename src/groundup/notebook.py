@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -90,7 +91,9 @@ class Sweep:
 
 
 def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
-    """Runs `python train.py -m WORDS`, in a process of its own, and reads its table.
+    """Runs `OMP_NUM_THREADS=1 python train.py -m WORDS`, in a process of its own, and reads its table.
+
+    One thread, unless the environment says otherwise: more do not help small nets, and figures depend on their number.
 
     Args:
         words: of the command line.
@@ -99,12 +102,14 @@ def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
     Raises:
         RuntimeError: the sweep did not begin, with what it said. Single jobs may fail: their figures are missing.
     """
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
     command = ["train.py", "-m", *words]
-    print(f"$ python {shlex.join(command)}", flush=True)
+    print(f"$ OMP_NUM_THREADS={threads} python {shlex.join(command)}", flush=True)
     folder = Path(folder or PROJECT / "outputs" / "sweeps" / unique_name())
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, PROJECT / command[0], *command[1:], f"hydra.sweep.dir={folder}"],
+        env={**os.environ, "OMP_NUM_THREADS": threads},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

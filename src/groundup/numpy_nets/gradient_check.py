@@ -30,8 +30,8 @@ def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) ->
 def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float = 1e-5) -> dict[str, float]:
     """How far the gradient of each weight is from central differences: max |g - g'| / max |g'|, g' the measured one.
 
-    Below 1e-6 where `backward` is right, unless a ReLU or a maximum has a kink within `step`. Every weight costs two
-    forward passes, so a small network and a few samples will do.
+    Below 1e-6 where `backward` is right, unless a ReLU or a maximum has a kink within `step`, as at a blank part of an
+    image with biases of 0. Every weight costs two forward passes: a small network and a few samples will do.
 
     Args:
         net: with weights of float64; dropout would draw anew at every pass, and has to be left out.
