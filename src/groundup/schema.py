@@ -319,6 +319,7 @@ class Watcher(Node):
     target: Literal[
         "groundup.callbacks.charts.Charts",
         "groundup.callbacks.gradient_norm.GradientNorm",
+        "groundup.callbacks.graph.Graph",
         "groundup.callbacks.throughput.Throughput",
     ] = Field(alias="_target_")
 
@@ -336,17 +337,36 @@ class Samples(Node):
 class RecurringWatcher(Node):
     """A part of what TensorBoard shows that is written again every so many epochs."""
 
-    target: Literal["groundup.callbacks.confusion.Confusion", "groundup.callbacks.per_class.PerClass"] = Field(
-        alias="_target_"
-    )
+    target: Literal[
+        "groundup.callbacks.confusion.Confusion",
+        "groundup.callbacks.per_class.PerClass",
+        "groundup.callbacks.histograms.Histograms",
+    ] = Field(alias="_target_")
     every_n_epochs: Positive = 5
 
 
-class CountedWatcher(RecurringWatcher):
-    target: Literal["groundup.callbacks.filters.Filters", "groundup.callbacks.mistakes.Mistakes"] = Field(  # type: ignore[assignment]
-        alias="_target_"
-    )
+class CountedWatcher(Node):
+    """Likewise, of at most `count` images, filters or maps."""
+
+    target: Literal[
+        "groundup.callbacks.filters.Filters",
+        "groundup.callbacks.mistakes.Mistakes",
+        "groundup.callbacks.feature_maps.FeatureMaps",
+    ] = Field(alias="_target_")
     count: Positive = 32
+    every_n_epochs: Positive = 5
+
+
+class DeadUnits(Node):
+    target: Literal["groundup.callbacks.dead_units.DeadUnits"] = Field(alias="_target_")
+    images: Positive = 256
+    every_n_epochs: Positive = 1
+
+
+class PrCurves(Node):
+    target: Literal["groundup.callbacks.pr_curves.PRCurves"] = Field(alias="_target_")
+    classes: Count = 20
+    every_n_epochs: Positive = 5
 
 
 class Sweep(Node):
@@ -408,7 +428,7 @@ NODES: dict[str, list[type[Node]]] = {
 }
 CALLBACKS: list[type[Node]] = [
     *(Checkpoints, EarlyStopping, Progress, MetricsCsv),
-    *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher),
+    *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher, DeadUnits, PrCurves),
 ]
 
 

@@ -58,7 +58,7 @@ class Mistakes(EvaluationWatcher):
             return
         names = learner.spec.class_names
         captions = [
-            ((f"{names[said]} {100 * sure:.0f} %", RED), (names[true], GREEN))
+            ((f"{names[said]} ({100 * sure:.0f} %)", RED), (names[true], GREEN))
             for sure, true, said in zip(sureness.tolist()[:found], truth.tolist(), guess.tolist(), strict=False)
         ]
         tiles = as_tiles(pixels_of(images[:found], learner.spec))
