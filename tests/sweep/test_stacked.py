@@ -148,6 +148,8 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
     assert ours.keys() == theirs.keys()
     for tag in ours:
         assert [step for step, _ in ours[tag]] == [step for step, _ in theirs[tag]], tag
+        if tag.startswith("time/"):
+            continue
         assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
 
     log = (member / "train.log").read_text()

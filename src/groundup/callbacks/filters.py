@@ -24,7 +24,7 @@ class Filters(Watcher):
         every_n_epochs: and in the last one.
     """
 
-    def __init__(self, count: int = 64, every_n_epochs: int = 5):
+    def __init__(self, count: int = 32, every_n_epochs: int = 5):
         self.count, self.every_n_epochs = count, every_n_epochs
 
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
@@ -43,7 +43,9 @@ class Filters(Watcher):
         tiles = signed_tiles(weights[: self.count].detach().float().cpu().numpy())
         shown = f"{len(tiles)} of {len(weights)}" if len(tiles) < len(weights) else str(len(tiles))
         title = f"{layer}: {shown} filters, {moment}"
-        write_picture(trainer, f"filters/{layer}", draw_tiles(tiles, title, columns=16, side=48, background=BACKGROUND), step)
+        write_picture(
+            trainer, f"filters/{layer}", draw_tiles(tiles, title, columns=16, side=48, background=BACKGROUND), step
+        )
 
 
 def first_weights(net: nn.Module, spec: DatasetSpec) -> tuple[str, Tensor] | None:

@@ -17,7 +17,9 @@ BINS = 64
 
 
 class Histograms(Watcher):
-    """Histograms `weights/NAME` and `gradients/NAME` of all parameters; gradients are those of the epoch's last step, before clipping.
+    """Histograms `weights/NAME` and `gradients/NAME` of all parameters.
+
+    Gradients are those of the epoch's last step, before clipping.
 
     Args:
         every_n_epochs: and in the last one.

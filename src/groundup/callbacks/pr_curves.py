@@ -44,12 +44,12 @@ class PRCurves(EvaluationWatcher):
     def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
         counts = [trainer.strategy.reduce(count, reduce_op="sum") for count in (self._all, self._own)]
         every, own = (count.view(-1, THRESHOLDS).cpu().numpy() for count in counts)  # type: ignore[union-attr]
-        names = learner.spec.class_names[: self.classes]
+        curves = {f"pr_{split}/{POOLED}": curve(every.sum(axis=0), own.sum(axis=0))}
+        for number, name in enumerate(learner.spec.class_names[: self.classes]):
+            curves[f"pr_{split}/{name}"] = curve(every[number], own[number])
         for writer in writers(trainer):
-            for number, name in enumerate(names):
-                writer.add_pr_curve_raw(f"pr_{split}/{name}", *curve(every[number], own[number]), step, THRESHOLDS)
-            pooled = curve(every.sum(axis=0), own.sum(axis=0))
-            writer.add_pr_curve_raw(f"pr_{split}/{POOLED}", *pooled, step, THRESHOLDS)
+            for tag, (tp, fp, tn, fn, precision, recall) in curves.items():
+                writer.add_pr_curve_raw(tag, tp, fp, tn, fn, precision, recall, step, THRESHOLDS)
 
 
 def curve(every: NDArray[np.int64], own: NDArray[np.int64]) -> list[NDArray]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
+from PIL import Image
 
 from groundup.callbacks.images import first_images, pixels_of
 from groundup.callbacks.watcher import Watcher, begins, write_picture
+from groundup.data.module import ImageData
+from groundup.data.sources import Images
 from groundup.learning.learner import Learner
-from groundup.pictures.ink import GREEN, INK
+from groundup.pictures.ink import GREEN
 from groundup.pictures.tiles import as_tiles, draw_tiles
 
 VERSIONS = 5
@@ -29,17 +33,18 @@ class Samples(Watcher):
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         data = trainer.datamodule  # type: ignore[attr-defined]
         images = first_images(data, "train", self.count) if begins(trainer) and trainer.is_global_zero else None
-        if images is None:
-            return
-        names = [pl_module.spec.class_names[label] for label in images.labels.tolist()]
-        shown, captions, columns = images.pixels.numpy(), [((name, GREEN),) for name in names], 8
-        title = "training images"
-        if data.augment:
-            index = torch.arange(len(names))
-            finish = data.finish("train", len(data.splits["train"].labels), torch.device("cpu"))
-            made = [pixels_of(finish(images.pixels, index, epoch, 0), pl_module.spec) for epoch in range(VERSIONS)]
-            shown = torch.stack([images.pixels, *map(torch.from_numpy, made)], dim=1).flatten(0, 1).numpy()
-            captions = [((text, colour),) for name in names for text, colour in ((name, GREEN), *[("", INK)] * VERSIONS)]
-            columns, title = 2 * (1 + VERSIONS), f"training images, each beside {VERSIONS} versions: {', '.join(data.augment)}"
-        picture = draw_tiles(as_tiles(shown), title, columns=columns, captions=captions)
-        write_picture(trainer, "samples/train", picture, 0)
+        if images is not None:
+            write_picture(trainer, "samples/train", _draw(images, data), 0)
+
+
+def _draw(images: Images, data: ImageData) -> Image.Image:
+    names = [((data.spec.class_names[label], GREEN),) for label in images.labels.tolist()]
+    if not data.augment:
+        return draw_tiles(as_tiles(images.pixels.numpy()), "training images", columns=8, captions=names)
+    finish = data.finish("train", data.train_size, torch.device("cpu"))
+    index = torch.arange(len(names))
+    made = [pixels_of(finish(images.pixels, index, epoch, 0), data.spec) for epoch in range(VERSIONS)]
+    rows = np.stack([images.pixels.numpy(), *made], axis=1)  # an image, then its versions
+    captions = [caption for name in names for caption in (name, *[()] * VERSIONS)]
+    title = f"training images, each beside {VERSIONS} versions: {', '.join(data.augment)}"
+    return draw_tiles(as_tiles(np.concatenate(rows)), title, columns=2 * (1 + VERSIONS), captions=captions)

@@ -69,7 +69,7 @@ def write_scalars(trainer: Trainer, values: Mapping[str, float], step: int) -> N
 def write_picture(trainer: Trainer, tag: str, image: Image.Image, step: int) -> None:
     """Writes an image as a PNG. `SummaryWriter.add_image` would resample it, which takes several times as long."""
     content = io.BytesIO()
-    image.save(content, format="PNG", compress_level=4)
+    image.save(content, format="PNG", compress_level=2)
     width, height = image.size
     picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content.getvalue())
     for writer in writers(trainer):

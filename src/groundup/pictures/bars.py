@@ -14,7 +14,9 @@ _ROWS, _HEIGHT, _BAR, _SIZE, _TOP = 25, 20, 180, 12, 40  # rows a column, pixels
 _SHOWN = 200  # classes
 
 
-def draw_bars(hits: NDArray[np.integer], totals: NDArray[np.integer], class_names: Sequence[str], title: str)->Image.Image:
+def draw_bars(
+    hits: NDArray[np.integer], totals: NDArray[np.integer], class_names: Sequence[str], title: str
+) -> Image.Image:
     """Draws the accuracy of every class, in amber where it is below that of all images together.
 
     Of more than 200 classes, those with the lowest accuracy.
@@ -27,9 +29,9 @@ def draw_bars(hits: NDArray[np.integer], totals: NDArray[np.integer], class_name
     """
     share = np.where(totals > 0, hits / np.maximum(totals, 1), np.nan)
     overall = hits.sum() / max(1, totals.sum())
-    shown = np.arange(len(share))
+    shown = list(range(len(share)))
     if len(share) > _SHOWN:
-        shown = np.sort(np.argsort(share)[:_SHOWN])
+        shown = sorted(np.argsort(share)[:_SHOWN].tolist())
         title += f"; the {_SHOWN} worst of {len(share)} classes"
     label = min(120, max(width(class_names[i], _SIZE) for i in shown)) + 8
     rows = min(_ROWS, len(shown))

@@ -16,7 +16,7 @@ Caption = Sequence[tuple[str, Colour]]  # its lines, each with its colour
 
 
 def draw_tiles(
-    tiles: Sequence[NDArray[np.uint8]],
+    tiles: NDArray[np.uint8],
     title: str,
     *,
     columns: int,
@@ -27,15 +27,15 @@ def draw_tiles(
     """Draws images in rows, each enlarged to `side` pixels by whole factors and with its caption below.
 
     Args:
-        tiles: each `(H, W, 3)`, of one size.
+        tiles: `(N, H, W, 3)`.
         title: stands above.
         columns: tiles a row.
         side: at least so many pixels; a tile that has more is shown as it is.
         captions: of each tile, or none at all.
         background: behind the tiles.
     """
-    factor = max(1, -(-side // max(tiles[0].shape[:2])))
-    height, breadth = (factor * length for length in tiles[0].shape[:2])
+    factor = max(1, -(-side // max(tiles.shape[1:3])))
+    height, breadth = (factor * length for length in tiles.shape[1:3])
     lines = max(map(len, captions), default=0)
     row, column = height + lines * _LINE + _GAP, breadth + _GAP
     columns = min(columns, len(tiles))
