@@ -58,6 +58,12 @@ def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def pictures(run_dir: Path) -> dict[str, bytes]:
+    """The last picture of every tag."""
+    events = EventAccumulator(str(run_dir)).Reload()
+    return {tag: events.Images(tag)[-1].encoded_image_string for tag in events.Tags()["images"]}
+
+
 # The same numbers as alone
 
 MIXTURES = {
@@ -151,6 +157,12 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
         if tag.startswith("time/"):
             continue
         assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
+
+    seen, expected_pictures = pictures(member), pictures(alone)
+    assert seen.keys() == expected_pictures.keys() - {"samples/train"}
+    for tag in ("confusion/val_images", "confusion/test_shares", "per_class/test"):
+        assert seen[tag] == expected_pictures[tag], tag
+    assert len({seen["confusion/val_images"], seen["confusion/test_images"]}) == 2
 
     log = (member / "train.log").read_text()
     assert "epoch   2/2" in log

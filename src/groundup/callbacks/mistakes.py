@@ -48,8 +48,7 @@ class Mistakes(EvaluationWatcher):
 
     def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
         if trainer.world_size > 1:
-            everywhere = [trainer.strategy.all_gather(tensor).flatten(0, 1) for tensor in self._worst]
-            self._worst = _surest(everywhere, self.count)
+            self._worst = _surest([_of_all(tensor, trainer.world_size) for tensor in self._worst], self.count)
         if not trainer.is_global_zero:
             return
         sureness, truth, guess, images = (tensor.cpu() for tensor in self._worst)
@@ -71,3 +70,11 @@ def _surest(candidates: list[Tensor], count: int) -> tuple[Tensor, Tensor, Tenso
     best = candidates[0].topk(count).indices
     sureness, truth, guess, images = (tensor[best] for tensor in candidates)
     return sureness, truth, guess, images
+
+
+def _of_all(tensor: Tensor, world_size: int) -> Tensor:
+    """The tensors of all processes, one behind the other. Lightning's own way warns of a function that it calls."""
+    tensor = tensor.contiguous()
+    parts = [torch.empty_like(tensor) for _ in range(world_size)]
+    torch.distributed.all_gather(parts, tensor)
+    return torch.cat(parts)
