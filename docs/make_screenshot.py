@@ -119,7 +119,8 @@ def pinned(run: str) -> str:
         {"plugin": "images", "tag": tag, "runId": RUN.format(run=run), "sample": 0}
         for tag in ("confusion/test_images", "per_class/test", "mistakes/test")
     ]
-    return "/?" + urllib.parse.urlencode({"pinnedCards": json.dumps([*curves, *pictures]), "smoothing": 0}) + "#timeseries"
+    query = {"pinnedCards": json.dumps([*curves, *pictures]), "smoothing": 0}
+    return f"/?{urllib.parse.urlencode(query)}#timeseries"
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ class Mistakes(EvaluationWatcher):
 
     def see(self, learner: Learner, images: Tensor, target: Tensor, logits: Tensor) -> None:
         sureness, guess = learner.probabilities(logits).float().max(dim=1)
-        sureness = torch.where(guess == target, -1.0, sureness)
+        sureness = torch.where(guess == target, -1.0, sureness.nan_to_num(-1))
         best = sureness.topk(min(self.count, len(sureness))).indices
         seen = (sureness[best], target[best], guess[best], images[best].float())
         self._worst = _surest([torch.cat(pair) for pair in zip(self._worst, seen, strict=True)], self.count)
@@ -57,7 +57,7 @@ class Mistakes(EvaluationWatcher):
             return
         names = learner.spec.class_names
         captions = [
-            ((f"{names[said]} ({100 * sure:.0f} %)", RED), (names[true], GREEN))
+            ((f"{100 * sure:.0f} %: {names[said]}", RED), (names[true], GREEN))
             for sure, true, said in zip(sureness.tolist()[:found], truth.tolist(), guess.tolist(), strict=False)
         ]
         tiles = as_tiles(pixels_of(images[:found], learner.spec))
