@@ -8,7 +8,7 @@ other work on the machine disturbs less. `everything` likewise, without a goal.
 `parts`: of one run with `callbacks=everything`, the seconds inside each part's hooks, in percent of the rest of the
 run, and the bytes of the event files.
 
-Cases are `digits`, the default run; with `--root DIR` of MNIST, three epochs of `mnist_lenet`, `mnist_cnn` (width 16)
+Cases are `digits`, the default run, and `digits_mlp`; with `--root DIR` of MNIST, three epochs of `mnist_lenet`, `mnist_cnn` (width 16)
 and `mnist_mlp`.
 """
 
@@ -39,6 +39,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 MNIST = ["data=mnist", "trainer.max_epochs=3"]
 CASES = {
     "digits": [],
+    "digits_mlp": ["model=mlp"],  # half a second: what a run costs that is all beginning and end
     "mnist_lenet": [*MNIST, "model=lenet", "data.batch_size=64"],
     "mnist_cnn": [*MNIST, "model=cnn", "model.width=16"],
     "mnist_mlp": [*MNIST, "model=mlp", "data.batch_size=64"],
@@ -137,7 +138,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.repeats} repeats")
-    for case in arguments.only or (CASES if arguments.root else ["digits"]):
+    for case in arguments.only or (CASES if arguments.root else ["digits", "digits_mlp"]):
         measure(make_config(case, "everything", arguments.root))  # warms up: imports, files
         show_parts(case, arguments.root)
         for callbacks in ("default",) if arguments.skip_everything else ("default", "everything"):
