@@ -87,7 +87,7 @@ class Recorded:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume)
         _write_config(self.config, self.run_dir)
-        _announce(self.parts, self.run_dir)
+        _announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
         self.results |= _describe(self.parts)
         return self.parts
 
@@ -165,7 +165,11 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
 
 
 def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
-    (run_dir / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False))
+    (run_dir / "config.yaml").write_text(_as_yaml(config))
+
+
+def _as_yaml(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(config), sort_keys=False)
 
 
 # Training
@@ -217,13 +221,14 @@ def training_figures(parts: Parts) -> dict[str, Any]:
 # What is said and written about it
 
 
-def _announce(parts: Parts, run_dir: Path) -> None:
+def _announce(parts: Parts, config: Mapping[str, Any], run_dir: Path, begins: bool) -> None:
     summary = summarize(parts.learner.net, parts.spec)
     log.info(str(summary))
     log.info(f"run directory: {run_dir}")
-    for logger in parts.trainer.loggers:
+    for logger in parts.trainer.loggers if begins else ():
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_text("model/layers", summary.markdown())
+            logger.experiment.add_text("config", f"```yaml\n{_as_yaml(config)}```")
 
 
 def _first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:

@@ -59,6 +59,12 @@ def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def pictures(run_dir: Path) -> dict[str, bytes]:
+    """The last picture of every tag."""
+    events = EventAccumulator(str(run_dir)).Reload()
+    return {tag: events.Images(tag)[-1].encoded_image_string for tag in events.Tags()["images"]}
+
+
 # The same numbers as alone
 
 MIXTURES = {
@@ -149,7 +155,15 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
     assert ours.keys() == theirs.keys()
     for tag in ours:
         assert [step for step, _ in ours[tag]] == [step for step, _ in theirs[tag]], tag
+        if tag.startswith("time/"):
+            continue
         assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
+
+    seen, expected_pictures = pictures(member), pictures(alone)
+    assert seen.keys() == expected_pictures.keys() - {"samples/train"}
+    for tag in ("confusion/val_images", "confusion/test_shares", "per_class/test"):
+        assert seen[tag] == expected_pictures[tag], tag
+    assert len({seen["confusion/val_images"], seen["confusion/test_images"]}) == 2
 
     log = (member / "train.log").read_text()
     assert "epoch   2/2" in log

@@ -179,9 +179,12 @@ class Learner(LightningModule):
         self.log_steps(self.meter.read(self.trainer.global_step))
 
     def log_steps(self, mean_loss: float) -> None:
-        """Logs the mean loss of the steps since the last time."""
+        """Logs the mean loss of the steps since the last time, and tells callbacks that have `on_steps_logged`."""
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": mean_loss, "lr": self.rate}, step=self.trainer.global_step)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if hook := getattr(callback, "on_steps_logged", None):
+                hook(self.trainer, self)
 
     def train_metrics(self) -> dict[str, float]:
         """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training."""
@@ -231,14 +234,16 @@ class Learner(LightningModule):
         self.eval_loss.reset()
         self.eval_metrics.reset()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
         images, target = batch
         logits = self(images).float()
         self.eval_loss.update(self.loss(logits, target), weight=len(target))
         self.eval_metrics.update(logits, target)
+        return logits
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self.validation_step(batch, batch_idx)
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self.validation_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.evaluated("val"))

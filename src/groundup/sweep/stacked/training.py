@@ -89,8 +89,7 @@ class Stack:
         self.nets = nets_of([member.learner for member in self.members])
         self.steps = Steps(len(self.members), trainer.log_every_n_steps, device)  # type: ignore[attr-defined]
         self.epochs = trainer.max_epochs or 0
-        for member in self.members:
-            member.learner.begin(self.epochs * len(self.images), len(self.images))
+        self.each(lambda _, member: member.start(self.epochs * len(self.images), len(self.images)))
         stop.on_train_start(trainer, self.members[0].learner)
 
     def fit(self, stop: StopOnSignal) -> None:
@@ -140,11 +139,14 @@ class Stack:
         if self.nets.is_random:
             draws = [mix_seed(member.learner.seed, self.step, batch, 0) for member in self.members]
         losses, logits = self.nets.backward(x, y, draws)
+        self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
+        is_logged = self.steps.full or batch + 1 == len(self.images)
         for member in active:
+            if is_logged:
+                member.measure()
             if clip := member.parts.trainer.gradient_clip_val:
                 torch.nn.utils.clip_grad_norm_(member.learner.parameters(), clip)
         optimizer.step()
-        self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
         self.step += 1
 
     def _read(self, batch: int, log: bool) -> None:
