@@ -189,6 +189,7 @@ def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float
         return
     results |= metrics
     results["test/per_class"] = dict(zip(parts.spec.class_names, parts.learner.per_class, strict=True))
+    results["test/confusion"] = parts.learner.confusion
     if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
