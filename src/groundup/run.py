@@ -17,10 +17,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.callbacks.tensorboard import hyperparameters, log_hparams
+from groundup.callbacks.tensorboard import log_hparams
 from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
+from groundup.hyperparameters import hyperparameters
 from groundup.models.summary import summarize
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
 from groundup.quiet import log_of_tracebacks, quiet

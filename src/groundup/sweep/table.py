@@ -59,6 +59,7 @@ class Table:
     configurations: list[Configuration]
     jobs: list[tuple[FrozenJob, JobState]]
     sorted_by: str
+    names: Mapping[int, str]  # of jobs that are called by another name than their number
 
     @property
     def job_keys(self) -> list[str]:
@@ -77,8 +78,13 @@ def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
     return tabulate([(job, read_state(sweep_dir / str(job.number))) for job in jobs])
 
 
-def tabulate(found: Sequence[tuple[FrozenJob, JobState]]) -> Table:
-    """The table of jobs of which it is known what became of them."""
+def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None) -> Table:
+    """The table of jobs of which it is known what became of them.
+
+    Args:
+        found: the jobs.
+        names: of runs that are no jobs of one sweep, by their numbers.
+    """
     keys = [key for key in varied_keys(job.overrides for job, _ in found) if key != SEED]
     groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
     for job, state in found:
@@ -88,7 +94,7 @@ def tabulate(found: Sequence[tuple[FrozenJob, JobState]]) -> Table:
     tested = any(configuration.figures["test/acc"] for configuration in configurations)
     sorted_by = "test/acc" if tested and not validated else "val/acc"  # selection is never on the test split
     configurations.sort(key=lambda row: -_mean(row, sorted_by))
-    return Table(keys, _figures_to_show(configurations), configurations, list(found), sorted_by)
+    return Table(keys, _figures_to_show(configurations), configurations, list(found), sorted_by, names or {})
 
 
 def _configuration(values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]]) -> Configuration:
@@ -230,9 +236,9 @@ def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     for job, state in table.jobs:
         values = shown(job.overrides, table.job_keys)
         figures = [_number(name, number_in(state.results, name)) for name in names]
-        cells = [str(job.number), *(values.get(key, "") for key in table.job_keys), *figures]
+        cells = [table.names.get(job.number, str(job.number)), *(values.get(key, "") for key in table.job_keys), *figures]
         rows.append([*cells, state.status, _short(state.reason)])
-    header = ["job", *table.job_keys, *names, "status", "reason"]
+    header = ["run" if table.names else "job", *table.job_keys, *names, "status", "reason"]
     if not any(row[-1] for row in rows):
         return header[:-1], [row[:-1] for row in rows]
     return header, rows

@@ -1,0 +1,106 @@
+"""The plots of classes: confusion matrices, and accuracy class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from groundup.report.configurations import Entry
+from groundup.report.confusion import Confusion, per_class
+from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, new_figure, picture, plain, style
+from groundup.report.plots import WIDTH
+
+COUNTED = 20  # classes up to which counts are written into the cells
+HARDEST = 20  # classes that are shown of more
+
+
+def confusion_matrix(entry: Entry, found: Confusion, name: str) -> Picture:
+    """The matrix of a configuration: rows are true classes, rights in one colour and mistakes in another."""
+    k = len(found.classes)
+    with style():
+        figure = new_figure(5.6, 5.6) if k <= COUNTED else new_figure(WIDTH, WIDTH)
+        axes = figure.subplots()
+        plain(axes)
+        axes.imshow(_cells(found), interpolation="none")
+        size = 8 if k <= COUNTED else max(2.5, 480 / k)
+        names = [_short(name) for name in found.classes]
+        axes.set_xticks(range(k), names, fontsize=size, color=INK, rotation=0 if max(map(len, names)) < 3 else 90)
+        axes.set_yticks(range(k), names, fontsize=size, color=INK)
+        axes.tick_params(length=0)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        if k <= COUNTED:
+            _write_counts(axes, found)
+        right = np.trace(found.counts) / max(1, found.counts.sum())
+        caption = (
+            f"{entry.title}: test images, {found.counts.sum():,} over {found.n} run{'s' if found.n > 1 else ''}. The "
+            "diagonal is shaded by the share of the true class, mistakes by theirs relative to the largest one."
+        )
+        alt = f"Confusion matrix of {entry.title}: {right:.2%} right. Most frequent mistakes: " + "; ".join(
+            f"{true} taken for {other} {count} times" for true, other, count, _ in found.mistakes(5)
+        )
+        return picture(figure, name, f"Confusion matrix of {entry.title}", caption, alt)
+
+
+def _cells(found: Confusion) -> np.ndarray:
+    """Colours `(K, K, 4)`, as transparent as the shares are small, so that they suit any ground."""
+    shares = found.shares
+    right = np.eye(len(shares), dtype=bool)
+    mistakes = np.where(right, 0, shares)
+    cells = np.empty((*shares.shape, 4))
+    cells[..., :3] = np.where(right[..., None], to_rgb(RIGHT), to_rgb(WRONG))
+    cells[..., 3] = np.where(right, shares, 0.85 * mistakes / max(mistakes.max(), 1e-12))
+    return cells
+
+
+def _write_counts(axes: Axes, found: Confusion) -> None:
+    size = 8 if found.counts.max() < 1000 and len(found.classes) <= 10 else 6.5
+    for (i, j), count in np.ndenumerate(found.counts):
+        if count:
+            axes.text(j, i, f"{count}", ha="center", va="center", fontsize=size, color=INK)
+
+
+def class_accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
+    """Accuracy on each class of the test split; of many classes the hardest. None where no run has it."""
+    found = [(i, entry, per_class(entry.finished)) for i, entry in enumerate(entries)]
+    found = [row for row in found if row[2]]
+    if not found:
+        return None
+    classes = list(found[0][2])
+    left_out = len(classes) - HARDEST
+    if left_out > 0:
+        classes = sorted(classes, key=lambda label: found[0][2][label].mean)[:HARDEST]
+    with style():
+        figure = new_figure(WIDTH, 1.2 + len(classes) * (0.2 + 0.05 * len(found)))
+        axes = figure.subplots()
+        for row, (i, entry, figures) in enumerate(found):
+            offset = (row - (len(found) - 1) / 2) * 0.7 / len(found)
+            there = [(y + offset, figures[label]) for y, label in enumerate(classes) if label in figures]
+            axes.errorbar(
+                [one.mean for _, one in there],
+                [y for y, _ in there],
+                xerr=[one.sd or 0.0 for _, one in there],
+                fmt="o",
+                color=colour(i),
+                markersize=4,
+                elinewidth=1,
+                label=entry.title,
+            )
+        axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
+        axes.set_ylim(len(classes) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("share of the class's test images that are right")
+        figure.legend(loc="outside lower center", ncols=max(1, min(len(found), 100 // (max(len(e.title) for _, e, _ in found) + 8))))
+        caption = "Mean and one sample standard deviation over seeds."
+        if left_out > 0:
+            caption += f" The {HARDEST} classes that are hardest for the first configuration; the file has all of them."
+        worst = min(found[0][2].items(), key=lambda item: item[1].mean)
+        alt = f"Accuracy by class. Hardest for {found[0][1].title}: {worst[0]}, {worst[1].mean:.4f}."
+        return picture(figure, name, "Accuracy by class", caption, alt)
+
+
+def _short(label: str, length: int = 20) -> str:
+    return label if len(label) <= length else f"{label[: length - 1]}…"

@@ -1,0 +1,109 @@
+"""A plot as the page shows it, an SVG in the colours of the page, and as a PNG on white.
+
+Drawn by Matplotlib's objects; its global state is left as it was.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Text, lines and ground of a PNG. In an SVG they become the page's own, so that it is read in light and in dark.
+INK, MUTED, GRID = "#1f2430", "#667085", "#e3e6ec"
+_IN_PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)"}
+# Told apart with the common kinds of colour blindness, and at least 3 : 1 against white and against the dark ground.
+COLOURS = ("#2f7fd6", "#d9622b", "#1f9d76", "#b05fd0", "#b8860b", "#d6476b", "#128fa8", "#7d7f2a")
+RIGHT, WRONG = COLOURS[0], COLOURS[1]
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with Matplotlib; the page puts its own in place
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "groundup",
+    "savefig.dpi": 160,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot.
+
+    Attributes:
+        name: of its PNG file, without the suffix.
+        caption: what is to be seen.
+        alt: for those who do not see it.
+        svg: to stand in a page of HTML.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+    png: bytes
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The looks of what is drawn inside."""
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches; call it inside `style()`."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def picture(figure: Figure, name: str, title: str, caption: str, alt: str) -> Picture:
+    """Renders a figure both ways; call it inside `style()`."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", facecolor="white", metadata={"Title": title, "Software": None})
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+    return Picture(name, title, caption, alt, _for_page(svg.getvalue(), name), png.getvalue())
+
+
+def plain(axes: Axes) -> None:
+    """No frame and no grid."""
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+def _for_page(svg: str, name: str) -> str:
+    """The element alone, with names of its own for its parts, as several stand in one page."""
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'((?<![\w:-])id="|url\(#|href="#)', lambda found: f"{found[1]}{name}-", svg)
+    for ours, page in _IN_PAGE.items():
+        svg = svg.replace(ours, page)
+    return svg
