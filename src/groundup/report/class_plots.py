@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 
 from groundup.report.configurations import Entry
 from groundup.report.confusion import Confusion, per_class
-from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, new_figure, picture, plain, style
+from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, fractions, new_figure, picture, plain, style
 from groundup.report.plots import WIDTH
 
 COUNTED = 20  # classes up to which counts are written into the cells
@@ -21,7 +21,7 @@ def confusion_matrix(entry: Entry, found: Confusion, name: str) -> Picture:
     """The matrix of a configuration: rows are true classes, rights in one colour and mistakes in another."""
     k = len(found.classes)
     with style():
-        figure = new_figure(5.6, 5.6) if k <= COUNTED else new_figure(WIDTH, WIDTH)
+        figure = new_figure(4.8, 4.8) if k <= COUNTED else new_figure(WIDTH, WIDTH)
         axes = figure.subplots()
         plain(axes)
         axes.imshow(_cells(found), interpolation="none")
@@ -92,8 +92,12 @@ def class_accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
         axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
         axes.set_ylim(len(classes) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
+        fractions(axes, "x")
         axes.set_xlabel("share of the class's test images that are right")
-        figure.legend(loc="outside lower center", ncols=max(1, min(len(found), 100 // (max(len(e.title) for _, e, _ in found) + 8))))
+        figure.legend(
+            loc="outside lower center",
+            ncols=max(1, min(len(found), 100 // (max(len(e.title) for _, e, _ in found) + 8))),
+        )
         caption = "Mean and one sample standard deviation over seeds."
         if left_out > 0:
             caption += f" The {HARDEST} classes that are hardest for the first configuration; the file has all of them."

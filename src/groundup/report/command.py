@@ -94,7 +94,9 @@ def _report(request: Request, words: list[str], root: Path) -> None:
     for part in parts:
         if len(parts) > 1:
             tell(f"{part.data}\n")
-        tell(as_text(part.table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, "report.md") + "\n")
+        tell(
+            as_text(part.table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, "report.md") + "\n"
+        )
     tell(f"report: {folder / PAGE}")
 
 

@@ -17,8 +17,10 @@ from groundup.sweep.table import as_markdown, csv_rows, number_in
 PAGE = "report.html"
 MARKDOWN = "report.md"
 KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison")  # CSV files
-RUN_FIGURES = ("val/acc", "val/loss", "test/acc", "test/loss", "train/loss", "best_epoch", "epochs", "steps")
-RUN_FIGURES += ("train_seconds", "samples_per_second", "parameters", "stacked")
+RUN_FIGURES = (
+    *("val/acc", "val/loss", "test/acc", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
+    *("train_seconds", "samples_per_second", "parameters", "stacked"),
+)
 
 Rows = Iterable[Sequence[Any]]
 
@@ -53,7 +55,9 @@ def csv_files(section: Section) -> dict[str, Rows]:
 def _remove_earlier(folder: Path) -> None:
     """Nothing that a report does not write: the folder may be anybody's."""
     patterns = [f"*{kind}.csv" for kind in KINDS]
-    patterns += [f"*{name}.png" for name in ("accuracy", "curves", "parameters", "seconds", "classes", "confusion-[0-9]*")]
+    patterns += [
+        f"*{name}.png" for name in ("accuracy", "curves", "parameters", "seconds", "classes", "confusion-[0-9]*")
+    ]
     if (folder / PAGE).exists():
         for pattern in patterns:
             for file in folder.glob(pattern):

@@ -5,11 +5,13 @@ Drawn by Matplotlib's objects; its global state is left as it was.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ _IN_PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)"}
 # Told apart with the common kinds of colour blindness, and at least 3 : 1 against white and against the dark ground.
 COLOURS = ("#2f7fd6", "#d9622b", "#1f9d76", "#b05fd0", "#b8860b", "#d6476b", "#128fa8", "#7d7f2a")
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib; the page puts its own in place
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -56,14 +58,12 @@ class Picture:
     Attributes:
         name: of its PNG file, without the suffix.
         caption: what is to be seen.
-        alt: for those who do not see it.
-        svg: to stand in a page of HTML.
+        svg: to stand in a page of HTML, with words for those who do not see it.
     """
 
     name: str
     title: str
     caption: str
-    alt: str
     svg: str
     png: bytes
 
@@ -71,7 +71,7 @@ class Picture:
 @contextmanager
 def style() -> Iterator[None]:
     """The looks of what is drawn inside."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}):
+    with matplotlib.rc_context(matplotlib.rcParamsDefault), matplotlib.rc_context(_STYLE):
         yield
 
 
@@ -85,12 +85,19 @@ def colour(index: int) -> str:
 
 
 def picture(figure: Figure, name: str, title: str, caption: str, alt: str) -> Picture:
-    """Renders a figure both ways; call it inside `style()`."""
+    """Renders a figure both ways, `alt` saying in words what it shows; call it inside `style()`."""
     png = io.BytesIO()
     figure.savefig(png, format="png", facecolor="white", metadata={"Title": title, "Software": None})
     svg = io.StringIO()
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-    return Picture(name, title, caption, alt, _for_page(svg.getvalue(), name), png.getvalue())
+    return Picture(name, title, caption, _for_page(svg.getvalue(), name, alt), png.getvalue())
+
+
+def fractions(axes: Axes, which: str) -> None:
+    """Ends an axis of accuracies at 0 and 1: a deviation may reach beyond, an accuracy cannot."""
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    margin = 0.02 * (min(high, 1) - max(low, 0))
+    axes.set(**{f"{which}lim": (max(low, -margin), min(high, 1 + margin))})
 
 
 def plain(axes: Axes) -> None:
@@ -99,11 +106,11 @@ def plain(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _for_page(svg: str, name: str) -> str:
+def _for_page(svg: str, name: str, alt: str) -> str:
     """The element alone, with names of its own for its parts, as several stand in one page."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'((?<![\w:-])id="|url\(#|href="#)', lambda found: f"{found[1]}{name}-", svg)
     for ours, page in _IN_PAGE.items():
         svg = svg.replace(ours, page)
-    return svg
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from groundup.report.configurations import Entry
 from groundup.report.curves import Band, band
-from groundup.report.picture import GRID, INK, MUTED, Picture, colour, new_figure, picture, style
+from groundup.report.picture import GRID, INK, MUTED, Picture, colour, fractions, new_figure, picture, style
 from groundup.sweep.table import Figure, number_in
 
 WIDTH = 9.2  # inches, of every plot
@@ -21,7 +21,9 @@ ACCURACIES = {"test/acc": "test", "val/acc": "validation"}
 def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
     """Loss and accuracy by epoch with a band of a deviation; None where no run has epochs."""
     curves = {
-        (split, metric): [(i, entry, found) for i, entry in enumerate(entries) if (found := _band(entry, split, metric))]
+        (split, metric): [
+            (i, entry, found) for i, entry in enumerate(entries) if (found := _band(entry, split, metric))
+        ]
         for split in SPLITS
         for metric in METRICS
     }
@@ -36,9 +38,15 @@ def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
             for axes, metric in zip(row, metrics, strict=True):
                 _draw_bands(axes, curves, splits, metric, several=len(entries) > 1)
                 axes.set_title(f"{' and '.join(SPLITS[split] for split in splits)} {METRICS[metric]}")
-        for axes in grid[-1]:
+        for axes, metric in zip(grid[-1], metrics, strict=True):  # rows share their scales
             axes.set_xlabel("epoch")
-        handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+            if metric == "acc":
+                fractions(axes, "y")
+            elif axes.get_ylim()[0] < 0:
+                axes.set_ylim(bottom=0)  # a band may reach below, a loss cannot
+        handles = {
+            label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=_columns(handles))
         caption = "Mean over seeds; the band is one sample standard deviation either way, n the number of runs."
         return picture(figure, name, "Learning curves", caption, _curves_alt(curves))
@@ -113,6 +121,7 @@ def accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("accuracy")
+        fractions(axes, "x")
         axes.legend(
             [axes.plot([], [], mark, color=MUTED, mfc=fill)[0] for mark, fill in _MARKS.values()],
             [ACCURACIES[metric] for metric in _MARKS],
@@ -159,11 +168,13 @@ def accuracy_against(entries: Sequence[Entry], best: int, quantity: str, name: s
         for i, entry, x, y in reversed(points):  # the best on top
             _draw_point(axes, entry, x, y, colour(i) if i < best else GRID, hollow=_stacked(entry, quantity))
             if i < best:
-                axes.annotate(str(entry.number), (x.mean, y.mean), xytext=(6, 5), textcoords="offset points", color=INK)
+                _number(axes, entry, x, y, above=i % 2 == 0)
         if min(values) > 0 and max(values) / min(values) > 8:
             axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(EngFormatter(sep="") if quantity == "parameters" else "{x:g}")
         axes.set_xlabel(words)
         axes.set_ylabel(f"{ACCURACIES[metric]} accuracy")
+        fractions(axes, "y")
         caption = "Numbers are those of the table; bars are one sample standard deviation over seeds."
         if any(_stacked(entry, quantity) for entry in entries):
             caption += " Hollow: trained at once with others, so that the seconds were shared."
@@ -181,7 +192,27 @@ def _point(entry: Entry, quantity: str, metric: str) -> Iterable[tuple[Figure, F
 
 def _draw_point(axes: Axes, entry: Entry, x: Figure, y: Figure, drawn: str, hollow: bool) -> None:
     axes.errorbar(
-        x.mean, y.mean, xerr=x.sd or None, yerr=y.sd, fmt="o", color=drawn, mfc="none" if hollow else drawn, markersize=6
+        x.mean,
+        y.mean,
+        xerr=x.sd or None,
+        yerr=y.sd,
+        fmt="o",
+        color=drawn,
+        mfc="none" if hollow else drawn,
+        markersize=6,
+    )
+
+
+def _number(axes: Axes, entry: Entry, x: Figure, y: Figure, above: bool) -> None:
+    """Beside its point, every other one below it: two configurations are often close."""
+    axes.annotate(
+        str(entry.number),
+        (x.mean, y.mean),
+        xytext=(6, 5) if above else (-6, -5),
+        ha="left" if above else "right",
+        va="bottom" if above else "top",
+        textcoords="offset points",
+        color=INK,
     )
 
 
@@ -191,6 +222,7 @@ def _stacked(entry: Entry, quantity: str) -> bool:
 
 def _listed(entries: Sequence[Entry], metrics: Sequence[str]) -> str:
     return "; ".join(
-        f"{entry.title}: " + ", ".join(f"{ACCURACIES[metric]} {found.mean:.4f}" for metric in metrics if (found := entry.figure(metric)))
+        f"{entry.title}: "
+        + ", ".join(f"{ACCURACIES[metric]} {found.mean:.4f}" for metric in metrics if (found := entry.figure(metric)))
         for entry in entries
     )

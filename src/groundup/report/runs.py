@@ -64,13 +64,12 @@ def read_run(path: Path, name: str, job: FrozenJob | None, notes: list[str]) -> 
         notes: to be added to.
     """
     state = read_state(path)
-    if job is not None:
-        config, overrides = job.config, job.overrides
-    else:
-        config, overrides = read_yaml(path / CONFIG), _texts(state.results.get("overrides"))
-        if not is_config(config):
+    config = read_yaml(path / CONFIG) if job is None else job.config
+    overrides = _texts(state.results.get("overrides")) if job is None else job.overrides
+    if not is_config(config):
+        if job is None:  # else it was refused before it began
             notes.append(f"{name}: {CONFIG} is missing or damaged")
-            config = {}
+        config = {}
     return Run(name, path, state, overrides, config, _read_epochs(path / METRICS, name, state, notes))
 
 

@@ -71,10 +71,7 @@ def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | Non
 
 def _comparison(part: Part, pair: tuple[int, int] | None, metric: str | None) -> Comparison | None:
     by_number = {entry.number: entry for entry in part.entries}
-    if pair is None:
-        two = part.ranked[:2]
-    else:
-        two = [by_number[number] for number in pair if number in by_number]
+    two = [by_number[number] for number in pair if number in by_number] if pair else part.ranked[:2]
     if len(two) < 2:
         return None
     found = (compare(two[0], two[1], name) for name in ([metric] if metric else BY))

@@ -236,7 +236,11 @@ def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     for job, state in table.jobs:
         values = shown(job.overrides, table.job_keys)
         figures = [_number(name, number_in(state.results, name)) for name in names]
-        cells = [table.names.get(job.number, str(job.number)), *(values.get(key, "") for key in table.job_keys), *figures]
+        cells = [
+            table.names.get(job.number, str(job.number)),
+            *(values.get(key, "") for key in table.job_keys),
+            *figures,
+        ]
         rows.append([*cells, state.status, _short(state.reason)])
     header = ["run" if table.names else "job", *table.job_keys, *names, "status", "reason"]
     if not any(row[-1] for row in rows):
