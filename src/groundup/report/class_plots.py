@@ -36,13 +36,13 @@ def confusion_matrix(entry: Entry, found: Confusion, name: str) -> Picture:
             _write_counts(axes, found)
         right = np.trace(found.counts) / max(1, found.counts.sum())
         caption = (
-            f"{entry.title}: test images, {found.counts.sum():,} over {found.n} run{'s' if found.n > 1 else ''}. The "
+            f"{entry.tag}: test images, {found.counts.sum():,} over {found.n} run{'s' if found.n > 1 else ''}. The "
             "diagonal is shaded by the share of the true class, mistakes by theirs relative to the largest one."
         )
-        alt = f"Confusion matrix of {entry.title}: {right:.2%} right. Most frequent mistakes: " + "; ".join(
+        alt = f"Confusion matrix of {entry.tag}: {right:.2%} right. Most frequent mistakes: " + "; ".join(
             f"{true} taken for {other} {count} times" for true, other, count, _ in found.mistakes(5)
         )
-        return picture(figure, name, f"Confusion matrix of {entry.title}", caption, alt)
+        return picture(figure, name, f"Confusion matrix of {entry.tag}", caption, alt)
 
 
 def _cells(found: Confusion) -> np.ndarray:
@@ -87,7 +87,7 @@ def class_accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
                 color=colour(i),
                 markersize=4,
                 elinewidth=1,
-                label=entry.title,
+                label=entry.tag,
             )
         axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
         axes.set_ylim(len(classes) - 0.5, -0.5)
@@ -96,13 +96,13 @@ def class_accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
         axes.set_xlabel("share of the class's test images that are right")
         figure.legend(
             loc="outside lower center",
-            ncols=max(1, min(len(found), 100 // (max(len(e.title) for _, e, _ in found) + 8))),
+            ncols=max(1, min(len(found), 100 // (max(len(e.tag) for _, e, _ in found) + 8))),
         )
         caption = "Mean and one sample standard deviation over seeds."
         if left_out > 0:
             caption += f" The {HARDEST} classes that are hardest for the first configuration; the file has all of them."
         worst = min(found[0][2].items(), key=lambda item: item[1].mean)
-        alt = f"Accuracy by class. Hardest for {found[0][1].title}: {worst[0]}, {worst[1].mean:.4f}."
+        alt = f"Accuracy by class. Hardest for {found[0][1].tag}: {worst[0]}, {worst[1].mean:.4f}."
         return picture(figure, name, "Accuracy by class", caption, alt)
 
 

@@ -13,6 +13,7 @@ from groundup.report.runs import Run
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.table import Configuration, Figure, Table, tabulate
 
+TAG = 44  # characters
 ABSENT = "none"  # the value of a key that other runs of the same options have
 
 
@@ -33,6 +34,11 @@ class Entry:
     @property
     def title(self) -> str:
         return f"{self.number}  {self.label}"
+
+    @property
+    def tag(self) -> str:
+        """The title, as much of it as a plot has room for."""
+        return self.title if len(self.title) <= TAG else f"{self.title[: TAG - 1]}…"
 
     @cached_property
     def finished(self) -> list[Run]:
@@ -92,24 +98,27 @@ def _as_typed(runs: Sequence[Run]) -> list[list[str]]:
 
 
 def _as_configured(runs: Sequence[Run]) -> list[list[str]]:
-    """Settings of runs that were not typed in one command, from their configs."""
+    """Settings of runs that were not typed in one command, from their configs.
+
+    What all runs with an option of a group have in common, such as the activation of a model, goes without saying.
+    """
     settings = [_settings(run) for run in runs]
-    keys = dict.fromkeys(key for each in settings for key in each)
-    owners: dict[tuple[str, str], set[str]] = {}  # an option of a group, and the keys that some run of it has
+    keys = sorted({key: None for each in settings for key in each}, key=lambda key: key not in GROUPS)  # "mlp" first
+    values: dict[tuple[str, str, str], set[str]] = {}  # of a key among the runs with an option of its group
     for each in settings:
-        for key in each:
-            owners.setdefault(_option(each, key), set()).add(key)
-    filled = [
-        {key: each.get(key, ABSENT) for key in keys if key in each or key in owners.get(_option(each, key), ())}
+        for key in keys:
+            values.setdefault((key, *_option(each, key)), set()).add(each.get(key, ABSENT))
+    return [
+        [f"{key}={each.get(key, ABSENT)}" for key in keys if key in GROUPS or len(values[key, *_option(each, key)]) > 1]
         for each in settings
     ]
-    return [[f"{key}={value}" for key, value in each.items()] for each in filled]
 
 
 def _settings(run: Run) -> dict[str, str]:
     if not run.config:
         return dict(word.split("=", 1) for word in run.overrides or () if "=" in word)
-    return {key.removesuffix(".name"): str(value) for key, value in hyperparameters(run.config).items()}
+    named = {key.removesuffix(".name"): str(value) for key, value in hyperparameters(run.config).items()}
+    return {key: "null" if value == "None" else value for key, value in named.items()}
 
 
 def _option(settings: dict[str, str], key: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def _draw_bands(axes: Axes, curves: Curves, splits: Sequence[str], metric: str, 
         for index, entry, found in curves[split, metric]:
             epochs, figures = list(found.points), list(found.points.values())
             mean, sd = [figure.mean for figure in figures], [figure.sd or 0.0 for figure in figures]
-            label = entry.title if several else SPLITS[split]
+            label = entry.tag if several else SPLITS[split]
             label += f"  n {found.n}" if entry.finished else f"  n {found.n}, not finished"
             drawn = colour(index if several else 1 - shade)
             dash = "-" if entry.finished else "--"
@@ -96,7 +96,7 @@ def _columns(labels: Iterable[str]) -> int:
 
 def _curves_alt(curves: Curves) -> str:
     last = [
-        f"{entry.title}: {METRICS[metric]} {figures[-1].mean:.4f}"
+        f"{entry.tag}: {METRICS[metric]} {figures[-1].mean:.4f}"
         for (split, metric), found in curves.items()
         if split == "val" or not curves["val", metric]
         for _, entry, one in found
@@ -116,7 +116,7 @@ def accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
         for place, entry in enumerate(entries):
             for metric in shown:
                 _draw_accuracy(axes, place, entry, metric)
-        axes.set_yticks(range(len(entries)), [entry.title for entry in entries], color=INK)
+        axes.set_yticks(range(len(entries)), [entry.tag for entry in entries], color=INK)
         axes.set_ylim(len(entries) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
@@ -179,7 +179,7 @@ def accuracy_against(entries: Sequence[Entry], best: int, quantity: str, name: s
         if any(_stacked(entry, quantity) for entry in entries):
             caption += " Hollow: trained at once with others, so that the seconds were shared."
         alt = f"{words.capitalize()} and {ACCURACIES[metric]} accuracy. " + "; ".join(
-            f"{entry.title}: {x.mean:,.6g}, {y.mean:.4f}" for _, entry, x, y in points[:best]
+            f"{entry.tag}: {x.mean:,.6g}, {y.mean:.4f}" for _, entry, x, y in points[:best]
         )
         return picture(figure, name, f"Accuracy against {words}", caption, alt)
 
@@ -222,7 +222,7 @@ def _stacked(entry: Entry, quantity: str) -> bool:
 
 def _listed(entries: Sequence[Entry], metrics: Sequence[str]) -> str:
     return "; ".join(
-        f"{entry.title}: "
+        f"{entry.tag}: "
         + ", ".join(f"{ACCURACIES[metric]} {found.mean:.4f}" for metric in metrics if (found := entry.figure(metric)))
         for entry in entries
     )
