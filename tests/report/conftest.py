@@ -11,7 +11,7 @@ import pytest
 from run_files import make_config, make_results, write_run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_sweep() -> Callable[..., Path]:
     """A sweep over learning rates and seeds; `accuracy(rate, seed)` of each finished run, None of one not run."""
 

@@ -71,7 +71,9 @@ class Picture:
 @contextmanager
 def style() -> Iterator[None]:
     """The looks of what is drawn inside."""
-    with matplotlib.rc_context(matplotlib.rcParamsDefault), matplotlib.rc_context(_STYLE):
+    defaults: Any = matplotlib.rcParamsDefault  # not what a file of the user's says
+    neutral: Any = {key: defaults[key] for key in defaults if not key.startswith("backend")}  # that imports pyplot
+    with matplotlib.rc_context(neutral | _STYLE):
         yield
 
 
