@@ -156,6 +156,17 @@ def test_of_one_seed_it_says_that_nothing_is_sure(page, tmp_path, make_sweep):
     assert "One seed in common: +0.1000, and nothing can be said of how sure that is." in found.words
 
 
+def test_numbers_on_logarithmic_axes_are_in_plain_digits(page, tmp_path):
+    for name, size in (("mlp", 1_000), ("cnn", 1_000_000)):
+        results = make_results(parameters=size)
+        run = write_run(tmp_path / "runs" / name, results, make_config(model={"name": name}), accuracies=())
+        (run / "metrics.csv").write_text("epoch,val/loss\n0,10\n1,0.001\n")
+    found = page(tmp_path / "runs")
+    assert "mathdefault" not in found.text
+    assert "100k" in found.words
+    assert "0.01" in found.words
+
+
 def test_stacked_jobs_shared_their_seconds_and_it_says_so(page, tmp_path):
     for name, seconds in (("mlp", 2.0), ("cnn", 3.0)):
         results = make_results(train_seconds=seconds, stacked=2)

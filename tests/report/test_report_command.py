@@ -122,7 +122,17 @@ def test_configurations_on_different_data_are_not_compared(report, tmp_path):
     assert code == 2
     assert "compare=1,2: one is on digits, the other is not; accepted: two on one data set" in err
     assert report(tmp_path / "runs", "out=both")[0] == 0
-    assert Path("both/mnist-accuracy.png").is_file()
+    assert Path("both/mnist-curves.png").is_file()
+
+
+def test_two_that_were_named_but_have_no_seed_in_common_cannot_be_compared(report, tmp_path):
+    write_run(tmp_path / "runs" / "a", make_results(0), make_config(0))
+    write_run(tmp_path / "runs" / "b", make_results(1), make_config(1, model={"name": "cnn"}))
+    code, _, err = report(tmp_path / "runs", "compare=1,2", "out=here")
+    assert code == 2
+    assert err == "error: compare=1,2: no finished runs of both have a seed and test/acc or val/acc in common\n"
+    assert report(tmp_path / "runs", "out=here")[0] == 0
+    assert "no seed in common" in Path("here/report.html").read_text()
 
 
 def test_where_nothing_has_finished_the_runs_are_listed_with_their_reasons(report, tmp_path):

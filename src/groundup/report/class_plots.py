@@ -12,6 +12,7 @@ from groundup.report.configurations import Entry
 from groundup.report.confusion import Confusion, per_class
 from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, fractions, new_figure, picture, plain, style
 from groundup.report.plots import WIDTH
+from groundup.sweep.table import Figure
 
 COUNTED = 20  # classes up to which counts are written into the cells
 HARDEST = 20  # classes that are shown of more
@@ -69,41 +70,44 @@ def class_accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
     found = [row for row in found if row[2]]
     if not found:
         return None
-    classes = list(found[0][2])
-    left_out = len(classes) - HARDEST
-    if left_out > 0:
-        classes = sorted(classes, key=lambda label: found[0][2][label].mean)[:HARDEST]
+    _, first, figures = found[0]
+    classes = list(figures)
+    if len(classes) > HARDEST:
+        classes = sorted(classes, key=lambda label: figures[label].mean)[:HARDEST]
     with style():
         figure = new_figure(WIDTH, 1.2 + len(classes) * (0.2 + 0.05 * len(found)))
         axes = figure.subplots()
-        for row, (i, entry, figures) in enumerate(found):
-            offset = (row - (len(found) - 1) / 2) * 0.7 / len(found)
-            there = [(y + offset, figures[label]) for y, label in enumerate(classes) if label in figures]
-            axes.errorbar(
-                [one.mean for _, one in there],
-                [y for y, _ in there],
-                xerr=[one.sd or 0.0 for _, one in there],
-                fmt="o",
-                color=colour(i),
-                markersize=4,
-                elinewidth=1,
-                label=entry.tag,
-            )
-        axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
-        axes.set_ylim(len(classes) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        fractions(axes, "x")
-        axes.set_xlabel("share of the class's test images that are right")
-        figure.legend(
-            loc="outside lower center",
-            ncols=max(1, min(len(found), 100 // (max(len(e.tag) for _, e, _ in found) + 8))),
-        )
-        caption = "Mean and one sample standard deviation over seeds."
-        if left_out > 0:
-            caption += f" The {HARDEST} classes that are hardest for the first configuration; the file has all of them."
-        worst = min(found[0][2].items(), key=lambda item: item[1].mean)
-        alt = f"Accuracy by class. Hardest for {found[0][1].tag}: {worst[0]}, {worst[1].mean:.4f}."
+        _draw_classes(axes, found, classes)
+        if len(found) > 1:
+            columns = 100 // (max(len(entry.tag) for _, entry, _ in found) + 8)
+            figure.legend(loc="outside lower center", ncols=max(1, min(len(found), columns)))
+        caption = "" if all(one.sd is None for one in figures.values()) else "Mean and one sample standard deviation. "
+        if len(classes) < len(figures):
+            caption += f"The {HARDEST} classes that are hardest for configuration {first.number}; the file has all."
+        worst, accuracy = min(figures.items(), key=lambda item: item[1].mean)
+        alt = f"Accuracy by class. Hardest for {first.tag}: {worst}, {accuracy.mean:.4f}."
         return picture(figure, name, "Accuracy by class", caption, alt)
+
+
+def _draw_classes(axes: Axes, found: Sequence[tuple[int, Entry, dict[str, Figure]]], classes: Sequence[str]) -> None:
+    for row, (i, entry, figures) in enumerate(found):
+        offset = (row - (len(found) - 1) / 2) * 0.7 / len(found)
+        there = [(y + offset, figures[label]) for y, label in enumerate(classes) if label in figures]
+        axes.errorbar(
+            [one.mean for _, one in there],
+            [y for y, _ in there],
+            xerr=[one.sd or 0.0 for _, one in there],
+            fmt="o",
+            color=colour(i),
+            markersize=4,
+            elinewidth=1,
+            label=entry.tag,
+        )
+    axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    fractions(axes, "x")
+    axes.set_xlabel("share of the class's test images that are right")
 
 
 def _short(label: str, length: int = 20) -> str:

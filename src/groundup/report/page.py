@@ -13,7 +13,7 @@ from groundup.report.compare import CONFIDENCE, Comparison
 from groundup.report.confusion import Confusion
 from groundup.report.files import MARKDOWN, csv_files
 from groundup.report.repeat import commands, environment
-from groundup.report.section import Section
+from groundup.report.section import IN_DETAIL, Section
 from groundup.sweep.table import configuration_cells, job_cells
 
 MANY = 40  # rows beyond which a table is folded
@@ -50,6 +50,7 @@ def render(sections: Sequence[Section], notes: Sequence[str], words: Sequence[st
         csv_files=csv_files,
         markdown=MARKDOWN,
         many=MANY,
+        detail=IN_DETAIL,
         mistake_rows=mistake_rows,
         pair_rows=pair_rows,
     )

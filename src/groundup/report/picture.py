@@ -15,7 +15,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 # Text, lines and ground of a PNG. In an SVG they become the page's own, so that it is read in light and in dark.
 INK, MUTED, GRID = "#1f2430", "#667085", "#e3e6ec"
@@ -100,6 +102,15 @@ def fractions(axes: Axes, which: str) -> None:
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     margin = 0.02 * (min(high, 1) - max(low, 0))
     axes.set(**{f"{which}lim": (max(low, -margin), min(high, 1 + margin))})
+
+
+def logarithmic(axes: Axes, which: str) -> None:
+    """Makes an axis logarithmic, its numbers in plain digits: powers of ten would need mathematical text."""
+    axes.set(**{f"{which}scale": "log"})
+    axis: Axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plain(axes: Axes) -> None:

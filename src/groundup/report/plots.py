@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from groundup.report.configurations import Entry
 from groundup.report.curves import Band, band
-from groundup.report.picture import GRID, INK, MUTED, Picture, colour, fractions, new_figure, picture, style
+from groundup.report.picture import INK, MUTED, Picture, colour, fractions, logarithmic, new_figure, picture, style
 from groundup.sweep.table import Figure, number_in
 
 WIDTH = 9.2  # inches, of every plot
@@ -48,7 +48,9 @@ def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
             label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=_columns(handles))
-        caption = "Mean over seeds; the band is one sample standard deviation either way, n the number of runs."
+        caption = "One run." if len(entries) == 1 else "One run each."
+        if any(found.n > 1 for drawn in curves.values() for _, _, found in drawn):
+            caption = "Mean over seeds; the band is one sample standard deviation either way, n the number of runs."
         return picture(figure, name, "Learning curves", caption, _curves_alt(curves))
 
 
@@ -86,7 +88,7 @@ def _draw_bands(axes: Axes, curves: Curves, splits: Sequence[str], metric: str, 
             low, high = min(low, *mean), max(high, *mean)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
     if metric == "loss" and low > 0 and high / low > 100:
-        axes.set_yscale("log")
+        logarithmic(axes, "y")
 
 
 def _columns(labels: Iterable[str]) -> int:
@@ -106,9 +108,9 @@ def _curves_alt(curves: Curves) -> str:
 
 
 def accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
-    """Test and validation accuracy of each configuration, its runs as dots; None where there is neither."""
+    """Test and validation accuracy of each configuration, its runs as dots; None where there is nothing to compare."""
     shown = [metric for metric in ACCURACIES if any(entry.figure(metric) for entry in entries)]
-    if not shown:
+    if not shown or sum(len(entry.finished) for entry in entries) < 2:
         return None
     with style():
         figure = new_figure(WIDTH, 1.1 + 0.42 * len(entries))
@@ -166,11 +168,13 @@ def accuracy_against(entries: Sequence[Entry], best: int, quantity: str, name: s
         figure = new_figure(WIDTH, 3.6)
         axes = figure.subplots()
         for i, entry, x, y in reversed(points):  # the best on top
-            _draw_point(axes, entry, x, y, colour(i) if i < best else GRID, hollow=_stacked(entry, quantity))
             if i < best:
+                _draw_point(axes, entry, x, y, colour(i), hollow=_stacked(entry, quantity))
                 _number(axes, entry, x, y, above=i % 2 == 0)
+            else:
+                axes.plot(x.mean, y.mean, "o", color=MUTED, alpha=0.35, markersize=4, markeredgewidth=0)
         if min(values) > 0 and max(values) / min(values) > 8:
-            axes.set_xscale("log")
+            logarithmic(axes, "x")
         axes.xaxis.set_major_formatter(EngFormatter(sep="") if quantity == "parameters" else "{x:g}")
         axes.set_xlabel(words)
         axes.set_ylabel(f"{ACCURACIES[metric]} accuracy")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundup.errors import UserError
-from groundup.report.class_plots import class_accuracy, confusion_matrix
+from groundup.report.class_plots import COUNTED, class_accuracy, confusion_matrix
 from groundup.report.compare import Comparison, compare
 from groundup.report.configurations import Entry, Part
 from groundup.report.confusion import Confusion, confusion
@@ -14,7 +14,7 @@ from groundup.report.picture import Picture
 from groundup.report.plots import accuracy, accuracy_against, learning_curves
 from groundup.sweep.table import number_in
 
-MATRICES = 4  # configurations whose confusion matrices are shown
+IN_DETAIL = 4  # configurations that are shown class by class
 BY = ("test/acc", "val/acc")  # what two configurations are compared by, the first that both have
 
 
@@ -47,16 +47,21 @@ def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | Non
         best: how many configurations the plots show.
         pair: numbers of the configurations to be compared; the two best where they are not named.
         metric: that they are compared by; accuracy where none is named.
+
+    Raises:
+        UserError: those that are named cannot be compared.
     """
     shown = part.ranked[:best]
     drawn = shown or [entry for entry in part.entries if any(run.epochs for run in entry.runs)][:best]
-    confusions = [(entry, found) for entry in shown[:MATRICES] if (found := confusion(entry.finished))]
+    confusions = [(entry, found) for entry in shown[:IN_DETAIL] if (found := confusion(entry.finished))]
+    if confusions and len(confusions[0][1].classes) > COUNTED:
+        confusions = confusions[:1]  # it needs the whole width
     pictures = [
         accuracy(shown, f"{prefix}accuracy") if shown else None,
         learning_curves(drawn, f"{prefix}curves"),
         accuracy_against(part.ranked, best, "parameters", f"{prefix}parameters"),
         accuracy_against(part.ranked, best, "train_seconds", f"{prefix}seconds"),
-        class_accuracy(shown, f"{prefix}classes"),
+        class_accuracy(shown[:IN_DETAIL], f"{prefix}classes"),
     ]
     return Section(
         part,
@@ -74,8 +79,12 @@ def _comparison(part: Part, pair: tuple[int, int] | None, metric: str | None) ->
     two = [by_number[number] for number in pair if number in by_number] if pair else part.ranked[:2]
     if len(two) < 2:
         return None
-    found = (compare(two[0], two[1], name) for name in ([metric] if metric else BY))
-    return next((comparison for comparison in found if comparison), None)
+    metrics = [metric] if metric else BY
+    found = next((found for name in metrics if (found := compare(two[0], two[1], name))), None)
+    if pair and found is None:
+        asked = f"compare={pair[0]},{pair[1]}"
+        raise UserError(f"{asked}: no finished runs of both have a seed and {' or '.join(metrics)} in common")
+    return found
 
 
 def refuse_pair(parts: Sequence[Part], pair: tuple[int, int]) -> None:
