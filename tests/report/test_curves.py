@@ -23,6 +23,13 @@ def test_mean_and_sample_deviation_at_each_epoch_by_hand(tmp_path):
     assert found.n == 2
 
 
+def test_an_epoch_that_stands_twice_in_a_file_is_one(tmp_path):
+    run = write_run(tmp_path / "0", make_results(), make_config())
+    (run / "metrics.csv").write_text("epoch,val/acc\n0,0.1\n0,0.3\n")
+    found = band(find_runs([tmp_path]).runs, "val/acc")
+    assert (found.points[1].mean, found.n) == (0.3, 1)
+
+
 def test_a_metric_that_no_run_has_makes_no_band(tmp_path):
     write_run(tmp_path / "0", make_results(), make_config())
     assert band(find_runs([tmp_path]).runs, "val/nosuch") is None

@@ -50,7 +50,7 @@ def test_the_report_of_a_sweep_is_written_into_it_and_the_table_and_its_path_are
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["optimizer.lr", "val/acc", "test/acc"]
     assert lines[1].split()[:4] == ["0.2", "0.7100", "±", "0.0100"]
-    assert lines[-1] == "report: ../sweep/report/report.html"
+    assert lines[-1] == f"report: {sweep}/report/report.html"
     assert {path.name for path in (sweep / "report").iterdir()} == {
         "report.html", "report.md", "configurations.csv", "runs.csv", "curves.csv", "classes.csv", "confusion.csv",
         "comparison.csv", "accuracy.png", "curves.png", "classes.png", "confusion-1.png", "confusion-2.png",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +63,9 @@ def main(words: Sequence[str], root: Path) -> int:
             raise
         say(str(error))
         return BAD_REQUEST
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 128 + signal.SIGINT
     return 0
 
 
@@ -150,7 +153,7 @@ def _positive(key: str, value: str) -> int:
 def _folder(paths: Sequence[Path], sweep: Path | None, root: Path) -> Path:
     """`report` in the sweep's or the only directory given, else a new folder of the project."""
     if sweep is not None:
-        return Path(os.path.relpath(sweep)) / "report"
+        return (paths[0] if paths[0].resolve() == sweep else sweep) / "report"
     return paths[0] / "report" if _is_run(paths) else root / "outputs" / "reports" / unique_name()
 
 

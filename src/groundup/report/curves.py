@@ -25,8 +25,8 @@ def band(runs: Iterable[Run], metric: str) -> Band | None:
     """Mean and sample standard deviation of a metric over runs, epoch by epoch; None where no run has it."""
     values: dict[int, list[float]] = {}
     for run in runs:
-        for row in run.epochs:
-            if metric in row:
-                values.setdefault(int(row["epoch"]) + 1, []).append(row[metric])
+        last = {int(row["epoch"]) + 1: row[metric] for row in run.epochs if metric in row}
+        for epoch, value in last.items():
+            values.setdefault(epoch, []).append(value)
     points = {epoch: figure for epoch in sorted(values) if (figure := Figure.of(values[epoch]))}
     return Band(metric, points) if points else None

@@ -149,7 +149,7 @@ def _draw_accuracy(axes: Axes, place: int, entry: Entry, metric: str) -> None:
     y = place - 0.12 if metric == "test/acc" else place + 0.16
     drawn = colour(place)
     runs = [value for run in entry.finished if (value := number_in(run.state.results, metric)) is not None]
-    axes.plot(runs, [y] * len(runs), ".", color=drawn, alpha=0.45, markersize=4.5, markeredgewidth=0)
+    axes.plot(runs, [y] * len(runs), "o", color=drawn, alpha=0.5, markersize=3.2, markeredgewidth=0)
     axes.errorbar(found.mean, y, xerr=found.sd, fmt=mark, color=drawn, mfc=fill or drawn, markersize=6, capsize=3)
 
 
