@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -41,11 +42,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Python and the packages that a run's numbers depend on."""
     return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
 
 
+@functools.cache  # a later job of a sweep runs the code that was imported, not what has been edited since
 def git_state(folder: Path) -> dict[str, Any] | None:
     """Commit of the checkout and whether it has uncommitted changes; None outside of a checkout."""
     try:

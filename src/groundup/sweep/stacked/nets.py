@@ -9,14 +9,16 @@ another (LeNet, batches of 64, 16 networks: 93 ms a step against 52); on a GPU i
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
 
 from groundup.learning.learner import Learner
+from groundup.learning.losses import CrossEntropy
 from groundup.sweep.stacked.layers import Masked, stack_layers
 
 
@@ -89,7 +91,7 @@ class Together:
         model = max(learners, key=lambda learner: len(_dropouts(learner.net)))
         self._dropouts = Dropouts(learners, model)
         self._net = stack_layers(copy.deepcopy(model.net), self._weights)
-        self._losses = vmap(learners[0].loss)
+        self._losses = member_losses(learners[0].loss)
 
     @property
     def is_random(self) -> bool:
@@ -106,6 +108,21 @@ class Together:
             for parameters, own in zip(self._parameters, same_layout.unbind(), strict=True):
                 parameters[number].grad = own
         return losses.detach(), logits.detach()
+
+
+def member_losses(loss: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """From logits `(M, B, K)` and targets `(M, B)` to the loss of every member, `(M,)`."""
+    if not isinstance(loss, CrossEntropy):
+        return vmap(loss)
+
+    def cross_entropies(logits: Tensor, target: Tensor) -> Tensor:
+        # twice as fast as vmap, which takes torch's one operation apart
+        each = F.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), label_smoothing=loss.label_smoothing, reduction="none"
+        )
+        return each.unflatten(0, target.shape).mean(dim=1)
+
+    return cross_entropies
 
 
 def _stacked(same: Sequence[Tensor]) -> Tensor:

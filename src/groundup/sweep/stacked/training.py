@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from groundup.callbacks.interrupt import StopOnSignal
@@ -19,6 +20,7 @@ from groundup.run import release
 from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count
 from groundup.sweep.stacked.nets import nets_of
+from groundup.sweep.stacked.optimizer import joined
 
 Job = tuple[Mapping[str, Any], Path, Sequence[str]]
 REFRESH = 0.2  # seconds between two drawings of the bar
@@ -115,21 +117,24 @@ class Stack:
             begin_epoch(member.parts.trainer)
             member.begin_epoch(epoch)
         active = [member for _, member in self.active]
+        optimizer = joined([member.optimizer for member in active])
         for batch, (x, y) in enumerate(self.images.epoch(epoch), 1):
-            self._train_step(active, x, y, batch - 1)
+            self._train_step(active, optimizer, x, y, batch - 1)
             bar.update()
             is_last = batch == len(self.images)
             if self.steps.full or is_last:
                 self._read(batch, log=True)
-                active = [member for _, member in self.active]
-                if not active:
-                    return
+                if len(self.active) < len(active):
+                    active = [member for _, member in self.active]
+                    if not active:
+                        return
+                    optimizer = joined([member.optimizer for member in active])
             if stop.signum is not None and not is_last:
                 self._read(batch, log=False)
                 self.each(lambda _, member: member.save())
                 raise Interrupted(stop.signum)
 
-    def _train_step(self, active: Sequence[Member], x: Tensor, y: Tensor, batch: int) -> None:
+    def _train_step(self, active: Sequence[Member], optimizer: Optimizer, x: Tensor, y: Tensor, batch: int) -> None:
         for member in active:
             member.learner.set_rate(self.step)
         draws = [0] * len(self.members)
@@ -139,7 +144,7 @@ class Stack:
         for member in active:
             if clip := member.parts.trainer.gradient_clip_val:
                 torch.nn.utils.clip_grad_norm_(member.learner.parameters(), clip)
-            member.optimizer.step()
+        optimizer.step()
         self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
         self.step += 1
 
