@@ -17,6 +17,8 @@ SPLITS = {"train": "training", "val": "validation"}
 METRICS = {"loss": "loss", "acc": "accuracy"}
 ACCURACIES = {"test/acc": "test", "val/acc": "validation"}
 
+Curves = dict[tuple[str, str], list[tuple[int, Entry, Band]]]  # by split and metric: place in the plot, whose, what
+
 
 def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
     """Loss and accuracy by epoch with a band of a deviation; None where no run has epochs."""
@@ -52,9 +54,6 @@ def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
         if any(found.n > 1 for drawn in curves.values() for _, _, found in drawn):
             caption = "Mean over seeds; the band is one sample standard deviation either way, n the number of runs."
         return picture(figure, name, "Learning curves", caption, _curves_alt(curves))
-
-
-Curves = dict[tuple[str, str], list[tuple[int, Entry, Band]]]
 
 
 def _band(entry: Entry, split: str, metric: str) -> Band | None:
