@@ -20,6 +20,9 @@ from typing import Any
 
 import yaml
 
+from groundup.sweep.frozen import FILE as JOBS
+from groundup.sweep.frozen import FrozenJob, write_jobs
+
 PROJECT = Path(__file__).resolve().parents[1]
 SEEDS, EPOCHS = 5, 20
 
@@ -40,15 +43,16 @@ def copies(real: Path, sweep: Path, number: int, classes: int) -> None:
     with (real / "metrics.csv").open(newline="") as file:
         epochs = list(csv.DictReader(file))
     sweep.mkdir()
-    with (sweep / "jobs.jsonl").open("w") as jobs:
-        for job in range(number):
-            rate, seed = 0.001 * (1 + job // SEEDS), job % SEEDS
-            overrides = [f"optimizer.lr={rate:g}", f"seed={seed}"]
-            config |= {"seed": seed, "optimizer": config["optimizer"] | {"lr": rate}}
-            jobs.write(json.dumps({"number": job, "overrides": overrides, "config": config}) + "\n")
-            shift = draw.gauss(0, 0.02) - 0.001 * (job // SEEDS)
-            changed = _shifted(results, shift, classes, draw) | {"seed": seed, "overrides": overrides}
-            _write(sweep / str(job), config, changed, epochs, shift)
+    jobs = []
+    for job in range(number):
+        rate, seed = 0.001 * (1 + job // SEEDS), job % SEEDS
+        overrides = [f"optimizer.lr={rate:g}", f"seed={seed}"]
+        own = config | {"seed": seed, "optimizer": config["optimizer"] | {"lr": rate}}
+        jobs.append(FrozenJob(job, overrides, own))
+        shift = draw.gauss(0, 0.02) - 0.001 * (job // SEEDS)
+        changed = _shifted(results, shift, classes, draw) | {"seed": seed, "overrides": overrides}
+        _write(sweep / str(job), own, changed, epochs, shift)
+    write_jobs(sweep, jobs)
 
 
 def _shifted(results: dict[str, Any], shift: float, classes: int, draw: random.Random) -> dict[str, Any]:
@@ -86,7 +90,7 @@ def main() -> None:
         folder = Path(name)
         copies(real_run(folder), folder / "sweep", asked.runs, asked.classes)
         copies(folder / "real", folder / "runs", asked.runs, asked.classes)
-        (folder / "runs" / "jobs.jsonl").unlink()
+        (folder / "runs" / JOBS).unlink()
         for kind in ("sweep", "runs"):
             took = sorted(seconds(f"{folder}/{kind}", f"out={folder}/report") for _ in range(asked.repeats))
             size = (folder / "report" / "report.html").stat().st_size / 2**20

@@ -86,12 +86,21 @@ def test_numbers_that_are_none_are_left_out_of_the_epochs(tmp_path):
     assert find_runs([run]).runs[0].epochs == [{"epoch": 0}, {"epoch": 1, "val/acc": 0.5}, {"epoch": 2, "val/acc": 0.6}]
 
 
-@pytest.mark.parametrize("content", ["{", '{"number": 0, "overrides": 3, "config": {}}\n'])
+@pytest.mark.parametrize("content", ["{", '{"number": 0, "overrides": 3, "config": {}, "of": 1}\n'])
 def test_of_a_sweep_whose_jobs_are_damaged_the_runs_are_still_read(tmp_path, make_sweep, content):
     sweep = make_sweep(tmp_path / "a", (0.1,), (0, 1), lambda rate, seed: 0.5)
     (sweep / "jobs.jsonl").write_text(content)
     found = find_runs([sweep])
     assert [run.name for run in found.runs] == ["0", "1"]
+    assert "jobs.jsonl cannot be read" in found.notes[0]
+
+
+def test_a_sweep_that_has_lost_jobs_is_said(tmp_path, make_sweep):
+    sweep = make_sweep(tmp_path / "a", (0.1,), (0, 1, 2), lambda rate, seed: 0.5)
+    lines = (sweep / "jobs.jsonl").read_text().splitlines(keepends=True)
+    (sweep / "jobs.jsonl").write_text("".join(lines[:2]))
+    found = find_runs([sweep])
+    assert len(found.runs) == 3
     assert "jobs.jsonl cannot be read" in found.notes[0]
 
 

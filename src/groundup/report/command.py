@@ -14,7 +14,13 @@ from pathlib import Path
 from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
 from groundup.errors import UserError
 from groundup.paths import unique_name
+from groundup.report.configurations import parts_of
+from groundup.report.find import find_runs
+from groundup.report.runs import CONFIG
 from groundup.suggest import nearest
+from groundup.sweep.frozen import FILE as JOBS
+from groundup.sweep.state import RESULTS
+from groundup.sweep.table import as_text
 from groundup.sweep.tell import tell
 
 KEYS = ("out", "compare", "metric", "best")
@@ -54,7 +60,7 @@ def main(words: Sequence[str], root: Path) -> int:
         root: of the project, whose `outputs/reports` takes what has no place of its own.
     """
     if not words or any(word in ("-h", "--help") for word in words):
-        print(HELP)
+        tell(HELP)
         return 0 if words else BAD_REQUEST
     try:
         _report(parse(words), list(words), root)
@@ -70,9 +76,6 @@ def main(words: Sequence[str], root: Path) -> int:
 
 
 def _report(request: Request, words: list[str], root: Path) -> None:
-    from groundup.report.configurations import parts_of
-    from groundup.report.find import find_runs
-
     found = find_runs(request.paths)
     parts = parts_of(found)
     folder = request.out or _folder(request.paths, found.sweep, root)
@@ -91,8 +94,6 @@ def _report(request: Request, words: list[str], root: Path) -> None:
         for part, prefix in zip(parts, prefixes, strict=True)
     ]
     write_report(folder, sections, render(sections, found.notes, words, datetime.now()))
-
-    from groundup.sweep.table import as_text
 
     for part in parts:
         if len(parts) > 1:
@@ -154,11 +155,8 @@ def _folder(paths: Sequence[Path], sweep: Path | None, root: Path) -> Path:
     """`report` in the sweep's or the only directory given, else a new folder of the project."""
     if sweep is not None:
         return (paths[0] if paths[0].resolve() == sweep else sweep) / "report"
-    return paths[0] / "report" if _is_run(paths) else root / "outputs" / "reports" / unique_name()
-
-
-def _is_run(paths: Sequence[Path]) -> bool:
-    return len(paths) == 1 and any((paths[0] / name).is_file() for name in ("results.json", "config.yaml"))
+    own = len(paths) == 1 and any((paths[0] / name).is_file() for name in (RESULTS, CONFIG, JOBS))
+    return paths[0] / "report" if own else root / "outputs" / "reports" / unique_name()
 
 
 def _plain(name: str) -> str:
