@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.quiet import quiet
+from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
 
 
@@ -30,7 +30,8 @@ def evaluate(
         data: data keys to use instead of the run's own, such as `root` where the files have moved.
 
     Returns:
-        `test/acc`, `test/loss`, `test/top5`, `test/f1` and `test/per_class`, the accuracy by class name.
+        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, and
+        `test/confusion`, a row of counts for each true class.
 
     Raises:
         UserError: no such run or checkpoint, or it has no test split.
@@ -48,7 +49,8 @@ def evaluate(
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
     with quiet(), StopOnSignal():
         metrics = dict(trainer.test(learner, datamodule=module, verbose=False)[0])
-    return metrics | {"test/per_class": dict(zip(spec.class_names, learner.per_class, strict=True))}
+    per_class = dict(zip(spec.class_names, learner.per_class, strict=True))
+    return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:
@@ -74,6 +76,6 @@ def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
         UserError: the file cannot be written.
     """
     try:
-        file.write_text(json.dumps(metrics, indent=2) + "\n")
+        file.write_text(as_json(metrics) + "\n")
     except OSError as error:
         raise UserError(f"out={file}: cannot be written: {error.strerror}") from error

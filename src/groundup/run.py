@@ -17,10 +17,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.callbacks.tensorboard import hyperparameters, log_hparams
+from groundup.callbacks.tensorboard import log_hparams
 from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
+from groundup.hyperparameters import hyperparameters
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
@@ -199,6 +200,7 @@ def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float
         return
     results |= metrics
     results["test/per_class"] = dict(zip(parts.spec.class_names, parts.learner.per_class, strict=True))
+    results["test/confusion"] = parts.learner.confusion
     if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 

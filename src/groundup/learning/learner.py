@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule
@@ -78,6 +78,7 @@ class Learner(LightningModule):
         self._base_rates: list[float] = []
         self.rate = 0.0  # learning rate of the current step
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation
+        self.confusion: list[list[int]] = []  # of the last test: a row for each true class, a column for each predicted
         self._validation: tuple[int, dict[str, float]] = (-1, {})  # the epoch that was validated last, its metrics
         self.meter = TrainMeter(1)
         self._epochs_samples = 0
@@ -86,6 +87,7 @@ class Learner(LightningModule):
         self._resumed: dict[str, Any] | None = None
         self.eval_loss = MeanMetric()
         self.eval_metrics = evaluation_metrics(spec.num_classes)
+        self.test_confusion = MulticlassConfusionMatrix(spec.num_classes)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook in the module, some 40 times a step, and nn.Module's way of setting an
@@ -233,6 +235,7 @@ class Learner(LightningModule):
     def _reset_evaluation(self) -> None:
         self.eval_loss.reset()
         self.eval_metrics.reset()
+        self.test_confusion.reset()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
@@ -243,7 +246,9 @@ class Learner(LightningModule):
         return logits
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        return self.validation_step(batch, batch_idx)
+        logits = self.validation_step(batch, batch_idx)
+        self.test_confusion.update(logits, batch[1])
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.evaluated("val"))
@@ -256,6 +261,8 @@ class Learner(LightningModule):
         metrics = self.eval_metrics.compute() | {"loss": self.eval_loss.compute()}
         self.per_class = metrics.pop("per_class").tolist()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
+        if split == "test":
+            self.confusion = self.test_confusion.compute().tolist()
         if split == "val":
             self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
         return named

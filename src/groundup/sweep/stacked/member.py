@@ -182,6 +182,8 @@ class Member:
         logits, targets = (torch.cat(tensors) for tensors in zip(*self._seen, strict=True))
         self._seen.clear()
         self.learner.eval_metrics.update(logits, targets)  # once: each time costs a millisecond
+        if split == "test":
+            self.learner.test_confusion.update(logits, targets)
         return {name: float(value) for name, value in self.learner.evaluated(split).items()}
 
     def _tell(self, hook: str) -> None:
