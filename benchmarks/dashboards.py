@@ -8,8 +8,8 @@ other work on the machine disturbs less. `everything` likewise, without a goal.
 `parts`: of one run with `callbacks=everything`, the seconds inside each part's hooks, in percent of the rest of the
 run, and the bytes of the event files.
 
-Cases are `digits`, the default run, and `digits_mlp`; with `--root DIR` of MNIST, three epochs of `mnist_lenet`, `mnist_cnn` (width 16)
-and `mnist_mlp`.
+Cases are `digits`, the default run, and `digits_mlp`; with `--root DIR` of MNIST, three epochs of `mnist_lenet`,
+`mnist_cnn` (width 16) and `mnist_mlp`.
 """
 
 from __future__ import annotations
