@@ -23,6 +23,7 @@ from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
 from groundup.hyperparameters import hyperparameters
 from groundup.models.summary import summarize
+from groundup.paths import PROJECT
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
 from groundup.quiet import log_of_tracebacks, quiet
 from groundup.results import FILE as RESULTS
@@ -36,7 +37,6 @@ UNKNOWN_YET = (
     *("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("train_seconds", "samples_per_second", "parameters", "device"),
 )
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def run(

@@ -23,6 +23,7 @@ from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.run import run
 from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
+from groundup.sweep.stacked.optimizer import Joined
 from groundup.sweep.stacked.training import Stack, train_stacked
 
 SHORT = ("data.limit_train=300", "data.batch_size=50", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -264,3 +265,23 @@ def test_nothing_is_left_of_the_members_logs(configs, tmp_path):
     stacked(tmp_path, configs(MLP, ["seed=0"], ["seed=1"]))
     assert logging.getLogger().handlers == before
     assert (tmp_path / "0" / "train.log").read_text().count("epoch   2/2") == 1
+
+
+def test_members_that_differ_in_their_seeds_are_one_group_of_the_optimizer(configs):
+    jobs = configs(MLP, ["seed=0"], ["seed=1", "optimizer.lr=0.2"], ["seed=2"])
+    learners = [build_learner(config, make_spec(config["data"])) for config in jobs]
+    optimizers = [learner.configure_optimizers() for learner in learners]
+    joined = Joined(optimizers, [config["optimizer"] for config in jobs])
+    before = [[p.detach().clone() for p in learner.net.parameters()] for learner in learners]
+    for learner, optimizer in zip(learners, optimizers, strict=True):
+        optimizer.param_groups[0]["lr"] *= 0.5  # as a schedule does
+        for parameter in learner.net.parameters():
+            parameter.grad = torch.ones_like(parameter)
+    joined.step()
+    for learner, weights_before, lr in zip(learners, before, (0.025, 0.1, 0.025), strict=True):
+        for parameter, old in zip(learner.net.parameters(), weights_before, strict=True):
+            # nesterov's first step: g + momentum g, with g = 1 + weight decay * weight
+            expected = old - lr * 1.9 * (1 + 5e-4 * old)
+            assert torch.allclose(parameter, expected, atol=1e-6)
+    assert [len(group["params"]) for group in joined._whole.param_groups] == [8, 4]
+    assert all(optimizer.state_dict()["state"] for optimizer in optimizers)
