@@ -1,4 +1,4 @@
-"""Figures that notebooks share, drawn with matplotlib: `pip install -e ".[notebooks]"`."""
+"""Figures that notebooks share, drawn with matplotlib."""
 
 from __future__ import annotations
 
