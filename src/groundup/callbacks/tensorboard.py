@@ -36,7 +36,11 @@ class TensorBoard(TensorBoardLogger):
 
 
 def log_hparams(
-    logger: TensorBoardLogger, params: Mapping[str, Any], chosen: Collection[str], metrics: Mapping[str, float], step: int
+    logger: TensorBoardLogger,
+    params: Mapping[str, Any],
+    chosen: Collection[str],
+    metrics: Mapping[str, float],
+    step: int,
 ) -> None:
     """Writes one row of the HPARAMS tab with final metrics, and closes the event files.
 

@@ -28,8 +28,9 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     Matplotlib, which is not imported for it, brings it along. Pillow's own font has no letters but those of English.
     """
     matplotlib = find_spec("matplotlib")
-    file = Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf" if matplotlib else Path()
-    return ImageFont.truetype(file, size) if file.is_file() else ImageFont.load_default(size)
+    assert matplotlib is not None, "it is a dependency"
+    assert matplotlib.origin is not None, "it is a package"
+    return ImageFont.truetype(Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf", size)
 
 
 def width(text: str, size: int) -> int:

@@ -60,8 +60,9 @@ def per_class(runs: Sequence[Run]) -> dict[str, Figure]:
     values: dict[str, list[float]] = {}
     for run in runs:
         named = run.state.results.get(PER_CLASS)
-        for name in named if isinstance(named, dict) else ():
-            if (value := number_in(named, name)) is not None:
+        own: dict[str, Any] = named if isinstance(named, dict) else {}
+        for name in own:
+            if (value := number_in(own, name)) is not None:
                 values.setdefault(name, []).append(value)
     return {name: figure for name, same in values.items() if (figure := Figure.of(same))}
 
