@@ -169,6 +169,20 @@ class NumPyCnn(NumPyModel):
         return 3 * 2 ** len(options["channels"]) - 2  # leaves one pixel, see `groundup.numpy_nets.models.cnn`
 
 
+class NoPropModel(Model):
+    min_image_size = 14
+    embedding: Literal["one_hot", "learned", "prototype"]
+    embedding_dim: Positive
+
+
+class NoPropDt(NoPropModel):
+    target: Literal["groundup.learning.noprop.discrete.NoPropDT"] = Field(alias="_target_")
+    name: Literal["noprop_dt"]
+    blocks: Positive
+    eta: Rate
+    schedule: Literal["sequential", "stacked"]
+
+
 class CrossEntropy(Node):
     target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
     name: Literal["cross_entropy"]
@@ -365,7 +379,7 @@ class Predict(Node):
 
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
-    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn],
+    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn, NoPropDt],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],
