@@ -183,6 +183,32 @@ class NoPropDt(NoPropModel):
     schedule: Literal["sequential", "stacked"]
 
 
+class NoPropBackprop(NoPropModel):
+    target: Literal["groundup.learning.noprop.baselines.NoPropBackprop"] = Field(alias="_target_")
+    name: Literal["noprop_backprop"]
+    blocks: Positive
+
+
+class BlockCe(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockCE"] = Field(alias="_target_")
+    name: Literal["block_ce"]
+
+
+class BlockLocal(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockLocal"] = Field(alias="_target_")
+    name: Literal["block_local"]
+    blocks: Positive
+
+
+class BlockEnsemble(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
+    name: Literal["block_ensemble"]
+    blocks: Positive
+
+
 class CrossEntropy(Node):
     target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
     name: Literal["cross_entropy"]
@@ -379,7 +405,7 @@ class Predict(Node):
 
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
-    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn, NoPropDt],
+    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn, NoPropDt, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],

@@ -55,17 +55,18 @@ class TrainMeter:
     def full(self) -> bool:
         return len(self._sizes) == len(self._losses)
 
-    def update(self, loss: Tensor, logits: Tensor, target: Tensor, rate: float = math.nan) -> None:
+    def update(self, loss: Tensor, logits: Tensor | None, target: Tensor, rate: float = math.nan) -> None:
         """Takes in one step.
 
         Args:
             loss: mean loss of the batch, a scalar.
-            logits: `(N, K)`.
+            logits: `(N, K)`; None where a step predicts nothing.
             target: `(N,)` class numbers.
             rate: the step's learning rate, for the message if the loss is not finite.
         """
         self._losses[len(self._sizes)] = loss.detach()
-        self._hits += (logits.detach().argmax(dim=1) == target).sum()
+        if logits is not None:
+            self._hits += (logits.detach().argmax(dim=1) == target).sum()
         self._sizes.append(len(target))
         self._rates.append(rate)
 

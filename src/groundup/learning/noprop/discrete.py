@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from groundup.errors import UserError
-from groundup.learning.learner import Learner
-from groundup.learning.noprop.prototypes import training_images_of
+from groundup.learning.local import LocalLearner
+from groundup.learning.noprop.embedded import WithEmbedding
 from groundup.learning.noprop.stacked import block_logits
 from groundup.models.noprop.discrete import Discrete, normal
 from groundup.models.noprop.embedding import Kind
 from groundup.models.noprop.noise import signal_to_noise
 
 
-class NoPropDT(Learner):
+class NoPropDT(WithEmbedding, LocalLearner):
     """Learns by the objective of block t (equation 8), a mean over the batch:
 
         -log softmax(f_out(z_T))_y  +  T/2 eta (SNR(t) - SNR(t-1)) ||uhat_t(z_{t-1}, x) - u_y||^2
@@ -74,10 +74,6 @@ class NoPropDT(Learner):
                 "on one device; accepted: model.schedule=stacked"
             )
 
-    def on_fit_start(self) -> None:
-        if self.net.embedding.kind == "prototype" and self._resumed is None:
-            self.net.embedding.set_prototypes(training_images_of(self.trainer.datamodule, self.device))  # type: ignore[attr-defined]
-
     def on_train_start(self) -> None:
         super().on_train_start()
         self._errors = self._errors.to(self.device)
@@ -95,30 +91,24 @@ class NoPropDT(Learner):
         images, target = batch
         blocks = self.blocks_of(batch_idx)
         labels = self.net.embedding(target)
-        logits, errors = self.errors(blocks, images, labels, self.noisy(blocks, labels))
+        errors = self.errors(blocks, images, labels, self.noisy(blocks, labels))
         reading = self.loss(self.net.head(self._noisy(labels, len(self.net.blocks))), target)
         loss = len(blocks) * reading + sum(self.weights[block] * errors[i] for i, block in enumerate(blocks))
-        self.meter.update(loss / len(blocks), logits[-1], target, self.rate)
         self._count(blocks, errors.detach(), len(target))
-        if self.trainer.world_size == 1:
-            return loss
-        return loss * self._order.share(batch_idx)
+        return self.step(loss / len(blocks), target, batch_idx, loss)
 
-    def errors(self, blocks: Sequence[int], images: Tensor, labels: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and mean squared errors of some blocks, b of them.
+    def errors(self, blocks: Sequence[int], images: Tensor, labels: Tensor, z: Tensor) -> Tensor:
+        """Mean squared errors of some blocks, `(b,)`; squares are summed over d.
 
         Args:
             blocks: their numbers, from 0.
             images: `(N, C, H, W)`.
             labels: u_y, `(N, d)`.
             z: of every block what it is given, `(b, N, d)`.
-
-        Returns:
-            `(b, N, K)` and `(b,)`; squares are summed over d.
         """
         logits = block_logits([self.net.blocks[block] for block in blocks], images, z)
         guesses = logits.softmax(dim=2) @ self.net.embedding.weight
-        return logits, (guesses - labels).square().sum(dim=2).mean(dim=1)
+        return (guesses - labels).square().sum(dim=2).mean(dim=1)
 
     def noisy(self, blocks: Sequence[int], labels: Tensor) -> Tensor:
         """What blocks are given in training: block t, number t - 1 here, z_{t-1} ~ q(z_{t-1} | y). `(b, N, d)`."""
@@ -136,15 +126,12 @@ class NoPropDT(Learner):
             self._counts[block] += images
 
     def train_metrics(self) -> dict[str, float]:
-        """Without `train/acc`: a late block is given the label itself, hardly disturbed."""
-        metrics = super().train_metrics()
-        metrics.pop("train/acc", None)
         sums = torch.stack([self._errors, torch.tensor(self._counts, device=self._errors.device)])
         if self.trainer.world_size > 1:
             sums = self.trainer.strategy.reduce(sums, reduce_op="sum")  # type: ignore[assignment]
         errors, counts = sums.tolist()
         trained = ((f"train/block_{t:02}", e / n) for t, (e, n) in enumerate(zip(errors, counts, strict=True), 1) if n)
-        return metrics | dict(trained)
+        return super().train_metrics() | dict(trained)
 
     def end_epoch(self) -> dict[str, float]:
         metrics = super().end_epoch()
