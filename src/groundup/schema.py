@@ -178,9 +178,37 @@ class NoPropModel(Model):
 class NoPropDt(NoPropModel):
     target: Literal["groundup.learning.noprop.discrete.NoPropDT"] = Field(alias="_target_")
     name: Literal["noprop_dt"]
-    blocks: Positive
+    blocks: Annotated[int, Field(ge=1, le=64)]  # see `models.noprop.noise.cosine_signal`
     eta: Rate
     schedule: Literal["sequential", "stacked"]
+
+
+class NoPropCt(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropCT"] = Field(alias="_target_")
+    name: Literal["noprop_ct"]
+    eta: Rate
+    inference_steps: Positive
+
+
+class NoPropFm(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropFM"] = Field(alias="_target_")
+    name: Literal["noprop_fm"]
+    inference_steps: Positive
+
+
+class ForwardForward(Model):
+    target: Literal["groundup.learning.forward_forward.ForwardForward"] = Field(alias="_target_")
+    name: Literal["forward_forward"]
+    hidden_dims: Annotated[list[Positive], Field(min_length=1)]
+    threshold: Rate
+
+
+class FeedbackAlignment(Model):
+    target: Literal["groundup.learning.feedback_alignment.FeedbackAlignment"] = Field(alias="_target_")
+    name: Literal["feedback_alignment"]
+    hidden_dims: list[Positive]
+    activation: Activation
+    dropout: Part
 
 
 class NoPropBackprop(NoPropModel):
@@ -405,7 +433,11 @@ class Predict(Node):
 
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
-    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn, NoPropDt, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble],
+    "model": [
+        *(Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn),
+        *(NoPropDt, NoPropCt, NoPropFm, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble),
+        *(ForwardForward, FeedbackAlignment),
+    ],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],

@@ -164,17 +164,16 @@ class ImageData(LightningDataModule):
             return Images(images.pixels[positions], images.labels[positions])
         return FolderImages([images.samples[position] for position in positions.tolist()], self.spec)
 
-    def _loader(
-        self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1
-    ) -> Batches | StreamedBatches:
+    def _loader(self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1) -> Batches | StreamedBatches:
         images = self.splits[split]
         assert images is not None
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         count = len(images.labels)
-        shuffling = {"shuffle": shuffle, "seed": self.seed, "passes": passes}
-        order = EpochOrder(count, batch_size, rank=rank, world_size=world_size, **shuffling)
+        order = EpochOrder(
+            *(count, batch_size), seed=self.seed, shuffle=shuffle, passes=passes, rank=rank, world_size=world_size
+        )
         finish = self.finish(split, count, device, rank)
         if isinstance(images, FolderImages):
             return StreamedBatches(images, order, finish, self.workers)

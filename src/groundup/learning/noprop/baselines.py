@@ -25,7 +25,13 @@ class NoPropBackprop(WithEmbedding, Classifier):
     """
 
     def __init__(
-        self, spec: Any, *parts: Any, blocks: int = 10, embedding: Kind = "one_hot", embedding_dim: int = 20, **more: Any
+        self,
+        spec: Any,
+        *parts: Any,
+        blocks: int = 10,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+        **more: Any,
     ):
         net = Chain(spec.channels, spec.image_size, spec.num_classes, blocks, embedding, embedding_dim)
         super().__init__(net, spec, *parts, **more)

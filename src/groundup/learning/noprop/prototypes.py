@@ -28,8 +28,8 @@ def training_images_of(data: ImageData | Any, device: torch.device) -> Callable[
         rows = (images.labels == label).nonzero().squeeze(1)
         if not len(rows):
             raise UserError(
-                f"model.embedding=prototype: no training image of class {data.class_names[label]!r}; accepted: one_hot, "
-                "learned, or a larger data.limit_train"
+                f"model.embedding=prototype: no training image of class {data.class_names[label]!r}; "
+                "accepted: one_hot, learned, or a larger data.limit_train"
             )
         return finish(images.pixels[rows].to(device), rows.to(device), 0, 0)
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-MAX_SIGNAL = 0.999  # of the last level: at 1 the ratio of signal to noise, and with it the last block's weight, has no end
+MAX_SIGNAL = (
+    0.999  # of the last level: at 1 the ratio of signal to noise, and with it the last block's weight, has no end
+)
 
 
 def cosine_signal(blocks: int, offset: float = 0.008, most: float = MAX_SIGNAL) -> list[float]:
@@ -19,7 +21,7 @@ def cosine_signal(blocks: int, offset: float = 0.008, most: float = MAX_SIGNAL) 
     Nichol and Dhariwal 2021, equation 17, with time turned round. The paper says "cosine" and no more.
 
     Args:
-        blocks: T.
+        blocks: T; of more than 64 the last levels would all be `most`.
         offset: keeps the last steps from being too small.
         most: of a share.
     """
