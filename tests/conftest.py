@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import DictConfig
@@ -27,3 +28,25 @@ def compose_config() -> Callable[..., DictConfig]:
             return compose(name, list(overrides))
 
     return compose_one
+
+
+@pytest.fixture
+def make_config(compose_config) -> Callable[..., dict[str, Any]]:
+    """The checked config of a small run, with overrides."""
+    from small_runs import SMALL
+
+    from groundup.config import check
+
+    def make(*overrides: str, small: Sequence[str] = SMALL) -> dict[str, Any]:
+        return check(compose_config(*small, *overrides))
+
+    return make
+
+
+@pytest.fixture
+def small_run(make_config, tmp_path) -> tuple[dict[str, Any], Path]:
+    """One finished run: its results and its directory."""
+    from groundup.run import run
+
+    run_dir = tmp_path / "run"
+    return run(make_config("model.dropout=0.1"), run_dir), run_dir

@@ -14,43 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Callback
-from omegaconf import OmegaConf
-from PIL import Image
+from small_runs import equal, hparams, weights, with_callback
 
-from groundup.checkpoint import load_checkpoint
-from groundup.config import check
-from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.errors import RunFailed, UserError
 from groundup.evaluate import evaluate
 from groundup.failures import one_line_cause
-from groundup.learning.learner import PROGRESS
-from groundup.predict import predict
 from groundup.run import run
-
-SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
-
-
-@pytest.fixture
-def make_config(compose_config):
-    def make(*overrides, small=SMALL):
-        return check(compose_config(*small, *overrides))
-
-    return make
-
-
-@pytest.fixture
-def small_run(make_config, tmp_path):
-    """One finished run: its results and its directory."""
-    run_dir = tmp_path / "run"
-    return run(make_config("model.dropout=0.1"), run_dir), run_dir
-
-
-def weights(run_dir, name="last"):
-    return load_checkpoint(run_dir / "checkpoints" / f"{name}.ckpt")["state_dict"]
-
-
-def equal(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_run_directory_holds_what_the_design_says(small_run):
@@ -153,111 +122,6 @@ def test_training_on_everything_takes_the_last_epoch(make_config, tmp_path):
     assert equal(weights(tmp_path, "best"), weights(tmp_path, "last"))
 
 
-# Stopping and going on
-
-
-class SignalAt(Callback):
-    """Sends this process a signal at the start of a step."""
-
-    def __init__(self, step: int, signum: int = signal.SIGINT):
-        self.step, self.signum = step, signum
-
-    def on_train_batch_start(self, trainer, *_):
-        if trainer.global_step == self.step:
-            os.kill(os.getpid(), self.signum)
-
-
-class Break(Callback):
-    """Raises at a step, as a crash would."""
-
-    def __init__(self, step: int):
-        self.step = step
-
-    def on_train_batch_start(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise RuntimeError("a crash")
-
-
-def with_callback(config, callback, **options):
-    node = {"_target_": f"{__name__}.{callback}", **options}
-    return config | {"callbacks": {**config["callbacks"], "extra": node}}
-
-
-OVERRIDES = ("model.dropout=0.2", "trainer.max_epochs=3", "trainer.log_every_n_steps=7")
-
-
-@pytest.mark.parametrize("step", [0, 5, 20, 21, 30, 41, 62], ids=lambda step: f"step{step}")
-def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config, tmp_path, step):
-    config = make_config(*OVERRIDES, "data.augment=[shift]", "data.shift=1", "optimizer=adam")
-    run(config, tmp_path / "whole")
-    with pytest.raises(Interrupted) as stopped:
-        run(with_callback(config, "SignalAt", step=step, signum=int(signal.SIGTERM)), tmp_path / "parts")
-    assert stopped.value.signum == signal.SIGTERM
-    assert json.loads((tmp_path / "parts" / "results.json").read_text())["status"] == "interrupted"
-    last = tmp_path / "parts" / "checkpoints" / "last.ckpt"
-    assert load_checkpoint(last)["global_step"] == step + 1
-    results = run(config, tmp_path / "parts", resume=last)
-    assert results["status"] == "finished"
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
-    assert_same_rows(tmp_path / "whole", tmp_path / "parts")
-
-
-def test_double_precision_goes_on_to_the_same_weights_and_is_evaluated_with_them(make_config, tmp_path):
-    config = make_config(*OVERRIDES, "optimizer=adam", "trainer.precision=64-true")
-    whole = run(config, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run(with_callback(config, "SignalAt", step=30, signum=int(signal.SIGTERM)), tmp_path / "parts")
-    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    assert next(iter(weights(tmp_path / "parts").values())).dtype == torch.float64
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert evaluate(tmp_path / "whole")["test/loss"] == whole["test/loss"]
-    Image.new("L", (8, 8)).save(tmp_path / "black.png")
-    assert len(predict(tmp_path / "whole", tmp_path / "black.png")) == 1
-
-
-def test_a_convolutional_net_with_batch_norm_goes_on_to_the_same_weights(make_config, tmp_path):
-    config = make_config(
-        "model=cnn", "model.width=8", "model.dropout=0.1", small=("trainer.max_epochs=2", "trainer.accelerator=cpu")
-    )
-    run(config, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run(with_callback(config, "SignalAt", step=27), tmp_path / "parts")
-    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-
-
-def assert_same_rows(first, second):
-    pairs = zip(*(csv.DictReader((run_dir / "metrics.csv").open()) for run_dir in (first, second)), strict=True)
-    for one, other in pairs:
-        for name in one.keys() - {"seconds"}:
-            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-9), name
-
-
-def test_a_crashed_run_goes_on_from_its_last_epoch_to_the_same_weights(make_config, tmp_path):
-    config = make_config(*OVERRIDES)
-    run(config, tmp_path / "whole")
-    with pytest.raises(RunFailed):
-        run(with_callback(config, "Break", step=50), tmp_path / "parts")
-    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert_same_rows(tmp_path / "whole", tmp_path / "parts")
-
-
-@pytest.mark.parametrize("limit", [{"check_val_every_n_epoch": 2}, {"max_steps": 30}], ids=str)
-def test_an_epoch_without_validation_is_never_the_best_of_a_resumed_run(make_config, tmp_path, limit):
-    config = make_config("trainer.max_epochs=3")
-    config["trainer"] |= limit
-    whole = run(config, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run(with_callback(config, "SignalAt", step=25), tmp_path / "parts")
-    parts = run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
-    assert (whole["best_epoch"], whole["val/acc"], whole["test/acc"]) == (
-        (parts["best_epoch"], parts["val/acc"], parts["test/acc"])
-    )
-
-
 def test_metrics_csv_leaves_validation_empty_where_there_was_none(make_config, tmp_path):
     config = make_config("trainer.max_epochs=3")
     config["trainer"] |= {"check_val_every_n_epoch": 2}
@@ -271,27 +135,6 @@ def test_samples_per_second_counts_the_images_that_were_trained_on(make_config, 
     config["trainer"] |= {"limit_train_batches": 3}
     results = run(config, tmp_path)
     assert results["samples_per_second"] == pytest.approx(2 * 3 * 64 / results["train_seconds"], rel=0.05)
-
-
-@pytest.mark.parametrize(
-    "overrides", [("optimizer=adam",), ("trainer.max_epochs=1",), ("data.batch_size=32",)], ids=str
-)
-def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_path, overrides):
-    """The optimizer is compared by the command, before; the others need the checkpoint."""
-    with pytest.raises(Interrupted):
-        run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
-    before = {file: (tmp_path / file).read_bytes() for file in ("config.yaml", "results.json", "metrics.csv")}
-    if overrides == ("optimizer=adam",):
-        from groundup.resume import find_resume
-
-        with pytest.raises(UserError, match=r"optimizer\.name=sgd"):
-            find_resume(OmegaConf.create(make_config(*overrides) | {"resume": str(tmp_path)}), tmp_path)
-    else:
-        with pytest.raises(UserError, match=overrides[0].split("=")[0]):
-            run(
-                make_config("trainer.max_epochs=3", *overrides), tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt"
-            )
-    assert {file: (tmp_path / file).read_bytes() for file in before} == before
 
 
 def test_a_directory_that_holds_a_run_is_not_written_over(small_run, make_config):
@@ -368,19 +211,6 @@ def test_a_full_disk_is_said_before_training(make_config, tmp_path, monkeypatch)
 # TensorBoard
 
 
-def hparams(run_dir):
-    """The parameters and metric names of the HPARAMS tab, read from the event files."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-
-    events = EventAccumulator(str(run_dir)).Reload()
-    plugin = events.summary_metadata
-    start = HParamsPluginData.FromString(plugin["_hparams_/session_start_info"].plugin_data.content)
-    experiment = HParamsPluginData.FromString(plugin["_hparams_/experiment"].plugin_data.content)
-    names = [info.name.tag for info in experiment.experiment.metric_infos]
-    return start.session_start_info.hparams, {name: events.Scalars(name)[-1].value for name in names}
-
-
 def test_hparams_hold_the_final_metrics_and_no_minus_one(small_run):
     results, run_dir = small_run
     params, metrics = hparams(run_dir)
@@ -389,18 +219,6 @@ def test_hparams_hold_the_final_metrics_and_no_minus_one(small_run):
     assert metrics["val/acc_best"] == pytest.approx(results["val/acc"])
     assert -1 not in metrics.values()
     assert not any("hp_metric" in name for name in metrics)
-
-
-def test_a_run_that_went_on_has_one_row_in_hparams_of_how_it_ended(make_config, tmp_path):
-    config = make_config("trainer.max_epochs=3")
-    with pytest.raises(Interrupted):
-        run(with_callback(config, "SignalAt", step=30), tmp_path)
-    assert hparams(tmp_path)[0]["status"].string_value == "interrupted"
-    results = run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
-    params, metrics = hparams(tmp_path)
-    assert params["status"].string_value == "finished"
-    assert metrics["val/acc_best"] == pytest.approx(results["val/acc"])
-    assert len(list(tmp_path.glob("events.out.tfevents.*.hparams"))) == 1
 
 
 def test_tensorboard_shows_every_epoch_the_rate_and_the_layers(small_run):
@@ -414,17 +232,6 @@ def test_tensorboard_shows_every_epoch_the_rate_and_the_layers(small_run):
     assert "model/layers/text_summary" in tags["tensors"]
 
 
-def test_a_resumed_run_hides_the_steps_it_takes_again(make_config, tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    config = make_config(*OVERRIDES)
-    with pytest.raises(RunFailed):
-        run(with_callback(config, "Break", step=38), tmp_path)
-    run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
-    steps = [event.step for event in EventAccumulator(str(tmp_path)).Reload().Scalars("lr")]
-    assert steps == sorted(set(steps))
-
-
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse", "bce"])
 def test_every_loss_trains(make_config, tmp_path, loss):
     results = run(make_config(f"loss={loss}", "optimizer=adam", "optimizer.lr=0.02", "trainer.max_epochs=4"), tmp_path)
@@ -435,15 +242,3 @@ def test_every_loss_trains(make_config, tmp_path, loss):
 def test_running_out_of_gpu_memory_names_the_batch_size():
     assert "data.batch_size" in one_line_cause(torch.OutOfMemoryError("CUDA out of memory"), Path())
     assert "data.batch_size" not in one_line_cause(RuntimeError("something else"), Path())
-
-
-def test_a_checkpoint_of_another_version_is_refused_by_name(make_config, tmp_path):
-    with pytest.raises(Interrupted):
-        run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    checkpoint = load_checkpoint(last)
-    assert checkpoint["progress"].keys() == PROGRESS
-    del checkpoint["progress"]["sums"]
-    torch.save(checkpoint, last)
-    with pytest.raises(UserError, match=r"another version .*\(no sums\)"):
-        run(make_config("trainer.max_epochs=3"), tmp_path, resume=last)

@@ -180,6 +180,8 @@ def _node_problems(
         else:
             message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
             message = message.replace("must be a integer", "must be a whole number")
+            if problem["type"] == "list_type":
+                message += f"; a list is written [{_shown(value)}]"
         given[name] = value
         if message not in accepted.setdefault(name, []):
             accepted[name].append(message)

@@ -34,6 +34,8 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
     message = str(error) or str(cause)
     if (group := re.match(r"Could not override '([^'/]+)'\. No match", message)) and primary.is_file():
         return _no_such_group(group[1], overrides, primary)
+    if message.startswith("Error merging override ") and cause is not None:  # a value of a type that it cannot have
+        return f"{message.removeprefix('Error merging override ')}: {str(cause).splitlines()[0]}"
     return _reworded(message, overrides, sweeps)
 
 

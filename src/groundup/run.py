@@ -102,9 +102,9 @@ class Recorded:
         try:
             yield self
             results["status"] = "finished"
-        except (Interrupted, KeyboardInterrupt) as stopped:
-            results |= {"status": "interrupted", "error": str(stopped) or "stopped by Ctrl-C"}
-            log.warning(f"interrupted; go on with: resume={run_dir}")
+        except (Interrupted, KeyboardInterrupt, SystemExit) as stopped:
+            results |= {"status": "interrupted", "error": _why_stopped(stopped)}
+            log.info(f"interrupted; go on with: resume={run_dir}")  # no warning: a sweep says how to go on with all
             raise
         except UserError as error:
             results |= {"status": "failed", "error": str(error)}
@@ -117,6 +117,12 @@ class Recorded:
         finally:
             if self.parts is not None or self.resume is None:  # else what an earlier part of the run wrote stays
                 _conclude(run_dir, self.config, self.parts, results)
+
+
+def _why_stopped(stopped: BaseException) -> str:
+    if isinstance(stopped, SystemExit):  # a cluster takes the machine back, and runs the job again
+        return "stopped by its launcher"
+    return str(stopped) or "stopped by Ctrl-C"
 
 
 def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None) -> dict[str, Any]:

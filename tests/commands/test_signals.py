@@ -106,7 +106,14 @@ def test_a_run_stopped_in_its_test_phase_is_tested_after_resuming(tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in weights(tmp_path).items())
 
 
-def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint_as_it_was(tmp_path):
+def test_two_signals_of_one_moment_are_one_request(tmp_path):
+    with pytest.raises(Interrupted):
+        train_here(tmp_path, *signals("on_train_batch_start", times=2, step=30))
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 31  # the step was saved
+
+
+def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr("groundup.echo.ECHO", 0)
     with pytest.raises(Interrupted):
         train_here(tmp_path, *signals("on_train_batch_start", times=2, step=30))
     assert status(tmp_path) == "interrupted"

@@ -18,6 +18,8 @@ def test_a_sweep_in_stacks_says_which_jobs_are_in_them(command, tmp_path):
     done = command("train.py", "-m", "hydra/launcher=stacked", *swept, f"hydra.sweep.dir={sweep}")
     assert done.process.exitcode == 0, done.stderr
     assert "4 jobs train at once: 0-3" in done.stdout
+    counters = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("[")]
+    assert counters == [f"[{number}/8]" for number in range(1, 9)]
     assert "one by one: 4-7 (optimizer=numpy_sgd: only sgd, adam and adamw can be stacked)" in done.stdout
     found = results(sweep)
     assert list(found) == [str(number) for number in range(8)]

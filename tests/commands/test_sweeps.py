@@ -92,6 +92,7 @@ def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, tmp_pa
         table = json.loads((tmp_path / "s" / "sweep.json").read_text())
         assert [job["status"] for job in table["jobs"]] == ["finished", "interrupted", "not run"]
         assert f"sweep.resume={tmp_path}/s" in stopped.stdout
+        assert stopped.stdout.count("go on with") == 1  # of the sweep, not also of the job
     first = (tmp_path / "s" / "0" / "results.json").stat().st_mtime_ns
 
     words = ("-m", *SMALL, *LONG, "seed=2,1,0", f"sweep.resume={tmp_path}/s")

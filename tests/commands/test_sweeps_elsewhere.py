@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -46,7 +47,8 @@ def start(tmp_path, *words, script=PROJECT / "train.py", environment=None):
     """A process of its own: joblib waits for ever in a fork of another."""
     line = [sys.executable, str(script), "-m", *words]
     pipe = subprocess.PIPE
-    return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment)
+    options = {"cwd": tmp_path, "env": environment, "start_new_session": True}  # a group, as a terminal makes them
+    return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, **options)
 
 
 def run(tmp_path, *words, **options):
@@ -96,14 +98,19 @@ def test_jobs_elsewhere_give_the_numbers_of_runs_alone_and_their_lines(launcher,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"])
-def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher, tmp_path, signum, code):
+@pytest.mark.parametrize(
+    ("signum", "send", "code"),
+    [(signal.SIGINT, os.killpg, 130), (signal.SIGTERM, os.kill, 143), (signal.SIGTERM, os.killpg, 143)],
+    ids=["ctrl-c", "term", "term to all"],
+)
+def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher, tmp_path, signum, send, code):
     words = (*SMALL, *LONG, *launcher, "seed=0,1,2,3")
     stopped = start(tmp_path, *words, f"hydra.sweep.dir={tmp_path}/s")
     wait_for(lambda: rows(tmp_path / "s" / "0") >= 2, "two epochs of the first job")
-    stopped.send_signal(signum)
+    send(stopped.pid, signum)
     out, err = stopped.communicate(timeout=60)
     assert (stopped.returncode, without_notes(err)) == (code, "")
+    assert out.count("go on with") == 1
     assert f"sweep.resume={tmp_path}/s" in out
     statuses = [job["status"] for job in json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"]]
     assert statuses[0] == "interrupted"
@@ -114,6 +121,36 @@ def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher,
     train_here(tmp_path / "alone", *LONG)
     assert same(tmp_path / "s" / "0", tmp_path / "alone")
     assert rows(tmp_path / "s" / "0") == 40
+
+
+@pytest.mark.slow
+def test_a_job_that_its_cluster_takes_back_goes_on_from_its_checkpoint_in_another_process(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher")
+    words = (*SMALL, *LONG, *LAUNCHERS["submitit"], "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
+    sweep = start(tmp_path, *words)
+    wait_for(lambda: rows(tmp_path / "s" / "0") >= 3, "three epochs of the first job")
+    before = int((tmp_path / "s" / ".processes" / "0").read_text().split()[1])
+    os.kill(before, signal.SIGUSR2)  # as SLURM does some time before the end
+    _, err = sweep.communicate(timeout=120)
+    assert (sweep.returncode, err) == (0, "")
+    epochs = re.findall(r"epoch +(\d+)/40", (tmp_path / "s" / "0" / "train.log").read_text())
+    assert len(epochs) <= 41  # it lost no more than the epoch that it was in
+    assert "interrupted; go on with" in (tmp_path / "s" / "0" / "train.log").read_text()
+    train_here(tmp_path / "alone", *LONG)
+    assert same(tmp_path / "s" / "0", tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_processes_end_after_their_job_when_the_sweep_was_killed(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher")
+    sweep = start(tmp_path, *SMALL, *LONG, *JOBLIB, "seed=0,1,2,3", f"hydra.sweep.dir={tmp_path}/s")
+    wait_for(lambda: rows(tmp_path / "s" / "0") >= 2, "two epochs of the first job")
+    worker = int((tmp_path / "s" / ".processes" / "0").read_text().split()[1])
+    sweep.kill()
+    sweep.wait()
+    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the end of the process", timeout=60)
+    assert results(tmp_path / "s" / "0")["status"] == "finished"
+    assert not (tmp_path / "s" / "2").exists()
 
 
 @pytest.mark.slow

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,20 @@ def runs(monkeypatch) -> Runs:
 
 
 @pytest.fixture
-def train(monkeypatch) -> Callable[..., int]:
+def own_logging() -> Iterator[None]:
+    """Takes away the log files that Hydra opens: the folders of some are removed, and later tests log, too."""
+    loggers = [logging.getLogger(name) for name in ("", "groundup.traceback")]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    yield
+    for logger, handlers, level in before:
+        for handler in set(logger.handlers) - set(handlers):
+            handler.close()
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def train(monkeypatch, own_logging) -> Callable[..., int]:
     """`train.py` in this process; gives its exit code."""
     spec = importlib.util.spec_from_file_location("train", PROJECT / "train.py")
     module = importlib.util.module_from_spec(spec)

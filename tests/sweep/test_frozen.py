@@ -67,7 +67,7 @@ def test_a_frozen_config_is_given_with_the_commands_hydra_node(master, tmp_path,
 def test_ten_thousand_jobs_are_cheap(master, tmp_path, compose_config):
     loader, command = master
     config = check(compose_config())
-    write_jobs(tmp_path, (FrozenJob(number, [f"seed={number}"], config | {"seed": number}) for number in range(10_000)))
+    write_jobs(tmp_path, [FrozenJob(number, [f"seed={number}"], config | {"seed": number}) for number in range(10_000)])
     frozen = FrozenLoader(tmp_path, loader)
     frozen.load_sweep_config(command, ["hydra.sweep.subdir=0"])
     assert len(pickle.dumps(frozen)) < 20_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -18,7 +19,7 @@ JOBS = [FrozenJob(number, [f"seed={number}"], {}) for number in range(5)]
 
 class LocalLauncher:  # by its name: submitit's
     def __init__(self, cpus_per_task=None):
-        self.params = {"cpus_per_task": cpus_per_task}
+        self.params = {"cpus_per_task": cpus_per_task, "timeout_min": 60}
         self.launched: list[tuple[int, int, str | None]] = []
 
     def launch(self, words, initial_job_idx):
@@ -43,6 +44,16 @@ def test_submitit_starts_no_more_jobs_at_once_than_there_are_cores_for(
     launchers.launch(launcher, JOBS, tmp_path)
     assert launcher.launched == expected
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_jobs_of_submitit_here_have_no_hours_limit_and_are_not_killed_by_ctrl_c(tmp_path):
+    launcher = LocalLauncher()
+    launchers.launch(launcher, JOBS, tmp_path)
+    assert launcher.params["timeout_min"] >= 365 * 24 * 60
+    assert launcher.params["setup"] == ["trap '' INT"]
+    launcher.params["timeout_min"] = 90  # the user's own
+    launchers.launch(launcher, JOBS, tmp_path)
+    assert launcher.params["timeout_min"] == 90
 
 
 def test_the_number_of_threads_that_the_user_has_set_is_kept(monkeypatch, tmp_path):
@@ -78,6 +89,36 @@ def test_a_job_that_is_told_to_stop_ends_without_an_exception_and_signals_are_pu
     assert reached == ["after Ctrl-C"]
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     assert not (tmp_path / elsewhere.FOLDER / "3").exists()
+
+
+def test_a_job_whose_cluster_takes_it_back_for_good_was_stopped_and_has_not_failed(tmp_path):
+    class UncompletedJobError(RuntimeError):
+        pass
+
+    def submitit_calls(signum, frame):
+        raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+
+    before = signal.signal(signal.SIGUSR2, submitit_calls)
+    ended_by = []
+    try:
+        with elsewhere.announced(tmp_path, 3):
+            try:
+                signal.raise_signal(signal.SIGUSR2)
+            except BaseException as error:
+                ended_by.append(type(error))
+                raise
+        assert signal.getsignal(signal.SIGUSR2) is submitit_calls
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert ended_by == [Interrupted]
+
+
+def test_that_a_process_is_gone_is_known_of_this_machine_alone():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert elsewhere.Process(elsewhere.Process.this().host, ended.pid).is_gone
+    assert not elsewhere.Process.this().is_gone
+    assert not elsewhere.Process("another-machine", ended.pid).is_gone
 
 
 def test_a_job_that_begins_after_the_sweep_was_stopped_does_not_run(tmp_path):
@@ -172,3 +213,37 @@ def test_a_signal_that_a_library_took_for_an_error_of_its_own_is_a_signal_still(
 
     with pytest.raises(Interrupted):
         stop_inside_of_a_library()
+
+
+def test_signals_to_a_group_of_processes_and_to_each_of_them_are_one_request(tmp_path, monkeypatch):
+    monkeypatch.setattr(elsewhere, "_wait_for", lambda *_: signal.raise_signal(signal.SIGTERM))
+
+    def stop():
+        with elsewhere.attended(tmp_path):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as stopped:
+        stop()
+    assert stopped.value.signum == signal.SIGINT  # it went on to the end, unmoved by the second
+    monkeypatch.setattr("groundup.echo.ECHO", 0)
+    with pytest.raises(Interrupted) as stopped:
+        stop()
+    assert stopped.value.signum == signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0: accepted: 1 or more, or -1"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=two"], "hydra.launcher.n_jobs=two: Value 'two' of type"),
+        (["hydra/launcher=stacked", "hydra.launcher.max_members=0"], "max_members=0: must be a whole number greater"),
+        (["hydra/launcher=stacked", "hydra.launcher.max_members=x"], "max_members=x: must be a whole number greater"),
+        (["hydra/launcher=slurm"], "hydra/launcher=slurm: no srun here"),
+    ],
+)
+def test_a_bad_launcher_is_refused_before_the_sweep_begins(sweep, capsys, tmp_path, words, expected):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install 'groundup[sweeps]'")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    assert sweep("seed=0,1", *words) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()

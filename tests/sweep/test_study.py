@@ -190,3 +190,29 @@ def test_a_search_that_cannot_begin_is_said_before_the_first_trial(sweep, runs, 
     assert sweep(OPTUNA, *words) == 2
     assert said in capsys.readouterr().err
     assert runs.calls == []
+
+
+def test_a_trial_that_failed_before_does_not_hold_up_a_study_that_goes_on_with_fail_fast(sweep, runs, tmp_path):
+    def fail_first(config, run_dir):
+        if run_dir.name == "0":
+            raise RunFailed("the loss became nan")
+
+    runs.behave = fail_first
+    words = (OPTUNA, LR, "hydra.sweeper.n_trials=3", "sweep.fail_fast=true")
+    assert sweep(*words) == 1
+    assert runs.folders == ["0"]
+    assert sweep(*words, f"sweep.resume={tmp_path}/s") == 1
+    assert runs.folders == ["0", "1", "2"]
+    assert states(tmp_path) == ["FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_list_of_trials_that_has_been_cut_is_named(sweep, runs, tmp_path, capsys):
+    words = (OPTUNA, LR, "hydra.sweeper.n_trials=2")
+    assert sweep(*words) == 0
+    file = tmp_path / "s" / "jobs.jsonl"
+    whole = file.read_text().splitlines(keepends=True)
+    for text in (whole[0], ""):
+        file.write_text(text)
+        assert sweep(*words, f"sweep.resume={tmp_path}/s") == 2
+        assert "jobs.jsonl is damaged" in capsys.readouterr().err
+    assert runs.folders == ["0", "1"]

@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 
 import pytest
-
-from groundup.errors import Interrupted, RunFailed
-
-LRS = ("optimizer.lr=0.1,0.2", "seed=0,1")
-
-
-def results(tmp_path, number):
-    return json.loads((tmp_path / "s" / str(number) / "results.json").read_text())
-
-
-def table(tmp_path):
-    return json.loads((tmp_path / "s" / "sweep.json").read_text())
-
-
-def statuses(tmp_path):
-    return [job["status"] for job in table(tmp_path)["jobs"]]
-
-
-def fail_at(number, reason="the loss became nan"):
-    def behave(config, run_dir):
-        if run_dir.name == str(number):
-            raise RunFailed(reason)
-
-    return behave
-
-
-def stop_at(number, checkpoint=True):
-    def behave(config, run_dir):
-        if run_dir.name != str(number):
-            return
-        if checkpoint:
-            (run_dir / "checkpoints").mkdir(exist_ok=True)
-            (run_dir / "checkpoints" / "last.ckpt").touch()
-        raise Interrupted(signal.SIGINT)
-
-    return behave
+from outcomes import LRS, fail_at, results, statuses, table
 
 
 def test_every_combination_is_run_the_last_key_varying_fastest(sweep, runs):
@@ -175,6 +137,15 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
         (["seed=range(0,1000000000)", "optimizer.lr=range(0,1,0.000000001)"], ["1,000,000,000,000,000,000 jobs"]),
         (["seed=0,1,2", "sweep.max_jobs=2"], ["sweep.max_jobs=2: this sweep has 3 jobs"]),
         (["seed=interval(0,1)"], ["seed=interval(0,1): not a list of values"]),
+        (["model=mlp", "model.hidden_dims=16,32"], ["model.hidden_dims=16: must be a list; a list is written [16]\n"]),
+        (
+            ["seed=0,1", "hydra.sweep.subdir=x"],
+            ["hydra.sweep.subdir=x: the folders of a sweep's jobs are their numbers"],
+        ),
+        (
+            ["seed=0,1", "hydra.run.dir=x"],
+            ["hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"],
+        ),
         (["seed=0,1", "sweep.fail_fast=true,false"], ["it holds for the whole sweep: accepted is one value"]),
         (["seed=0,1", "sweep.max_jobs=many"], ["sweep.max_jobs=many: must be a whole number"]),
         (["seed=0,1", "sweep.fial_fast=true"], ["did you mean sweep.fail_fast=true?"]),
@@ -266,150 +237,3 @@ class FrozenTime:
         from datetime import datetime
 
         return datetime(2000, 1, 1)
-
-
-# Going on
-
-
-def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(sweep, runs, capsys, tmp_path):
-    runs.behave = stop_at(2)
-    assert sweep(*LRS) == 130
-    out, err = capsys.readouterr()
-    assert f"interrupted; go on with the same command and sweep.resume={tmp_path}/s" in out
-    assert "Traceback" not in err
-    assert statuses(tmp_path) == ["finished", "finished", "interrupted", "not run"]
-    assert json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"][2]["reason"] == "stopped by SIGINT"
-
-    runs.calls.clear()
-    runs.behave = lambda config, run_dir: None
-    assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
-    assert runs.folders == ["2", "3"]
-    assert runs.calls[0]["resume"] == tmp_path / "s" / "2" / "checkpoints" / "last.ckpt"
-    assert runs.calls[1]["resume"] is None
-    out = capsys.readouterr().out
-    assert "4 jobs in" in out
-    assert "2 finished, 1 go on, 1 to run" in out
-    assert "[3/4] optimizer.lr=0.2 seed=0" in out
-    assert statuses(tmp_path) == ["finished"] * 4
-
-
-def test_sigterm_between_jobs_ends_the_sweep_with_143(sweep, runs, monkeypatch):
-    from groundup.sweep import job
-
-    monkeypatch.setattr(job.Job, "line", lambda *_: os.kill(os.getpid(), signal.SIGTERM) or "")
-    before = signal.getsignal(signal.SIGTERM)
-    assert sweep("seed=0,1,2") == 143
-    assert runs.folders == ["0"]
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_job_that_failed_or_was_killed_early_begins_anew_in_a_clean_directory(sweep, runs, tmp_path):
-    runs.behave = fail_at(0)
-    sweep(*LRS)
-    (tmp_path / "s" / "0" / "metrics.csv").write_text("of the first attempt")
-    (tmp_path / "s" / "0" / "notes.txt").write_text("the user's own")
-    (tmp_path / "s" / "1" / "results.json").unlink()  # as if killed
-
-    def look(config, run_dir):
-        assert not (run_dir / "metrics.csv").exists()
-
-    runs.behave = look
-    runs.calls.clear()
-    assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
-    assert runs.folders == ["0", "1"]
-    assert [call["resume"] for call in runs.calls] == [None, None]
-    assert (tmp_path / "s" / "0" / "notes.txt").exists()
-
-
-def test_a_job_killed_after_a_checkpoint_goes_on_from_it(sweep, runs, tmp_path):
-    sweep(*LRS)
-    (tmp_path / "s" / "1" / "results.json").unlink()
-    (tmp_path / "s" / "1" / "checkpoints").mkdir()
-    (tmp_path / "s" / "1" / "checkpoints" / "last.ckpt").touch()
-    runs.calls.clear()
-    assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
-    assert [call["resume"] for call in runs.calls] == [tmp_path / "s" / "1" / "checkpoints" / "last.ckpt"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["seed=1,0", "optimizer.lr=0.2,0.1"],  # another order
-        ["seed=range(0,2)", "optimizer.lr=2e-1,0.10", "loss.label_smoothing=0.0"],  # another spelling
-        [],  # whatever it has
-    ],
-)
-def test_jobs_keep_their_numbers_however_they_are_asked_for(sweep, train, runs, tmp_path, words):
-    runs.behave = fail_at(2)
-    sweep(*LRS)
-    runs.calls.clear()
-    runs.behave = lambda config, run_dir: None
-    cpu = ["trainer.accelerator=cpu"] if words else []
-    assert train("-m", *cpu, *words, f"sweep.resume={tmp_path}/s") == 0
-    assert runs.folders == ["2"]
-    assert (runs.calls[0]["config"]["optimizer"]["lr"], runs.calls[0]["config"]["seed"]) == (0.2, 0)
-
-
-def test_auto_takes_the_newest_sweep_of_the_same_jobs(train, runs, tmp_path):
-    def sweep(name, *words):
-        runs.calls.clear()
-        code = train("-m", "trainer.accelerator=cpu", *words, f"hydra.sweep.dir={tmp_path}/{name}")
-        return code, sorted({str(call["run_dir"].relative_to(tmp_path)) for call in runs.calls})
-
-    sweep("2001", "seed=0,1")
-    runs.behave = fail_at(1)
-    sweep("2002", "seed=0,1")
-    sweep("2003", "seed=0,2")
-    runs.behave = lambda config, run_dir: None
-    assert sweep("2004", "seed=1,0", "sweep.resume=auto") == (0, ["2002/1"])
-    assert sweep("2005", "seed=0,3", "sweep.resume=auto") == (0, ["2005/0", "2005/1"])  # no such sweep: a new one
-
-
-def test_auto_passes_over_a_damaged_sweep(train, runs, capsys, tmp_path):
-    words = ("-m", "trainer.accelerator=cpu", "seed=0,1")
-    assert train(*words, f"hydra.sweep.dir={tmp_path}/2001") == 0
-    (tmp_path / "2002").mkdir()
-    (tmp_path / "2002" / "jobs.jsonl").write_text("garbage\n")
-    assert train(*words, "sweep.resume=auto", f"hydra.sweep.dir={tmp_path}/2003") == 0
-    out = capsys.readouterr().out
-    assert f"passed over: sweep.resume={tmp_path}/2002: jobs.jsonl cannot be read" in out
-    assert f"2 jobs in {tmp_path}/2001: 2 finished" in out
-
-
-@pytest.mark.parametrize(
-    ("words", "difference"),
-    [
-        (["optimizer.lr=0.1,0.3", "seed=0,1"], "optimizer.lr=0.2 in it, optimizer.lr=0.3 now"),
-        ([*LRS, "trainer.max_epochs=3"], "trainer.max_epochs=10 in it, trainer.max_epochs=3 now"),
-        (["optimizer.lr=0.1", "seed=0,1"], "it also has the job optimizer.lr=0.2 seed=0, which is not asked for now"),
-        (["optimizer.lr=0.1,0.2", "seed=0,1,2"], "it has no job optimizer.lr=0.1 seed=2"),
-    ],
-)
-def test_another_sweep_is_refused_with_the_first_difference(sweep, runs, capsys, tmp_path, words, difference):
-    sweep(*LRS)
-    runs.calls.clear()
-    assert sweep(*words, f"sweep.resume={tmp_path}/s") == 2
-    assert difference in capsys.readouterr().err
-    assert runs.calls == []
-
-
-def test_a_sweep_that_still_goes_on_is_not_begun_twice(sweep, runs, capsys, tmp_path):
-    import filelock
-
-    sweep("seed=0,1")
-    with filelock.FileLock(tmp_path / "s" / ".lock"):
-        assert sweep("seed=0,1", f"sweep.resume={tmp_path}/s") == 2
-    assert "this sweep is still going on in another process" in capsys.readouterr().err
-
-
-def test_a_damaged_list_of_jobs_is_named(sweep, runs, capsys, tmp_path):
-    sweep("seed=0,1")
-    whole = (tmp_path / "s" / "jobs.jsonl").read_text().splitlines(keepends=True)
-    with (tmp_path / "s" / "jobs.jsonl").open("a") as file:
-        file.write("{")
-    assert sweep("seed=0,1", f"sweep.resume={tmp_path}/s") == 2
-    assert "jobs.jsonl cannot be read" in capsys.readouterr().err
-    for lines in ([], whole[1:], [line.replace('"number": 1', '"number": "x"') for line in whole]):
-        (tmp_path / "s" / "jobs.jsonl").write_text("".join(lines))
-        assert sweep(f"sweep.resume={tmp_path}/s") == 2
-        assert "jobs.jsonl is damaged" in capsys.readouterr().err

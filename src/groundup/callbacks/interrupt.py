@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from groundup.callbacks.checkpoints import Checkpoints
+from groundup.echo import Requests
 from groundup.errors import Interrupted
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class StopOnSignal(Checkpoint):
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self._requests = Requests()
         self._in_training = False
         self._held = False
         self._before: dict[int, Any] = {}
@@ -67,6 +69,8 @@ class StopOnSignal(Checkpoint):
                 signal.signal(signum, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        if not self._requests.is_new():
+            return
         if not self._in_training or self.signum is not None:
             raise Interrupted(signum)
         self.signum = signum

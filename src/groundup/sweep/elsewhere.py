@@ -12,12 +12,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groundup.echo import Requests
 from groundup.errors import Interrupted
 from groundup.sweep.tell import tell
 
@@ -38,6 +39,19 @@ class Process:
     def this(cls) -> Process:
         return cls(socket.gethostname(), os.getpid())
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, as far as can be told: of another machine it cannot."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # it is there, another user's
+            pass
+        return False
+
 
 # In the process of a job
 
@@ -51,9 +65,11 @@ def announced(sweep_dir: Path, number: int) -> Iterator[bool]:
     folder = sweep_dir / FOLDER
     folder.mkdir(exist_ok=True)
     file, process = folder / str(number), Process.this()
-    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
+    if callable(submitit_calls := before[signal.SIGUSR2]):
+        signal.signal(signal.SIGUSR2, _once_more_or_stop(submitit_calls))
     try:
         file.write_text(f"{process.host} {process.pid}")  # before looking: who stops the sweep does it the other way
         yield not (folder / STOPPED).exists()
@@ -73,6 +89,21 @@ def say(sweep_dir: Path, line: str) -> None:
 
 def _stop(signum: int, frame: Any) -> None:
     raise Interrupted(signum)
+
+
+def _once_more_or_stop(submitit_calls: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
+    """For the signal of a cluster that takes the machine back: submitit ends the process, and runs the job once more.
+
+    After so many times it raises an error instead; the job has then been stopped, and has not failed.
+    """
+
+    def handle(signum: int, frame: Any) -> None:
+        try:
+            submitit_calls(signum, frame)
+        except Exception as error:
+            raise Interrupted(signum) from error
+
+    return handle
 
 
 # In the process of the sweep
@@ -113,8 +144,11 @@ def _print_lines(file: Path, ended: threading.Event) -> None:
 def _stopping_jobs(folder: Path) -> Iterator[None]:
     """A second signal does not wait for what jobs save."""
     signals: list[int] = []
+    requests = Requests()
 
     def stop(signum: int, frame: Any) -> None:
+        if not requests.is_new():
+            return
         signals.append(signum)
         if len(signals) > 1:
             raise Interrupted(signum)

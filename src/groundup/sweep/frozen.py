@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,11 @@ class FrozenJob:
     config: dict[str, Any]
 
 
-def write_jobs(sweep_dir: Path, jobs: Iterable[FrozenJob]) -> None:
-    """Writes `jobs.jsonl`, whole or not at all."""
+def write_jobs(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+    """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen."""
     partial = sweep_dir / f"{FILE}.partial"
     with partial.open("w") as file:
-        file.writelines(json.dumps(asdict(job)) + "\n" for job in jobs)
+        file.writelines(json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs)
     os.replace(partial, sweep_dir / FILE)
 
 
@@ -51,11 +51,17 @@ def read_jobs(sweep_dir: Path) -> list[FrozenJob]:
     if not file.is_file():
         raise UserError(f"sweep.resume={sweep_dir}: no {FILE} there; accepted: auto, or a sweep's directory")
     try:
-        jobs = [FrozenJob(**json.loads(line)) for line in file.read_text().splitlines()]
-    except (ValueError, TypeError, OSError) as error:
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {error}") from error
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        numbers = {line.pop("of") for line in lines}
+        jobs = [FrozenJob(**line) for line in lines]
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {reason}") from error
     if [job.number for job in jobs] != list(range(len(jobs))):
         raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: its jobs are not numbered 0, 1, 2, …")
+    if jobs and numbers != {len(jobs)}:
+        there, of = len(jobs), max(numbers)
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it holds {there} of {of} jobs")
     return jobs
 
 
@@ -103,7 +109,8 @@ class FrozenLoader(ConfigLoaderImpl):
                 for line in file:
                     self._offsets.append(self._offsets[-1] + len(line))
             file.seek(self._offsets[number])
-            return FrozenJob(**json.loads(file.readline()))
+            job = json.loads(file.readline())
+            return FrozenJob(job["number"], job["overrides"], job["config"])
 
 
 def _number(overrides: Sequence[str]) -> int:

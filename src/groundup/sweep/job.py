@@ -39,6 +39,7 @@ class Job:
         ended_before: how many had ended when it began, or went on.
         began: when that was, in seconds since the epoch.
         fail_fast: whether a job that begins after another has failed does not run.
+        failed_before: how many had failed when it began; trials of a study stay failed.
         home: the process of the sweep.
     """
 
@@ -49,6 +50,7 @@ class Job:
     ended_before: int
     began: float
     fail_fast: bool
+    failed_before: int = 0
     home: Process = field(default_factory=Process.this)
 
     def __call__(self, cfg: DictConfig) -> None:
@@ -60,6 +62,8 @@ class Job:
                 self._do(cfg)
             else:
                 discard_if_unused(run_dir)
+        if self.home.is_gone:  # killed: no other job will come, for which joblib has its processes wait five minutes
+            os._exit(0)
 
     @property
     def _at_home(self) -> bool:
@@ -68,7 +72,7 @@ class Job:
     def _do(self, cfg: DictConfig) -> None:
         hydra = HydraConfig.get()
         run_dir, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
-        if self.fail_fast and self._tally().failed:
+        if self.fail_fast and self._tally().failed > self.failed_before:
             discard_if_unused(run_dir)
             return
         if not self._ready(cfg, run_dir):
@@ -82,9 +86,9 @@ class Job:
             self._keep(error, run_dir, cfg, overrides)
         self.report(run_dir, overrides, time.monotonic() - start)
 
-    def report(self, run_dir: Path, overrides: list[str], seconds: float) -> None:
-        """Says what a job has come to."""
-        line = self.line(run_dir, overrides, seconds)
+    def report(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> None:
+        """Says what a job has come to; `unsaid`: how many that have ended too are said after it."""
+        line = self.line(run_dir, overrides, seconds, unsaid)
         if self._at_home:
             tell(line)
         else:
@@ -131,10 +135,11 @@ class Job:
     def _tally(self) -> Any:
         return tally_of(self.sweep_dir, self.jobs, self.began).look()
 
-    def line(self, run_dir: Path, overrides: list[str], seconds: float) -> str:
+    def line(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
         ended, results = self._tally().ended, read_results(run_dir)
-        words = [f"[{ended}/{self.jobs}] {label(overrides, self.varied)}".rstrip()]  # nothing varies in a sweep of one
+        name = label(overrides, self.varied)  # none in a sweep of one: nothing varies
+        words = [f"[{ended - unsaid}/{self.jobs}] {name}".rstrip()]
         if results.get("status") == "finished":
             words += [
                 f"{name} {results[name]:.3f}" for name in ("val/acc", "test/acc") if results.get(name) is not None

@@ -8,18 +8,37 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra.plugins.launcher import Launcher
 
+from groundup.errors import UserError
 from groundup.sweep.elsewhere import attended
 from groundup.sweep.frozen import FrozenJob, launch_words
 
 IN_THIS_PROCESS = ("StackedLauncher",)
+IGNORE_CTRL_C = "trap '' INT"  # of a shell, and what it starts
+AN_HOUR, A_YEAR = 60, 366 * 24 * 60  # minutes; an hour is submitit's default, for clusters
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def refuse_bad_launcher(node: Mapping[str, Any]) -> None:
+    """Looks at the config of a launcher before a sweep begins, as its library would only when it has begun.
+
+    Raises:
+        UserError: it cannot launch anything.
+    """
+    kind = str(node.get("_target_", "")).rpartition(".")[2]
+    if kind == "JoblibLauncher" and node["n_jobs"] == 0:
+        raise UserError("hydra.launcher.n_jobs=0: accepted: 1 or more, or -1 for as many as cores")
+    if kind == "StackedLauncher" and not (isinstance(node["max_members"], int) and node["max_members"] >= 1):
+        raise UserError(f"hydra.launcher.max_members={node['max_members']}: must be a whole number greater than 0")
+    if kind == "SlurmLauncher" and shutil.which("srun") is None:
+        raise UserError("hydra/launcher=slurm: no srun here; accepted: a machine that submits to a SLURM cluster")
 
 
 def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
@@ -56,8 +75,14 @@ def _launch_by_joblib(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path)
 
 
 def _launch_by_submitit_here(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
-    """submitit starts all jobs that it is given at once: so many at a time as there are cores for."""
+    """submitit starts all jobs that it is given at once: so many at a time as there are cores for.
+
+    Ctrl-C in a terminal reaches the processes that watch the jobs, too, and they would kill them.
+    """
     cores = count_cores()
+    launcher.params["setup"] = [IGNORE_CTRL_C]
+    if launcher.params["timeout_min"] == AN_HOUR:
+        launcher.params["timeout_min"] = A_YEAR
     at_once = min(max(1, cores // (launcher.params.get("cpus_per_task") or 1)), len(jobs))
     with _threads(launcher.params.get("cpus_per_task") or cores // at_once):
         for first in itertools.count(0, at_once):

@@ -28,7 +28,7 @@ from groundup.sweep.frozen import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.state import JobState, read_state
-from groundup.sweep.sweeper import checked, make_launcher, opened, reported
+from groundup.sweep.sweeper import checked, make_launcher, opened, refuse_what_no_sweep_obeys, reported
 from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
@@ -58,6 +58,7 @@ def run_study(
     """
     HydraConfig.instance().set_config(master)
     settings, options = check_sweep(master), check_study(options)
+    refuse_what_no_sweep_obeys(master)
     words = [show(word) for word in words]
     sweep_dir = _directory(settings["resume"], words, master)
     if sweep_dir is not None and not _settings(words):
@@ -187,13 +188,16 @@ class Search:
         self._forget_trials_without_job(jobs)
         todo = self._tell(jobs)
         before = len(jobs) - len(todo)
+        failed = sum(self._state(job).status == "failed" for job in jobs)
         tell(f"{number} trials in {self.sweep_dir}" + (f": {before} done" if before else ""))
         with reported(
             self.sweep_dir, jobs, f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"
         ):
             try:
                 while todo or (todo := self._ask(min(at_once, number - len(jobs)), jobs)):
-                    runner = Job(task, self.sweep_dir, list(self.space.searched), number, before, began, fail_fast)
+                    runner = Job(
+                        task, self.sweep_dir, list(self.space.searched), number, before, began, fail_fast, failed
+                    )
                     ready = [job for job in todo if not self._state(job).ended]
                     launch(make_launcher(runner, self.sweep_dir, context, master), ready, self.sweep_dir)
                     if fail_fast and any(self._state(job).status == "failed" for job in todo):
@@ -256,9 +260,12 @@ class Search:
 
     def _forget_trials_without_job(self, jobs: Sequence[FrozenJob]) -> None:
         """Of a sweep that was killed between asking and writing down."""
-        known = {job.number for job in jobs}
         for trial in self._own_trials():
-            if trial.state == TrialState.RUNNING and trial.user_attrs[JOB] not in known:
+            if trial.user_attrs[JOB] < len(jobs):
+                continue
+            if trial.state != TrialState.RUNNING and (self.sweep_dir / str(trial.user_attrs[JOB])).exists():
+                raise UserError(f"sweep.resume={self.sweep_dir}: {JOBS} is damaged: the study has more trials")
+            if trial.state == TrialState.RUNNING:
                 self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _own_trials(self) -> Iterator[FrozenTrial]:

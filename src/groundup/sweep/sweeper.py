@@ -32,9 +32,9 @@ from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
 from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, FrozenLoader, write_jobs
+from groundup.sweep.frozen import NUMBER, FrozenJob, FrozenLoader, write_jobs
 from groundup.sweep.job import Job
-from groundup.sweep.launchers import launch
+from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
 from groundup.sweep.table import as_text, make_table, write_table
@@ -55,6 +55,7 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     """
     HydraConfig.instance().set_config(master)
     settings = check_sweep(master)
+    refuse_what_no_sweep_obeys(master)
     words = [show(word) for word in words]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
@@ -62,6 +63,21 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
     with opened(sweep_dir, frozen):
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
+
+
+def refuse_what_no_sweep_obeys(master: DictConfig) -> None:
+    """Settings of Hydra's own that a sweep has no use for, and bad ones of its launcher.
+
+    Raises:
+        UserError: one was given.
+    """
+    for word in master.hydra.overrides.hydra:
+        key, _, value = word.lstrip("+").partition("=")
+        if key == NUMBER:
+            raise UserError(f"{word}: the folders of a sweep's jobs are their numbers; accepted: hydra.sweep.dir=DIR")
+        if key == "hydra.run.dir":
+            raise UserError(f"{word} with -m: the directory of a sweep is set by hydra.sweep.dir={value}")
+    refuse_bad_launcher(master.hydra.launcher)
 
 
 def _begin_or_go_on(

@@ -19,6 +19,7 @@ from groundup.errors import UserError
 from groundup.results import FILE as RESULTS
 from groundup.resume import LAST
 from groundup.sweep.stacked.groups import groups_of
+from groundup.sweep.tell import tell
 
 
 @dataclass
@@ -97,12 +98,12 @@ def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
 
 def _announce(jobs: Sequence[Composed], stacks: Sequence[Sequence[int]], alone: Mapping[int, str]) -> None:
     for stack in stacks:
-        print(f"{len(stack)} jobs train at once: {_numbers([jobs[position].number for position in stack])}", flush=True)
+        tell(f"{len(stack)} jobs train at once: {_numbers([jobs[position].number for position in stack])}")
     reasons = defaultdict[str, list[int]](list)
     for position, reason in alone.items():
         reasons[reason].append(jobs[position].number)
     for reason, numbers in reasons.items():
-        print(f"one by one: {_numbers(numbers)} ({reason})", flush=True)
+        tell(f"one by one: {_numbers(numbers)} ({reason})")
 
 
 def _numbers(numbers: Sequence[int]) -> str:
@@ -123,21 +124,23 @@ def _launch_stack(launcher: Any, jobs: Sequence[Composed]) -> dict[int, JobRetur
     outcomes = train_stacked([(job.config or {}, job.run_dir, job.overrides) for job in jobs])
     seconds = time.monotonic() - start
     returns = {}
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        told = functools.partial(_tell, launcher.task_function, job, outcome, seconds)
+    for unsaid, job, outcome in zip(reversed(range(len(jobs))), jobs, outcomes, strict=True):
+        told = functools.partial(_tell, launcher.task_function, job, outcome, seconds, unsaid)
         returns[job.number] = _run_job(launcher, job, told, configure_logging=False)
     return returns
 
 
-def _tell(task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, cfg: DictConfig) -> Any:
+def _tell(
+    task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, unsaid: int, cfg: DictConfig
+) -> Any:
     """What the job itself would have said, returned or raised at its end."""
     from groundup.cli import JobFailed
 
-    if hasattr(task, "line"):  # a job of a sweep of ours says one line, and raises nothing
-        print(task.line(job.run_dir, job.overrides, seconds), flush=True)
+    if hasattr(task, "report"):  # a job of a sweep of ours says one line, and raises nothing
+        task.report(job.run_dir, job.overrides, seconds, unsaid)
         return None if isinstance(outcome, BaseException) else outcome
     if isinstance(outcome, BaseException):
-        print(f"job {job.number} ({' '.join(filter_overrides(job.overrides))}) failed: {outcome}", flush=True)
+        tell(f"job {job.number} ({' '.join(filter_overrides(job.overrides))}) failed: {outcome}")
         raise JobFailed(str(outcome)) from outcome
     return outcome
 
