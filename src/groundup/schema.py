@@ -418,6 +418,7 @@ class EvaluateData(Node):
 class Evaluate(Node):
     run: Text
     ckpt: Text
+    draws: Positive
     out: Text | None
     accelerator: Accelerator
     data: EvaluateData

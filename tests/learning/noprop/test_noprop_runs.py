@@ -37,7 +37,9 @@ class WhichMoved(Callback):
         self.moved = []
 
     def on_train_batch_start(self, trainer, learner, *_):
-        self.before = [torch.cat([p.detach().flatten().clone() for p in block.parameters()]) for block in learner.net.blocks]
+        self.before = [
+            torch.cat([p.detach().flatten().clone() for p in block.parameters()]) for block in learner.net.blocks
+        ]
 
     def on_train_batch_end(self, trainer, learner, *_):
         after = [torch.cat([p.detach().flatten() for p in block.parameters()]) for block in learner.net.blocks]
@@ -45,7 +47,8 @@ class WhichMoved(Callback):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"), [("sequential", [[True, False]] * 4 + [[False, True]] * 4), ("stacked", [[True, True]] * 4)]
+    ("schedule", "expected"),
+    [("sequential", [[True, False]] * 4 + [[False, True]] * 4), ("stacked", [[True, True]] * 4)],
 )
 def test_an_epoch_trains_each_block_once_on_every_image_and_idle_blocks_do_not_move(
     make_config, tmp_path, schedule, expected
@@ -122,15 +125,16 @@ def evaluate_draw(run_dir, make_config, draw):
     learner = build_learner(config, spec)
     learner.load_state_dict(weights(run_dir, "best"))
     learner.draw = draw
+    (run_dir / "again").mkdir(exist_ok=True)
     with StopOnSignal() as stop:
-        parts = assemble(config, run_dir / "x", stop) if (run_dir / "x").mkdir(exist_ok=True) is None else None
+        parts = assemble(config, run_dir / "again", stop)
     [metrics] = parts.trainer.test(learner, datamodule=parts.data, verbose=False)
     return metrics["test/loss"]
 
 
 def test_draws_of_a_network_that_draws_nothing_are_refused(small_run):
     _, run_dir = small_run
-    with pytest.raises(UserError, match="draws=2.*accepted: 1"):
+    with pytest.raises(UserError, match=r"draws=2.*accepted: 1"):
         evaluate(run_dir, draws=2)
 
 
@@ -151,7 +155,9 @@ def test_learned_labels_come_from_the_image_alone(make_config, tmp_path):
     parts.learner.load_state_dict(weights(tmp_path, "best"))
     parts.data.setup("test")
     pixels, labels = parts.data.splits["test"].pixels, parts.data.splits["test"].labels
-    parts.data.splits["test"].pixels.copy_(pixels[torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))])
+    parts.data.splits["test"].pixels.copy_(
+        pixels[torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))]
+    )
     [shuffled] = parts.trainer.test(parts.learner, datamodule=parts.data, verbose=False)
     assert results["test/acc"] > 0.6
     assert shuffled["test/acc"] < 0.2
@@ -166,5 +172,5 @@ def test_one_block_at_a_time_on_several_devices_is_refused(make_config):
         world_size = 2
 
     learner._trainer = Two()
-    with pytest.raises(UserError, match="accepted: model.schedule=stacked"):
+    with pytest.raises(UserError, match=r"accepted: model\.schedule=stacked"):
         learner.setup("fit")
