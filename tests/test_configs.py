@@ -21,7 +21,8 @@ ENTRIES = ("train", "evaluate", "predict")
 
 
 def options(*groups):
-    return [f"{group}={file.stem}" for group in groups for file in sorted((CONF / group).glob("[!_]*.yaml"))]
+    files = [(group, file) for group in groups for file in sorted((CONF / group).rglob("[!_]*.yaml"))]
+    return [f"{group}={file.relative_to(CONF / group).with_suffix('')}" for group, file in files]
 
 
 PARTS = [
