@@ -1,6 +1,5 @@
 """The test metrics of a trained run: `python evaluate.py run=DIR`. Help: `python evaluate.py --help`."""
 
-import json
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -16,10 +15,11 @@ def main(cfg: DictConfig):
     config = check_evaluate(cfg)
 
     from groundup.evaluate import evaluate, write_metrics
+    from groundup.results import as_json
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
     metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
-    print(json.dumps(metrics, indent=2))
+    print(as_json(metrics))
     if config["out"] is not None:
         write_metrics(metrics, Path(config["out"]))
 

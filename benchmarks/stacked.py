@@ -2,7 +2,8 @@
 
     python benchmarks/stacked.py [--root DIR] [--repeats 3] [--threads 2] [--only mlp16 lenet8 mlp64_gpu]
 
-Both sides write the run directories of all jobs: config, metrics, TensorBoard, checkpoints, results. They take turns;
+Both sides write the run directories of all jobs: config, metrics, TensorBoard, checkpoints, results, but no pictures
+unless `--pictures` asks for them: drawn job by job, they take 0.1 s of each however it is trained. They take turns;
 printed are medians of the seconds from the first job's begin to the last one's end, the median of the ratios of
 neighbours, and their range.
 """
@@ -33,6 +34,7 @@ RATES = ("0.003", "0.01", "0.03", "0.1")  # at 0.3 the small MLP is chaotic: rou
 SMALL = ["model=mlp", "model.hidden_dims=[64]", "data.batch_size=64", "trainer.accelerator=cpu"]
 LENET = ["model=lenet", "data.batch_size=64", "data.limit_train=12000", "trainer.accelerator=cpu"]
 LARGE = ["model=mlp", "model.hidden_dims=[512,512]", "data.batch_size=128", "trainer.accelerator=cuda"]
+PICTURES = ("samples", "filters", "confusion", "per_class", "mistakes")
 CASES = {  # overrides, learning rates, seeds, and how many times faster at least
     "mlp16": (SMALL, RATES, range(4), 4.0),
     "lenet8": (LENET, RATES, range(2), None),
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("--root", help="folder that holds MNIST")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pictures", action="store_true")
     parser.add_argument("--only", nargs="+", choices=CASES, default=["mlp16", "lenet8"])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -80,7 +83,8 @@ def main() -> None:
     print("case        jobs  one by one s  at once s  faster  (range)      goal   mean test/acc of both")
     for name in arguments.only:
         overrides, rates, seeds, goal = CASES[name]
-        configs = make_configs(overrides, rates, seeds, arguments.root)
+        without = [] if arguments.pictures else [f"callbacks.{name}=null" for name in PICTURES]
+        configs = make_configs([*overrides, *without], rates, seeds, arguments.root)
         timed(at_once, configs[:2])  # warms up: data files into the page cache, the GPU's libraries
         timed(one_by_one, configs[:1])
         pairs = [(timed(one_by_one, configs), timed(at_once, configs)) for _ in range(arguments.repeats)]

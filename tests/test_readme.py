@@ -19,6 +19,8 @@ from PIL import Image
 
 from groundup.build import refuse_foreign_targets
 from groundup.config import check, check_evaluate, check_predict
+from groundup.report.command import KEYS, parse
+from groundup.report.files import KINDS, MARKDOWN, PAGE
 from groundup.resume import resume_checkpoint
 from groundup.run import run
 from groundup.sweep.expand import is_own
@@ -28,9 +30,10 @@ PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 SHELL = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
-INLINE = re.findall(r"`(python (?:train|evaluate|predict)\.py[^`\n]*)`", README)
+INLINE = re.findall(r"`(python (?:train|evaluate|predict|report)\.py[^`\n]*)`", README)
 COMMANDS = sorted({line for line in (*SHELL, *INLINE) if line.startswith("python ") and "--" not in line})
 CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict}
+REPORTS = [command for command in COMMANDS if " report.py " in command]
 SMALL = ("trainer.accelerator=cpu", "debug=fast")
 
 
@@ -81,11 +84,11 @@ def test_the_first_two_blocks_are_the_two_commands():
 
 def test_commands_were_found():
     assert len(COMMANDS) > 12
-    assert {re.search(r"(\w+)\.py", command)[1] for command in COMMANDS} == set(CHECKS)
+    assert {re.search(r"(\w+)\.py", command)[1] for command in COMMANDS} == {*CHECKS, "report"}
 
 
 @pytest.mark.usefixtures("placeholders")
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in REPORTS])
 def test_every_command_is_accepted(compose_config, command):
     _, script, *words = shlex.split(command)
     name = script.removesuffix(".py")
@@ -98,6 +101,23 @@ def test_every_command_is_accepted(compose_config, command):
         config = CHECKS[name](compose_config(*overrides, name=name))
         if config.get("resume"):
             resume_checkpoint(config, Path("DIR"))
+
+
+@pytest.mark.parametrize("command", REPORTS)
+def test_every_report_is_accepted(command):
+    assert parse(shlex.split(command)[2:]).paths == [Path("DIR")]
+
+
+def test_the_keys_of_a_report_are_those_of_its_table():
+    section = README.split("## Report")[1].split("| key | meaning |")[1].split("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == KEYS
+
+
+def test_the_files_of_a_report_are_those_shown():
+    shown = re.findall(r"[\w*-]+\.(?:html|md|csv|png)", block("", "report/\n"))
+    csv_files = [name for name in shown if name.endswith(".csv")]
+    assert csv_files == [f"{kind}.csv" for kind in KINDS]
+    assert {PAGE, MARKDOWN} < set(shown)
 
 
 def test_the_tables_of_groups_are_complete():
@@ -135,7 +155,7 @@ def test_the_network_written_by_hand_learns_exclusive_or(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     example = block("python", "numpy_nets")
     exec(example, {})
-    assert capsys.readouterr().out.strip() == re.search(r"print\(.*# (.*)", example)[1]
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*# (.*)", example)
     assert "Update: SGD" in (tmp_path / "step.txt").read_text()
 
 

@@ -81,6 +81,34 @@ def test_test_accuracy_counts_every_image_of_the_test_split(small_run):
     assert results["test/acc"] * (size - 1) != pytest.approx(round(results["test/acc"] * (size - 1)), abs=1e-3)
 
 
+def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run):
+    from sklearn.metrics import confusion_matrix
+
+    from groundup.assemble import build_learner
+    from groundup.build import build
+    from groundup.checkpoint import load_weights
+    from groundup.data.specs import make_spec
+
+    results, run_dir = small_run
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    spec = make_spec(config["data"])
+    data = build(config["data"], spec=spec, seed=0)
+    data.prepare_data()
+    data.setup("test")
+    learner = build_learner(config, spec)
+    load_weights(learner, run_dir / "checkpoints" / "best.ckpt")
+    learner.eval()
+    with torch.no_grad():
+        pairs = [(target, learner(images).argmax(1)) for images, target in data.test_dataloader()]
+    target, predicted = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    expected = confusion_matrix(target, predicted, labels=range(10)).tolist()
+    assert results["test/confusion"] == expected
+    assert expected != confusion_matrix(predicted, target, labels=range(10)).tolist()  # rows are the true classes
+    assert evaluate(run_dir, accelerator="cpu")["test/confusion"] == expected
+    text = (run_dir / "results.json").read_text()
+    assert f"    {expected[0]}".replace("'", "") in text  # a row a line
+
+
 def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_path):
     """A bare PyTorch loop over the same batches, from the same weights, with plain torch parts."""
     from groundup.build import build

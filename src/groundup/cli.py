@@ -50,7 +50,7 @@ def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictCo
         def main() -> None:
             register_resolvers(root)
             os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
-            task: Any = function if _asked_for_tracebacks() else Task(function, root)
+            task: Any = function if asked_for_tracebacks() else Task(function, root)
             compose_and_run = hydra.main(version_base="1.3", config_path=str(root / "conf"), config_name=config_name)
             if task is function:
                 _refuse_sweep_where_there_is_none(sweeps)
@@ -85,7 +85,7 @@ class Task:
             return self.run(cfg)
         except (UserError, RunFailed) as error:
             _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.root)
-            _say(str(error))
+            say(str(error))
             code = FAILED if isinstance(error, RunFailed) else BAD_REQUEST
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise JobFailed(str(error)) from error  # Hydra goes on with the other jobs
@@ -109,18 +109,18 @@ def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
     except Interrupted as stopped:
         sys.exit(128 + stopped.signum)
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(128 + signal.SIGINT)
     except SweepFailed as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(FAILED)
     except JobFailed as error:
-        _say(f"a job of the sweep failed: {error}")
+        say(f"a job of the sweep failed: {error}")
         sys.exit(FAILED)
     except Exception as error:
         if _raised_by_task(error):
             raise
-        _say(_message(error, primary, sweeps))
+        say(_message(error, primary, sweeps))
         if SWEEP_DIR in os.environ:
             _discard_if_empty(Path(os.environ[SWEEP_DIR]), root)
         sys.exit(BAD_REQUEST)
@@ -213,7 +213,7 @@ def _discard_if_empty(directory: Path, root: Path) -> None:
         directory.parent.rmdir()
 
 
-def _asked_for_tracebacks() -> bool:
+def asked_for_tracebacks() -> bool:
     return os.environ.get(TRACEBACKS) == "1"
 
 
@@ -234,5 +234,5 @@ def _environment(name: str, value: str | None) -> Iterator[None]:
         put(before)
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
     print("error: " + message.replace("\n", "\n       "), file=sys.stderr, flush=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
 from groundup.assemble import accelerator_for, build_learner
@@ -19,6 +19,7 @@ from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.learning.learner import Learner
 from groundup.quiet import quiet
+from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
 
 
@@ -33,8 +34,9 @@ def evaluate(
         data: data keys to use instead of the run's own, such as `root` where the files have moved.
 
     Returns:
-        `test/acc`, `test/loss`, `test/top5`, `test/f1` and `test/per_class`, the accuracy by class name. Of several
-        draws their means, and `test/acc sd` and so on, their sample standard deviations.
+        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, and
+        `test/confusion`, a row of counts for each true class. Of several draws means, their sample standard deviations
+        as `test/acc sd` and so on, and the sum of all counts.
 
     Raises:
         UserError: no such run or checkpoint, or it has no test split.
@@ -54,17 +56,27 @@ def evaluate(
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
-    per_class = [metrics.pop("test/per_class") for metrics in every]
-    mean = {name: statistics.fmean(metrics[name] for metrics in every) for name in every[0]}
-    if draws > 1:
-        mean |= {f"{name} sd": statistics.stdev(metrics[name] for metrics in every) for name in every[0]}
-    return mean | {"test/per_class": {name: statistics.fmean(own[name] for own in per_class) for name in per_class[0]}}
+    return every[0] if draws == 1 else _means(every)
 
 
 def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:
     learner.draw = draw
-    [metrics] = trainer.test(learner, datamodule=data, verbose=False)
-    return {**metrics, "test/per_class": dict(zip(learner.spec.class_names, learner.per_class, strict=True))}
+    metrics = dict(trainer.test(learner, datamodule=data, verbose=False)[0])
+    per_class = dict(zip(learner.spec.class_names, learner.per_class, strict=True))
+    return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
+
+
+def _means(every: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the metrics of several draws, at least two."""
+    numbers = [name for name, value in every[0].items() if isinstance(value, float)]
+    mean = {name: statistics.fmean(metrics[name] for metrics in every) for name in numbers}
+    mean |= {f"{name} sd": statistics.stdev(metrics[name] for metrics in every) for name in numbers}
+    per_class = {
+        name: statistics.fmean(metrics["test/per_class"][name] for metrics in every)
+        for name in every[0]["test/per_class"]
+    }
+    confusion = np.sum([metrics["test/confusion"] for metrics in every], axis=0).tolist()
+    return mean | {"test/per_class": per_class, "test/confusion": confusion}
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:
@@ -90,6 +102,6 @@ def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
         UserError: the file cannot be written.
     """
     try:
-        file.write_text(json.dumps(metrics, indent=2) + "\n")
+        file.write_text(as_json(metrics) + "\n")
     except OSError as error:
         raise UserError(f"out={file}: cannot be written: {error.strerror}") from error

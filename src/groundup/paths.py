@@ -10,11 +10,17 @@ from omegaconf import DictConfig, OmegaConf
 
 # An environment variable, so that the processes that a launcher starts for a sweep's jobs agree on its directory.
 SWEEP_DIR = "GROUNDUP_SWEEP_DIR"
+PROJECT = Path(__file__).resolve().parents[2]  # the checkout
 
 
 def unique_name() -> str:
     """`YYYY-mm-dd_HH-MM-SS-XXXXXX`: sorts by time; six random hex digits keep processes of one second apart."""
     return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.urandom(3).hex()}"
+
+
+def data_root(root: Path) -> str:
+    """Where data sets are looked for, and downloaded to, unless `data.root` says otherwise."""
+    return os.environ.get("GROUNDUP_DATA") or str(root / "data")  # set but empty is unset, never the current folder
 
 
 def options(conf: Path, group: str) -> list[str]:
@@ -55,14 +61,11 @@ def register_resolvers(root: Path) -> None:
     def sweep_dir() -> str:
         return os.environ.setdefault(SWEEP_DIR, str(root / "outputs" / "sweeps" / unique_name()))
 
-    def data_root() -> str:
-        return os.environ.get("GROUNDUP_DATA") or str(root / "data")  # set but empty is unset, never the current folder
-
     def register(name, resolver):
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
     register("project_path", lambda path: str(root / path))
-    register("data_root", data_root)
+    register("data_root", lambda: data_root(root))
     register("options", lambda group: " ".join(options(root / "conf", group)) or "(none)")
     register("run_dir", run_dir)
     register("sweep_dir", sweep_dir)

@@ -7,24 +7,33 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 FILE = "results.json"
+_ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
 
 
 def write_results(run_dir: Path, results: dict[str, Any]) -> None:
     """Writes `results.json`, whole or not at all. NaN and infinity become null: JSON has neither."""
     partial = run_dir / f"{FILE}.partial"
-    partial.write_text(json.dumps(_plain(results), indent=2, allow_nan=False) + "\n")
+    partial.write_text(as_json(results) + "\n")
     os.replace(partial, run_dir / FILE)
 
 
+def as_json(results: Mapping[str, Any]) -> str:
+    """Indented, but for lists of whole numbers: a row of a confusion matrix is a line."""
+    text = json.dumps(_plain(results), indent=2, allow_nan=False)
+    return _ROW.sub(lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]

@@ -97,6 +97,8 @@ def is_running(run_dir: Path) -> bool:
         lock.acquire(blocking=False)
     except filelock.Timeout:
         return True
+    except PermissionError:  # another user's, to be read only: what its files say must do
+        return False
     lock.release()
     return False
 

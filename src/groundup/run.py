@@ -17,11 +17,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.callbacks.tensorboard import hyperparameters, log_hparams
+from groundup.callbacks.tensorboard import log_hparams
 from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
+from groundup.hyperparameters import hyperparameters
 from groundup.models.summary import summarize
+from groundup.paths import PROJECT
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
 from groundup.quiet import log_of_tracebacks, quiet
 from groundup.results import FILE as RESULTS
@@ -35,7 +37,6 @@ UNKNOWN_YET = (
     *("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("train_seconds", "samples_per_second", "parameters", "device"),
 )
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def run(
@@ -87,7 +88,7 @@ class Recorded:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume)
         _write_config(self.config, self.run_dir)
-        _announce(self.parts, self.run_dir)
+        _announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
         self.results |= _describe(self.parts)
         return self.parts
 
@@ -165,7 +166,11 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
 
 
 def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
-    (run_dir / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False))
+    (run_dir / "config.yaml").write_text(_as_yaml(config))
+
+
+def _as_yaml(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(config), sort_keys=False)
 
 
 # Training
@@ -195,6 +200,7 @@ def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float
         return
     results |= metrics
     results["test/per_class"] = dict(zip(parts.spec.class_names, parts.learner.per_class, strict=True))
+    results["test/confusion"] = parts.learner.confusion
     if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
@@ -217,13 +223,14 @@ def training_figures(parts: Parts) -> dict[str, Any]:
 # What is said and written about it
 
 
-def _announce(parts: Parts, run_dir: Path) -> None:
+def _announce(parts: Parts, config: Mapping[str, Any], run_dir: Path, begins: bool) -> None:
     summary = summarize(parts.learner.net, parts.spec)
     log.info(str(summary))
     log.info(f"run directory: {run_dir}")
-    for logger in parts.trainer.loggers:
+    for logger in parts.trainer.loggers if begins else ():
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_text("model/layers", summary.markdown())
+            logger.experiment.add_text("config", f"```yaml\n{_as_yaml(config)}```")
 
 
 def _first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:

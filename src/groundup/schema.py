@@ -381,6 +381,62 @@ class MetricsCsv(Node):
     target: Literal["groundup.callbacks.metrics_csv.MetricsCSV"] = Field(alias="_target_")
 
 
+class Watcher(Node):
+    """A part of what TensorBoard shows that has no settings."""
+
+    target: Literal[
+        "groundup.callbacks.charts.Charts",
+        "groundup.callbacks.gradient_norm.GradientNorm",
+        "groundup.callbacks.graph.Graph",
+        "groundup.callbacks.throughput.Throughput",
+    ] = Field(alias="_target_")
+
+
+class SmoothLoss(Node):
+    target: Literal["groundup.callbacks.smooth_loss.SmoothLoss"] = Field(alias="_target_")
+    window: Positive = 60
+
+
+class Samples(Node):
+    target: Literal["groundup.callbacks.samples.Samples"] = Field(alias="_target_")
+    count: Positive = 16
+
+
+class RecurringWatcher(Node):
+    """A part of what TensorBoard shows that is written again every so many epochs."""
+
+    target: Literal[
+        "groundup.callbacks.confusion.Confusion",
+        "groundup.callbacks.per_class.PerClass",
+        "groundup.callbacks.histograms.Histograms",
+    ] = Field(alias="_target_")
+    every_n_epochs: Positive = 5
+
+
+class CountedWatcher(Node):
+    """Likewise, of at most `count` images, filters or maps."""
+
+    target: Literal[
+        "groundup.callbacks.filters.Filters",
+        "groundup.callbacks.mistakes.Mistakes",
+        "groundup.callbacks.feature_maps.FeatureMaps",
+    ] = Field(alias="_target_")
+    count: Positive = 32
+    every_n_epochs: Positive = 5
+
+
+class DeadUnits(Node):
+    target: Literal["groundup.callbacks.dead_units.DeadUnits"] = Field(alias="_target_")
+    images: Positive = 256
+    every_n_epochs: Positive = 1
+
+
+class PrCurves(Node):
+    target: Literal["groundup.callbacks.pr_curves.PRCurves"] = Field(alias="_target_")
+    classes: Count = 20
+    every_n_epochs: Positive = 5
+
+
 class Sweep(Node):
     """How jobs are swept; no part of any of them."""
 
@@ -443,7 +499,10 @@ NODES: dict[str, list[type[Node]]] = {
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],
 }
-CALLBACKS: list[type[Node]] = [Checkpoints, EarlyStopping, Progress, MetricsCsv]
+CALLBACKS: list[type[Node]] = [
+    *(Checkpoints, EarlyStopping, Progress, MetricsCsv),
+    *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher, DeadUnits, PrCurves),
+]
 
 
 def accepted(node: type[Node], field: str) -> tuple[Any, ...]:

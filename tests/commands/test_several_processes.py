@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from launch import PROJECT, SMALL, train_here, wait_for
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groundup.checkpoint import load_checkpoint
 
@@ -70,6 +71,12 @@ def rows_of(run_dir: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def pictures(run_dir: Path) -> dict[str, bytes]:
+    """The last picture of every tag."""
+    events = EventAccumulator(str(run_dir), size_guidance={"images": 0}).Reload()
+    return {tag: events.Images(tag)[-1].encoded_image_string for tag in events.Tags()["images"]}
+
+
 def last_weights(run_dir: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["state_dict"]
 
@@ -77,6 +84,7 @@ def last_weights(run_dir: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_learn_what_one_learns_and_count_every_sample_once(start, tmp_path):
     # sizes that neither the batches nor the two processes divide: 899 train, 100 validate, 331 test
     sizes = ("data.limit_train=999", "data.limit_test=331", "data.eval_batch_size=50", "trainer.max_epochs=3")
+    sizes += ("callbacks=everything",)
     two = start(*sizes)
     out, err = finish(two)
     assert (two.returncode, err) == (0, "")
@@ -98,6 +106,10 @@ def test_two_processes_learn_what_one_learns_and_count_every_sample_once(start, 
     assert results["test/acc"] * 331 == pytest.approx(round(results["test/acc"] * 331), abs=1e-3)
     ours, theirs = last_weights(tmp_path / "run"), last_weights(tmp_path / "one")
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in theirs)
+    seen, expected = pictures(tmp_path / "run"), pictures(tmp_path / "one")
+    assert seen.keys() == expected.keys()
+    for tag in ("confusion/val_images", "confusion/test_images", "per_class/test"):
+        assert seen[tag] == expected[tag], tag
     # negative control: the comparison would see one image weighed wrongly in one step
     assert not all(
         float(ours["train/loss"]) == pytest.approx(float(theirs["train/loss"]) * (1 + 1 / 899), rel=1e-4)

@@ -5,8 +5,6 @@ Both raise AssertionError where a gradient is wrong; tests show that they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -27,19 +25,6 @@ def fill_weights(layer: nn.Layer, seed: int = 1) -> None:
         weight[...] = rng.normal(size=weight.shape)
 
 
-def central_differences(f: Callable[[], float], x: np.ndarray, step: float = 1e-5) -> np.ndarray:
-    """df/dx by (f(x + step) - f(x - step)) / (2 step), x being changed in place number by number."""
-    slopes = np.empty_like(x)
-    for place in np.ndindex(x.shape):
-        before = x[place]
-        x[place] = before + step
-        above = f()
-        x[place] = before - step
-        slopes[place] = (above - f()) / (2 * step)
-        x[place] = before
-    return slopes
-
-
 def check_by_central_differences(layer: nn.Layer, x: np.ndarray, training: bool = True) -> None:
     """dL/dx and dL/dw of L = sum(y r), r random, within 1e-6 of the largest slope. All in float64."""
     r = np.random.default_rng(2).normal(size=layer.forward(x, training).shape)
@@ -47,8 +32,8 @@ def check_by_central_differences(layer: nn.Layer, x: np.ndarray, training: bool 
     def loss() -> float:
         return float((layer.forward(x, training) * r).sum())
 
-    numerical = {name: central_differences(loss, weight) for name, weight in layer.params.items()}
-    numerical["x"] = central_differences(loss, x)
+    numerical = {name: nn.central_differences(loss, weight) for name, weight in layer.params.items()}
+    numerical["x"] = nn.central_differences(loss, x)
     layer.forward(x, training)
     exact = {"x": layer.backward(r), **layer.grads}
     assert exact.keys() == numerical.keys()

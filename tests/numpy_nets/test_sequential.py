@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layer_checks import central_differences
 
 from groundup import numpy_nets as nn
 
@@ -24,8 +23,8 @@ def check_gradients(net: nn.Sequential) -> None:
     def value() -> float:
         return loss.forward(net.forward(x), y)
 
-    slopes = {name: central_differences(value, weight) for name, weight in net.params.items()}
-    slopes["x"] = central_differences(value, x)
+    slopes = {name: nn.central_differences(value, weight) for name, weight in net.params.items()}
+    slopes["x"] = nn.central_differences(value, x)
     value()
     dx = net.backward(loss.backward(), input_grad=True)
     for name, grad in {"x": dx, **net.grads}.items():

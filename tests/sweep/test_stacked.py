@@ -23,6 +23,7 @@ from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.run import run
 from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
+from groundup.sweep.stacked.optimizer import Joined
 from groundup.sweep.stacked.training import Stack, train_stacked
 
 SHORT = ("data.limit_train=300", "data.batch_size=50", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -58,6 +59,12 @@ def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def pictures(run_dir: Path) -> dict[str, bytes]:
+    """The last picture of every tag."""
+    events = EventAccumulator(str(run_dir)).Reload()
+    return {tag: events.Images(tag)[-1].encoded_image_string for tag in events.Tags()["images"]}
+
+
 # The same numbers as alone
 
 MIXTURES = {
@@ -87,6 +94,7 @@ def test_a_member_comes_to_the_weights_and_figures_of_its_run_alone(mixture, con
         assert outcome["steps"] == alone["steps"] == STEPS
         for figure in ("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch"):
             assert outcome[figure] == pytest.approx(alone[figure], abs=1e-5), figure
+        assert outcome["test/confusion"] == alone["test/confusion"]
 
 
 def test_members_differ_from_one_another(configs, tmp_path):
@@ -148,7 +156,15 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
     assert ours.keys() == theirs.keys()
     for tag in ours:
         assert [step for step, _ in ours[tag]] == [step for step, _ in theirs[tag]], tag
+        if tag.startswith("time/"):
+            continue
         assert [value for _, value in ours[tag]] == pytest.approx([value for _, value in theirs[tag]], abs=1e-5), tag
+
+    seen, expected_pictures = pictures(member), pictures(alone)
+    assert seen.keys() == expected_pictures.keys() - {"samples/train"}
+    for tag in ("confusion/val_images", "confusion/test_shares", "per_class/test"):
+        assert seen[tag] == expected_pictures[tag], tag
+    assert len({seen["confusion/val_images"], seen["confusion/test_images"]}) == 2
 
     log = (member / "train.log").read_text()
     assert "epoch   2/2" in log
@@ -263,3 +279,23 @@ def test_nothing_is_left_of_the_members_logs(configs, tmp_path):
     stacked(tmp_path, configs(MLP, ["seed=0"], ["seed=1"]))
     assert logging.getLogger().handlers == before
     assert (tmp_path / "0" / "train.log").read_text().count("epoch   2/2") == 1
+
+
+def test_members_that_differ_in_their_seeds_are_one_group_of_the_optimizer(configs):
+    jobs = configs(MLP, ["seed=0"], ["seed=1", "optimizer.lr=0.2"], ["seed=2"])
+    learners = [build_learner(config, make_spec(config["data"])) for config in jobs]
+    optimizers = [learner.configure_optimizers() for learner in learners]
+    joined = Joined(optimizers, [config["optimizer"] for config in jobs])
+    before = [[p.detach().clone() for p in learner.net.parameters()] for learner in learners]
+    for learner, optimizer in zip(learners, optimizers, strict=True):
+        optimizer.param_groups[0]["lr"] *= 0.5  # as a schedule does
+        for parameter in learner.net.parameters():
+            parameter.grad = torch.ones_like(parameter)
+    joined.step()
+    for learner, weights_before, lr in zip(learners, before, (0.025, 0.1, 0.025), strict=True):
+        for parameter, old in zip(learner.net.parameters(), weights_before, strict=True):
+            # nesterov's first step: g + momentum g, with g = 1 + weight decay * weight
+            expected = old - lr * 1.9 * (1 + 5e-4 * old)
+            assert torch.allclose(parameter, expected, atol=1e-6)
+    assert [len(group["params"]) for group in joined._whole.param_groups] == [8, 4]
+    assert all(optimizer.state_dict()["state"] for optimizer in optimizers)

@@ -11,16 +11,6 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 _ROW = ".hparams"  # the end of the name of its file
-_WITHOUT_EFFECT = {
-    "data.root",
-    "data.mirror",
-    "data.eval_batch_size",
-    "data.in_memory",
-    "data.workers",
-    "optimizer.fused",
-    "trainer.compile",
-    "trainer.log_every_n_steps",
-}
 
 
 class TensorBoard(TensorBoardLogger):
@@ -59,21 +49,3 @@ def log_hparams(logger: TensorBoardLogger, params: Mapping[str, Any], metrics: M
             row.add_scalar(name, value, step)
         for summary in hparams(dict(params), dict(metrics)):
             row._get_file_writer().add_summary(summary)
-
-
-def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
-    """What the HPARAMS tab shows of a config: what changes a run's figures, not where its files are."""
-    params: dict[str, str | float | bool] = {"seed": config["seed"]}
-    for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer"):
-        params |= _flatten(group, config[group])
-    return {name: value for name, value in params.items() if name not in _WITHOUT_EFFECT}
-
-
-def _flatten(prefix: str, node: Mapping[str, Any]) -> dict[str, str | float | bool]:
-    flat: dict[str, str | float | bool] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(f"{prefix}.{key}", value)
-        elif not key.startswith("_"):
-            flat[f"{prefix}.{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    return flat

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule
@@ -85,6 +85,7 @@ class Learner(LightningModule):
         self._base_rates: list[float] = []
         self.rate = 0.0  # learning rate of the current step
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation
+        self.confusion: list[list[int]] = []  # of the last test: a row for each true class, a column for each predicted
         self._validation: tuple[int, dict[str, float]] = (-1, {})  # the epoch that was validated last, its metrics
         self.meter = TrainMeter(1)
         self._epochs_samples = 0
@@ -93,6 +94,7 @@ class Learner(LightningModule):
         self._resumed: dict[str, Any] | None = None
         self.eval_loss = MeanMetric()
         self.eval_metrics = evaluation_metrics(spec.num_classes)
+        self.test_confusion = MulticlassConfusionMatrix(spec.num_classes)
 
         self.draw = 0
         self._inference: torch.Generator | None = None
@@ -201,9 +203,12 @@ class Learner(LightningModule):
         self.log_steps(self.meter.read(self.trainer.global_step))
 
     def log_steps(self, mean_loss: float) -> None:
-        """Logs the mean loss of the steps since the last time."""
+        """Logs the mean loss of the steps since the last time, and tells callbacks that have `on_steps_logged`."""
         for logger in self.loggers:
             logger.log_metrics({"train/loss_step": mean_loss, "lr": self.rate}, step=self.trainer.global_step)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if hook := getattr(callback, "on_steps_logged", None):
+                hook(self.trainer, self)
 
     def train_metrics(self) -> dict[str, float]:
         """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training."""
@@ -253,18 +258,23 @@ class Learner(LightningModule):
         self._inference = None
         self.eval_loss.reset()
         self.eval_metrics.reset()
+        self.test_confusion.reset()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
         images, target = batch
-        self.take(self(images).float(), target)
+        return self.take(self(images).float(), target)
 
-    def take(self, logits: Tensor, target: Tensor) -> None:
-        """Takes in class scores (N, K) of images that are evaluated, and their classes (N,)."""
+    def take(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
         self.eval_loss.update(self.loss(logits, target), weight=len(target))
         self.eval_metrics.update(logits, target)
+        return logits
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self.validation_step(batch, batch_idx)
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        logits = self.validation_step(batch, batch_idx)
+        self.test_confusion.update(logits, batch[1])
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.evaluated("val"))
@@ -278,6 +288,8 @@ class Learner(LightningModule):
         self.per_class = metrics.pop("per_class").tolist()
         metrics |= self.further_metrics()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
+        if split == "test":
+            self.confusion = self.test_confusion.compute().tolist()
         if split == "val":
             self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
         return named

@@ -33,6 +33,9 @@ class TrainMeter:
 
     Args:
         capacity: steps that the buffer holds; `read` must be called at least that often.
+
+    Attributes:
+        latest: mean losses of the steps that were read last.
     """
 
     def __init__(self, capacity: int, device: torch.device | str = "cpu"):
@@ -40,6 +43,7 @@ class TrainMeter:
         self._hits = torch.zeros((), dtype=torch.int64, device=device)
         self._sizes: list[int] = []
         self._rates: list[float] = []
+        self.latest: list[float] = []
         self.reset()
 
     def reset(self) -> None:
@@ -53,7 +57,12 @@ class TrainMeter:
 
     @property
     def full(self) -> bool:
-        return len(self._sizes) == len(self._losses)
+        return self.left == 0
+
+    @property
+    def left(self) -> int:
+        """Steps until it must be read."""
+        return len(self._losses) - len(self._sizes)
 
     def update(self, loss: Tensor, logits: Tensor | None, target: Tensor, rate: float = math.nan) -> None:
         """Takes in one step.
@@ -103,6 +112,7 @@ class TrainMeter:
         for i, loss in enumerate(losses):
             if not math.isfinite(loss):
                 raise Diverged(f"the training loss became {loss}", step - len(losses) + i, rates[i])
+        self.latest = list(losses)
         self.loss_sum += sum(loss * size for loss, size in zip(losses, sizes, strict=True))
         self.count += sum(sizes)
         return sum(losses) / len(losses)

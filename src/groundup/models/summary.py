@@ -86,7 +86,7 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> Mo
 
     hooks = [layer.register_forward_hook(record) for layer in layers.values()]
     try:
-        with _untouched(model) as like, FlopCounterMode(display=False) as flops:
+        with untouched(model) as like, FlopCounterMode(display=False) as flops:
             model(torch.zeros(1, *size, dtype=like.dtype, device=like.device))
     finally:
         for hook in hooks:
@@ -106,7 +106,7 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> Mo
 
 
 @contextmanager
-def _untouched(model: nn.Module) -> Iterator[Tensor]:
+def untouched(model: nn.Module) -> Iterator[Tensor]:
     """Evaluation without gradients; gives a tensor of the model's kind and device, and puts modes and RNG back."""
     like = next(model.parameters(), torch.zeros(()))
     modes = {module: module.training for module in model.modules()}

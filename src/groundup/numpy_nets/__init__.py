@@ -7,6 +7,7 @@ from groundup.numpy_nets.dense import Dense
 from groundup.numpy_nets.dropout import Dropout
 from groundup.numpy_nets.evaluation import Evaluation
 from groundup.numpy_nets.flatten import Flatten
+from groundup.numpy_nets.gradient_check import central_differences, gradient_errors
 from groundup.numpy_nets.layer import InputError, Layer
 from groundup.numpy_nets.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from groundup.numpy_nets.neuron import Neuron, NeuronLayer
@@ -41,4 +42,6 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "central_differences",
+    "gradient_errors",
 ]

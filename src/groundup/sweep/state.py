@@ -41,6 +41,8 @@ def read_state(run_dir: Path) -> JobState:
         return JobState("running", results=results, checkpoint=checkpoint)
     if status == "interrupted":
         return JobState("interrupted", reason, results, checkpoint)
+    if (run_dir / RESULTS).exists() and not results:
+        return JobState("killed", f"its {RESULTS} cannot be read", checkpoint=checkpoint)
     if (run_dir / "config.yaml").exists():
         return JobState("killed", "it left no results", results, checkpoint)
     return JobState("not run")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class Table:
     configurations: list[Configuration]
     jobs: list[tuple[FrozenJob, JobState]]
     sorted_by: str
+    names: Mapping[int, str]  # of jobs that are called by another name than their number
 
     @property
     def job_keys(self) -> list[str]:
@@ -73,8 +75,17 @@ class Table:
 
 def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
     """Reads every job's directory."""
-    found = [(job, read_state(sweep_dir / str(job.number))) for job in jobs]
-    keys = [key for key in varied_keys(job.overrides for job in jobs) if key != SEED]
+    return tabulate([(job, read_state(sweep_dir / str(job.number))) for job in jobs])
+
+
+def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None) -> Table:
+    """The table of jobs of which it is known what became of them.
+
+    Args:
+        found: the jobs.
+        names: of runs that are no jobs of one sweep, by their numbers.
+    """
+    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key != SEED]
     groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
     for job, state in found:
         groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))
@@ -83,15 +94,23 @@ def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
     tested = any(configuration.figures["test/acc"] for configuration in configurations)
     sorted_by = "test/acc" if tested and not validated else "val/acc"  # selection is never on the test split
     configurations.sort(key=lambda row: -_mean(row, sorted_by))
-    return Table(keys, _figures_to_show(configurations), configurations, found, sorted_by)
+    return Table(keys, _figures_to_show(configurations), configurations, list(found), sorted_by, names or {})
 
 
 def _configuration(values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]]) -> Configuration:
     finished = [state.results for _, state in members if state.status == "finished"]
     figures = {
-        name: Figure.of([result[name] for result in finished if result.get(name) is not None]) for name in FIGURES
+        name: Figure.of([value for result in finished if (value := number_in(result, name)) is not None])
+        for name in FIGURES
     }
     return Configuration(values, [job.number for job, _ in members], len(finished), figures)
+
+
+def number_in(results: Mapping[str, Any], name: str) -> float | None:
+    """A figure of a run; None where it has none, or none that is a finite number: the file may have been edited."""
+    value = results.get(name)
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if usable else None
 
 
 def _mean(row: Configuration, name: str) -> float:
@@ -113,7 +132,7 @@ def write_table(sweep_dir: Path, table: Table) -> None:
     _write(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
     _write(sweep_dir / "sweep.md", as_markdown(table))
     with _partial(sweep_dir / "sweep.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(_csv_rows(table))
+        csv.writer(file).writerows(csv_rows(table))
     os.replace(_partial(sweep_dir / "sweep.csv"), sweep_dir / "sweep.csv")
 
 
@@ -149,14 +168,14 @@ def as_json(table: Table) -> dict[str, Any]:
                 "status": state.status,
                 "reason": state.reason,
                 "overrides": job.overrides,
-                **{name: state.results.get(name) for name in FIGURES},
+                **{name: number_in(state.results, name) for name in FIGURES},
             }
             for job, state in table.jobs
         ],
     }
 
 
-def _csv_rows(table: Table) -> Iterable[list[Any]]:
+def csv_rows(table: Table) -> Iterable[list[Any]]:
     """A row a configuration, `NAME` being the mean and `NAME sd` the deviation."""
     yield [*table.keys, "n", *(column for name in FIGURES for column in (name, f"{name} sd"))]
     for row in table.configurations:
@@ -170,27 +189,30 @@ def _csv_rows(table: Table) -> Iterable[list[Any]]:
 
 def as_markdown(table: Table) -> str:
     """Both tables; the second alone where no job has figures."""
-    parts = [_markdown(*configuration_cells(table)), table.note] if table.figures else []
-    return "\n\n".join(part for part in (*parts, _markdown(*job_cells(table))) if part) + "\n"
+    parts = [markdown(*configuration_cells(table)), table.note] if table.figures else []
+    return "\n\n".join(part for part in (*parts, markdown(*job_cells(table))) if part) + "\n"
 
 
-def as_text(table: Table, width: int | None = None) -> str:
-    """As Markdown has them, for a terminal of this width: of many rows the best, of many jobs those not finished."""
+def as_text(table: Table, width: int | None = None, rest: str = "sweep.md") -> str:
+    """As Markdown has them, for a terminal of this width: of many rows the best, of many jobs those not finished.
+
+    The others are in the file `rest`.
+    """
     parts = []
     if table.figures:
         header, rows = configuration_cells(table)
-        parts += [_aligned(header, rows[:MANY], width), _left_out(len(rows) - MANY, "configurations"), table.note]
+        parts += [aligned(header, rows[:MANY], width), _left_out(len(rows) - MANY, "configurations", rest), table.note]
     header, rows = job_cells(table)
     if len(rows) > MANY:
         rows = [row for row, (_, state) in zip(rows, table.jobs, strict=True) if state.status != "finished"][:MANY]
     if rows:
-        parts.append(_aligned(header, rows, width))
-    parts.append(_left_out(len(table.jobs) - len(rows), "jobs"))
+        parts.append(aligned(header, rows, width))
+    parts.append(_left_out(len(table.jobs) - len(rows), "jobs", rest))
     return "\n\n".join(part for part in parts if part)
 
 
-def _left_out(number: int, what: str) -> str:
-    return f"{number:,} more {what}: sweep.md" if number > 0 else ""
+def _left_out(number: int, what: str, file: str) -> str:
+    return f"{number:,} more {what}: {file}" if number > 0 else ""
 
 
 # Cells
@@ -213,10 +235,14 @@ def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     rows = []
     for job, state in table.jobs:
         values = shown(job.overrides, table.job_keys)
-        figures = [_number(name, state.results.get(name)) for name in names]
-        cells = [str(job.number), *(values.get(key, "") for key in table.job_keys), *figures]
+        figures = [_number(name, number_in(state.results, name)) for name in names]
+        cells = [
+            table.names.get(job.number, str(job.number)),
+            *(values.get(key, "") for key in table.job_keys),
+            *figures,
+        ]
         rows.append([*cells, state.status, _short(state.reason)])
-    header = ["job", *table.job_keys, *names, "status", "reason"]
+    header = ["run" if table.names else "job", *table.job_keys, *names, "status", "reason"]
     if not any(row[-1] for row in rows):
         return header[:-1], [row[:-1] for row in rows]
     return header, rows
@@ -243,12 +269,12 @@ def _short(reason: str, length: int = 100) -> str:
     return reason if len(reason) <= length else f"{reason[: length - 1]}…"
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     """In columns; of the last one, the reasons, as much as a terminal has room for, if that is worth reading."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]

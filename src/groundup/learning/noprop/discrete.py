@@ -156,14 +156,14 @@ class NoPropDT(WithEmbedding, LocalLearner):
         self._seen = 0
         self._hits = torch.zeros(len(self.net.blocks) + 1, device=self.device)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, target = batch
         logits, guesses = self.net.trajectory(images, self.inference_draws)
-        self.take(logits.float(), target)
         without_noise, _ = self.net.trajectory(images, self.inference_draws, noise=False)
         hits = [(guess.argmax(dim=1) == target).sum() for guess in (*guesses, without_noise)]
         self._hits += torch.stack(hits)
         self._seen += len(target)
+        return self.take(logits.float(), target)
 
     def further_metrics(self) -> dict[str, Tensor]:
         """`acc_block_01` and so on, and `acc_without_noise`: of equation 3 without its eps."""

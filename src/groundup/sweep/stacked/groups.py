@@ -18,10 +18,19 @@ MAY_DIFFER = {
 MODELS = ("groundup.models.mlp.MLP", "groundup.models.lenet.LeNet")
 OPTIMIZERS = ("torch.optim.SGD", "torch.optim.Adam", "torch.optim.AdamW")
 WATCHERS = (
+    "groundup.callbacks.charts.Charts",
     "groundup.callbacks.checkpoints.Checkpoints",
+    "groundup.callbacks.confusion.Confusion",
+    "groundup.callbacks.filters.Filters",
+    "groundup.callbacks.gradient_norm.GradientNorm",
     "groundup.callbacks.metrics_csv.MetricsCSV",
+    "groundup.callbacks.mistakes.Mistakes",
+    "groundup.callbacks.per_class.PerClass",
     "groundup.callbacks.progress.Progress",
+    "groundup.callbacks.samples.Samples",  # has nothing to show: no member holds its own images
+    "groundup.callbacks.smooth_loss.SmoothLoss",
     "groundup.callbacks.tensorboard.TensorBoard",
+    "groundup.callbacks.throughput.Throughput",
 )
 FREE_TRAINER_KEYS = ("max_epochs", "accelerator", "log_every_n_steps", "deterministic", "gradient_clip_val")
 TRAINER_KEYS = {"devices": (1,), "precision": ("32-true",), "compile": (False,), "accumulate_grad_batches": (1,)}

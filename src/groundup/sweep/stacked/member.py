@@ -16,7 +16,9 @@ from torch import Tensor
 
 from groundup.assemble import Parts
 from groundup.callbacks.checkpoints import Checkpoints
+from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.watcher import Watcher
 from groundup.checkpoint import load_weights
 from groundup.errors import RunFailed, UserError
 from groundup.learning.learner import Learner
@@ -55,6 +57,8 @@ class Member:
             self.optimizer = parts.learner.configure_optimizers()
             _connect(parts, self.optimizer)
             self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
+            self._watchers = [callback for callback in self.callbacks if isinstance(callback, Watcher)]
+            self._norms = [callback for callback in self._watchers if isinstance(callback, GradientNorm)]
 
     @property
     def parts(self) -> Parts:
@@ -77,6 +81,17 @@ class Member:
                 self.outcome = said
 
     # Training
+
+    def start(self, total_steps: int, steps_per_epoch: int) -> None:
+        """Starts the clock of training."""
+        with self._log.on():
+            self.learner.begin(total_steps, steps_per_epoch)
+            self._tell("on_train_start")
+
+    def measure(self) -> None:
+        """Before a step that is logged: what is to be known of its gradients."""
+        for callback in self._norms:
+            callback.measure(self.learner)
 
     def begin_epoch(self, epoch: int) -> None:
         self.learner.train()
@@ -121,7 +136,7 @@ class Member:
             self.recorded.results |= training_figures(self.parts)
             if self.parts.checkpoints is not None:
                 load_weights(self.learner, Checkpoints.folder(self.parts.trainer) / "best.ckpt")
-            self._begin_evaluation()
+            self._begin_evaluation("test")
 
     def end_test(self) -> None:
         """Writes down what came of the test, and is done."""
@@ -129,19 +144,25 @@ class Member:
             metrics = self._evaluated("test")
             for logger in self.parts.trainer.loggers if metrics else ():
                 logger.log_metrics(metrics, step=self.parts.trainer.global_step)
+            if metrics:
+                self._tell("on_test_end")
             take_test(self.parts, self.recorded.results, metrics)
         self.end()
 
     def _validate(self, batches: Evaluation) -> dict[str, float]:
-        self._begin_evaluation()
+        self._begin_evaluation("validation")
         for batch in batches:
             self.see(batch)
-        return self._evaluated("val")
+        metrics = self._evaluated("val")
+        if metrics:
+            self._tell("on_validation_end")
+        return metrics
 
-    def _begin_evaluation(self) -> None:
+    def _begin_evaluation(self, stage: str) -> None:
         self.learner.eval()
         self.learner.on_validation_epoch_start()
         self._seen: list[tuple[Tensor, Tensor]] = []
+        self._tell(f"on_{stage}_start")
 
     @torch.no_grad()
     def see(self, batch: tuple[Tensor, Tensor]) -> None:
@@ -149,6 +170,9 @@ class Member:
         images, target = batch
         logits = self.learner(images).float()
         self.learner.eval_loss.update(self.learner.loss(logits, target), weight=len(target))
+        for callback in self._watchers:
+            # that of the test does the same
+            callback.on_validation_batch_end(self.parts.trainer, self.learner, logits, batch, len(self._seen))
         self._seen.append((logits, target))
 
     def _evaluated(self, split: str) -> dict[str, float]:
@@ -158,7 +182,13 @@ class Member:
         logits, targets = (torch.cat(tensors) for tensors in zip(*self._seen, strict=True))
         self._seen.clear()
         self.learner.eval_metrics.update(logits, targets)  # once: each time costs a millisecond
+        if split == "test":
+            self.learner.test_confusion.update(logits, targets)
         return {name: float(value) for name, value in self.learner.evaluated(split).items()}
+
+    def _tell(self, hook: str) -> None:
+        for callback in self._watchers:
+            getattr(callback, hook)(self.parts.trainer, self.learner)
 
     def _callbacks(self, checkpoints: bool) -> list[Callback]:
         """Checkpoints come last, as Lightning has it: what they save includes what the others did."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 from tqdm import tqdm
 
 from groundup.callbacks.interrupt import StopOnSignal
@@ -20,7 +19,7 @@ from groundup.run import release
 from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count
 from groundup.sweep.stacked.nets import nets_of
-from groundup.sweep.stacked.optimizer import joined
+from groundup.sweep.stacked.optimizer import Joined
 
 Job = tuple[Mapping[str, Any], Path, Sequence[str]]
 REFRESH = 0.2  # seconds between two drawings of the bar
@@ -90,8 +89,7 @@ class Stack:
         self.nets = nets_of([member.learner for member in self.members])
         self.steps = Steps(len(self.members), trainer.log_every_n_steps, device)  # type: ignore[attr-defined]
         self.epochs = trainer.max_epochs or 0
-        for member in self.members:
-            member.learner.begin(self.epochs * len(self.images), len(self.images))
+        self.each(lambda _, member: member.start(self.epochs * len(self.images), len(self.images)))
         stop.on_train_start(trainer, self.members[0].learner)
 
     def fit(self, stop: StopOnSignal) -> None:
@@ -117,7 +115,7 @@ class Stack:
             begin_epoch(member.parts.trainer)
             member.begin_epoch(epoch)
         active = [member for _, member in self.active]
-        optimizer = joined([member.optimizer for member in active])
+        optimizer = join(active)
         for batch, (x, y) in enumerate(self.images.epoch(epoch), 1):
             self._train_step(active, optimizer, x, y, batch - 1)
             bar.update()
@@ -128,24 +126,27 @@ class Stack:
                     active = [member for _, member in self.active]
                     if not active:
                         return
-                    optimizer = joined([member.optimizer for member in active])
+                    optimizer = join(active)
             if stop.signum is not None and not is_last:
                 self._read(batch, log=False)
                 self.each(lambda _, member: member.save())
                 raise Interrupted(stop.signum)
 
-    def _train_step(self, active: Sequence[Member], optimizer: Optimizer, x: Tensor, y: Tensor, batch: int) -> None:
+    def _train_step(self, active: Sequence[Member], optimizer: Joined, x: Tensor, y: Tensor, batch: int) -> None:
         for member in active:
             member.learner.set_rate(self.step)
         draws = [0] * len(self.members)
         if self.nets.is_random:
             draws = [mix_seed(member.learner.seed, self.step, batch, 0) for member in self.members]
         losses, logits = self.nets.backward(x, y, draws)
+        self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
+        is_logged = self.steps.full or batch + 1 == len(self.images)
         for member in active:
+            if is_logged:
+                member.measure()
             if clip := member.parts.trainer.gradient_clip_val:
                 torch.nn.utils.clip_grad_norm_(member.learner.parameters(), clip)
         optimizer.step()
-        self.steps.update(losses, logits, y, [member.learner.rate for member in self.members])
         self.step += 1
 
     def _read(self, batch: int, log: bool) -> None:
@@ -169,6 +170,12 @@ class Stack:
         for batch in self.images.test():  # batches outside: all members see the same ones
             self.each(lambda _, member: member.see(batch))  # noqa: B023
         self.each(lambda _, member: member.end_test())
+
+
+def join(members: Sequence[Member]) -> Joined:
+    """The optimizers of these members as one."""
+    settings = [member.recorded.config["optimizer"] for member in members]
+    return Joined([member.optimizer for member in members], settings)
 
 
 class Steps:

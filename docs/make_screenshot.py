@@ -1,0 +1,144 @@
+"""Draws docs/tensorboard.png: TensorBoard in a headless Chromium, on a sweep's directory.
+
+python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 data=mnist
+pip install -e ".[dev]" && python docs/make_screenshot.py outputs/sweeps/DIR
+
+Needs Debian's chromium and chromium-driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+SIZE = (1360, 1090)  # the window
+RUN = "defaultExperimentId/{run}"  # TensorBoard's name for a run of its one log directory
+
+
+@contextmanager
+def tensorboard(logdir: Path) -> Iterator[str]:
+    """A TensorBoard server on a free port of this machine, ready to answer: its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--logdir", str(logdir), "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: server.poll() is None and _answer(f"{address}/data/runs"), "TensorBoard")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answer(address: str) -> Any:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+@contextmanager
+def chromium(width: int = 1400, height: int = 1000, scale: int = 1) -> Iterator[webdriver.Chrome]:
+    """A browser without a window; `scale` is pixels of the screen for one of the page."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    with tempfile.TemporaryDirectory() as profile:
+        own = (f"--window-size={width},{height}", f"--force-device-scale-factor={scale}", f"--user-data-dir={profile}")
+        for flag in (*FLAGS, *own):
+            options.add_argument(flag)
+        browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        try:
+            yield browser
+        finally:
+            browser.quit()
+
+
+def elements(browser: webdriver.Chrome, selector: str) -> list[Any]:
+    """All elements that match, also inside the shadow roots that TensorBoard is built of."""
+    return browser.execute_script(
+        """
+        const found = [];
+        function search(root, selector) {
+          for (const element of root.querySelectorAll("*")) {
+            if (element.matches(selector)) found.push(element);
+            if (element.shadowRoot) search(element.shadowRoot, selector);
+          }
+        }
+        search(document, arguments[0]);
+        return found;
+        """,
+        selector,
+    )
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+    """What the condition gives as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited in vain for {what}")
+        time.sleep(0.2)
+    return found
+
+
+def loaded_images(browser: webdriver.Chrome) -> list[Any]:
+    """The pictures of the runs that are shown, not the page's own."""
+    ready = "return arguments[0].complete && arguments[0].naturalWidth > 64"
+    return [image for image in elements(browser, "img") if browser.execute_script(ready, image)]
+
+
+def pinned(run: str) -> str:
+    """The page with some cards on top: curves of all runs, pictures of one."""
+    curves = [{"plugin": "scalars", "tag": tag} for tag in ("val/acc", "train/loss_smooth", "train/grad_norm")]
+    pictures = [
+        {"plugin": "images", "tag": tag, "runId": RUN.format(run=run), "sample": 0}
+        for tag in ("confusion/test_images", "per_class/test", "mistakes/test")
+    ]
+    query = {"pinnedCards": json.dumps([*curves, *pictures]), "smoothing": 0}
+    return f"/?{urllib.parse.urlencode(query)}#timeseries"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logdir", type=Path, help="a sweep's directory")
+    parser.add_argument("--run", default="2", help="whose pictures are shown")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("tensorboard.png"))
+    arguments = parser.parse_args()
+    with tensorboard(arguments.logdir) as address, chromium(*SIZE, scale=2) as browser:
+        browser.get(address + pinned(arguments.run))
+        wait_for(lambda: len(loaded_images(browser)) >= 3, "the pictures")
+        elements(browser, 'button[aria-label="Close side pane"]')[0].click()
+        time.sleep(3)  # curves are drawn a little later
+        browser.save_screenshot(str(arguments.out))
+    large = Image.open(arguments.out).convert("RGB")
+    half = large.resize((large.width // 2, large.height // 2), Image.Resampling.LANCZOS)
+    half.quantize(192).save(arguments.out, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Callbacks that look at what an evaluation computes anyway: no image goes through the network twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundup.callbacks.watcher import Watcher, is_due, is_watched, last_step
+from groundup.learning.learner import Learner
+
+
+class EvaluationWatcher(Watcher):
+    """Base of those. A subclass gives `begin`, `see` and `show`.
+
+    Args:
+        every_n_epochs: how often to look at the validation, besides the last epoch; the test is always looked at.
+    """
+
+    def __init__(self, every_n_epochs: int = 5):
+        self.every_n_epochs = every_n_epochs
+        self._looks = False
+
+    def begin(self, learner: Learner) -> None:
+        """Makes ready for an evaluation."""
+        raise NotImplementedError
+
+    def see(self, learner: Learner, images: Tensor, target: Tensor, logits: Tensor) -> None:
+        """Takes in a batch, without waiting for the device."""
+        raise NotImplementedError
+
+    def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
+        """Writes what came of it; called in every process.
+
+        Args:
+            trainer: of the run.
+            learner: of the run.
+            split: `val` or `test`.
+            step: to write at.
+        """
+        raise NotImplementedError
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._begin(pl_module, not trainer.sanity_checking and is_due(trainer, self.every_n_epochs))
+
+    def on_test_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._begin(pl_module, is_watched(trainer))
+
+    def _begin(self, learner: Learner, looks: bool) -> None:
+        self._looks = looks
+        if looks:
+            self.begin(learner)
+
+    @torch.no_grad()
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: Learner, outputs: Tensor, batch: Any, *_: Any):  # type: ignore[override]
+        if self._looks:
+            images, target = batch
+            self.see(pl_module, images, target, outputs)
+
+    on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        if self._looks:
+            self.show(trainer, pl_module, "val", last_step(trainer))
+
+    def on_test_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        if self._looks:
+            self.show(trainer, pl_module, "test", trainer.global_step)
+
+
+def moment(trainer: Trainer, split: str) -> str:
+    """When an evaluation was, for a title."""
+    return "test, the chosen checkpoint" if split == "test" else f"val, after epoch {trainer.current_epoch + 1}"
+
+
+class ConfusionCounts:
+    """How often each class was taken for each, counted on the device.
+
+    Args:
+        classes: K.
+        device: of the batches.
+    """
+
+    def __init__(self, classes: int, device: torch.device):
+        self._classes = classes
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+
+    def update(self, target: Tensor, logits: Tensor) -> None:
+        """Takes in a batch: true classes `(N,)`, logits `(N, K)`."""
+        cells = target * self._classes + logits.argmax(dim=1)
+        self._counts.scatter_add_(0, cells, torch.ones_like(cells))  # bincount would wait for the device
+
+    def read(self, trainer: Trainer) -> NDArray[np.int64]:
+        """`(K, K)`, true classes down, predicted ones across, over all processes."""
+        counts = trainer.strategy.reduce(self._counts, reduce_op="sum")
+        assert isinstance(counts, Tensor)
+        return counts.view(self._classes, self._classes).cpu().numpy()

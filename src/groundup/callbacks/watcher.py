@@ -1,0 +1,76 @@
+"""What all callbacks share that write to TensorBoard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch.utils.tensorboard import SummaryWriter
+
+
+class Watcher(Callback):
+    """Base of what is written to TensorBoard while a network learns.
+
+    A watcher changes nothing of a run: it draws no random numbers from the common generators and leaves the network in
+    the mode in which it was. Lightning calls every hook of every callback, six of them a step and a microsecond and
+    more each, unless it is None, which the hooks of a step are here; a subclass gives those that it needs.
+    """
+
+    on_train_batch_start = None  # type: ignore[assignment]
+    on_before_zero_grad = None  # type: ignore[assignment]
+    on_before_backward = None  # type: ignore[assignment]
+    on_after_backward = None  # type: ignore[assignment]
+    on_before_optimizer_step = None  # type: ignore[assignment]
+    on_train_batch_end = None  # type: ignore[assignment]
+
+    def on_steps_logged(self, trainer: Trainer, learner: Any) -> None:
+        """After the learner has read the losses of the last steps and logged their mean."""
+
+
+def is_watched(trainer: Trainer) -> bool:
+    """Whether there is a TensorBoard to write to; the same in all processes of a run."""
+    return any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+
+
+def is_due(trainer: Trainer, every_n_epochs: int) -> bool:
+    """Whether it is the turn of what is done every so many epochs, and in the last one."""
+    done = trainer.current_epoch + 1
+    return is_watched(trainer) and (done % every_n_epochs == 0 or done == trainer.max_epochs)
+
+
+def begins(trainer: Trainer) -> bool:
+    """Whether to write what is written once, before the first step: not when a run goes on."""
+    return trainer.global_step == 0 and is_watched(trainer)
+
+
+def last_step(trainer: Trainer) -> int:
+    """The number of the last step taken, which the figures of an epoch are written at."""
+    return max(0, trainer.global_step - 1)
+
+
+def writers(trainer: Trainer) -> list[SummaryWriter]:
+    """The event files; none in a process that writes nothing."""
+    if not trainer.is_global_zero:
+        return []
+    return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def write_scalars(trainer: Trainer, values: Mapping[str, float], step: int) -> None:
+    """Writes figures to all loggers."""
+    for logger in trainer.loggers:
+        logger.log_metrics(values, step=step)  # type: ignore[arg-type]
+
+
+def write_picture(trainer: Trainer, tag: str, image: Image.Image, step: int) -> None:
+    """Writes an image as a PNG. `SummaryWriter.add_image` would resample it, which takes several times as long."""
+    content = io.BytesIO()
+    image.save(content, format="PNG", compress_level=2)
+    width, height = image.size
+    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content.getvalue())
+    for writer in writers(trainer):
+        writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=picture)]), step)

@@ -1,0 +1,36 @@
+"""What of a config changes a run's figures. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
+_WITHOUT_EFFECT = {
+    "data.root",
+    "data.mirror",
+    "data.eval_batch_size",
+    "data.in_memory",
+    "data.workers",
+    "optimizer.fused",
+    "trainer.compile",
+    "trainer.log_every_n_steps",
+}
+
+
+def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    """What changes a run's figures, not where its files are: flat, as `optimizer.lr`, with the seed first."""
+    params: dict[str, str | float | bool] = {"seed": config["seed"]}
+    for group in GROUPS:
+        params |= _flatten(group, config[group])
+    return {name: value for name, value in params.items() if name not in _WITHOUT_EFFECT}
+
+
+def _flatten(prefix: str, node: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    flat: dict[str, str | float | bool] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(f"{prefix}.{key}", value)
+        elif not key.startswith("_"):
+            flat[f"{prefix}.{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return flat

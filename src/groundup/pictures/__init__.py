@@ -1,0 +1,1 @@
+"""Pictures of what a network is and does: arrays in, Pillow images out. No torch, no TensorBoard."""

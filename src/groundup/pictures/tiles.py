@@ -1,0 +1,78 @@
+"""Many small images as one: training images, mistakes, filters, feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from groundup.pictures.ink import BLUE, INK, RED, WHITE, Colour, blend, font, shortened, width
+
+_GAP, _TOP, _LINE = 6, 34, 14  # pixels between tiles, above them, of a line of caption
+
+Caption = Sequence[tuple[str, Colour]]  # its lines, each with its colour
+
+
+def draw_tiles(
+    tiles: NDArray[np.uint8],
+    title: str,
+    *,
+    columns: int,
+    side: int = 64,
+    captions: Sequence[Caption] = (),
+    background: Colour = WHITE,
+) -> Image.Image:
+    """Draws images in rows, each enlarged to `side` pixels by whole factors and with its caption below.
+
+    Args:
+        tiles: `(N, H, W, 3)`.
+        title: stands above.
+        columns: tiles a row.
+        side: at least so many pixels; a tile that has more is shown as it is.
+        captions: of each tile, or none at all.
+        background: behind the tiles.
+    """
+    factor = max(1, -(-side // max(tiles.shape[1:3])))
+    height, breadth = (factor * length for length in tiles.shape[1:3])
+    lines = max(map(len, captions), default=0)
+    row, column = height + lines * _LINE + _GAP, breadth + _GAP
+    columns = min(columns, len(tiles))
+    size = (max(columns * column + _GAP, width(title, 15) + 16), _TOP + -(-len(tiles) // columns) * row + _GAP)
+    image = Image.new("RGB", size, background)
+    draw = ImageDraw.Draw(image)
+    draw.text((8, 8), title, fill=INK, font=font(15))
+    for place, tile in enumerate(tiles):
+        x, y = _GAP + place % columns * column, _TOP + place // columns * row
+        image.paste(Image.fromarray(tile).resize((breadth, height), Image.Resampling.NEAREST), (x, y))
+        for number, (text, colour) in enumerate(captions[place] if captions else ()):
+            text = shortened(text, 11, breadth)
+            draw.text((x, y + height + number * _LINE), text, fill=colour, font=font(11))
+    return image
+
+
+def as_tiles(images: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Images `(N, C, H, W)` of 0..255, grey or colour, to tiles `(N, H, W, 3)`."""
+    tiles = np.moveaxis(images, 1, 3).astype(np.uint8)
+    return tiles.repeat(3, axis=3) if tiles.shape[3] == 1 else tiles
+
+
+def signed_tiles(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Weights `(N, C, H, W)` to tiles `(N, H, W, 3)`, all on one scale, whose end is the largest absolute value.
+
+    With one channel positive weights are blue, negative ones red, 0 is white; with three they are red, green and blue,
+    0 is grey.
+    """
+    scaled = weights / (np.abs(weights).max() or 1)
+    if weights.shape[1] == 3:
+        return as_tiles(np.round(127.5 + 127.5 * scaled))
+    values = scaled[:, 0]
+    return np.where((values >= 0)[..., None], blend(values, BLUE), blend(-values, RED))
+
+
+def bright_tiles(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Feature maps `(N, H, W)` to tiles `(N, H, W, 3)`: each from black, its least value, to white, its largest."""
+    low, high = (bound(axis=(1, 2), keepdims=True) for bound in (maps.min, maps.max))
+    grey = np.round(255 * (maps - low) / np.where(high > low, high - low, 1))
+    return as_tiles(grey[:, None])

@@ -1,0 +1,1 @@
+"""Runs read back: tables, statistics, plots and one page. Imports no torch."""

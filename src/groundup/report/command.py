@@ -1,0 +1,164 @@
+"""`python report.py DIR... [KEY=VALUE...]`: from the words of the command line to the files of the report."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
+from groundup.errors import UserError
+from groundup.paths import unique_name
+from groundup.report.configurations import parts_of
+from groundup.report.find import find_runs
+from groundup.report.runs import CONFIG
+from groundup.suggest import nearest
+from groundup.sweep.frozen import FILE as JOBS
+from groundup.sweep.state import RESULTS
+from groundup.sweep.table import as_text
+from groundup.sweep.tell import tell
+
+KEYS = ("out", "compare", "metric", "best")
+HELP = """groundup: tables and plots of runs and sweeps, in one page.
+
+  Commands
+    python report.py outputs/sweeps/DIR
+    python report.py DIR DIR compare=1,3 out=FOLDER
+
+  DIR is a run's directory, a sweep's, or one that holds some of them.
+
+  Keys: KEY=VALUE, the default in brackets
+    out       the folder to write [DIR/report of one run or sweep, else outputs/reports/…]
+    compare   two configurations by their numbers in the table [the two best on validation data]
+    metric    what they are compared by [test/acc]
+    best      how many configurations the plots show [8]
+"""
+BEST = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    paths: list[Path]
+    out: Path | None = None
+    compare: tuple[int, int] | None = None
+    metric: str | None = None
+    best: int = BEST
+
+
+def main(words: Sequence[str], root: Path) -> int:
+    """Writes a report, says where, and returns the exit code.
+
+    Args:
+        words: of the command line.
+        root: of the project, whose `outputs/reports` takes what has no place of its own.
+    """
+    if not words or any(word in ("-h", "--help") for word in words):
+        tell(HELP)
+        return 0 if words else BAD_REQUEST
+    try:
+        _report(parse(words), list(words), root)
+    except UserError as error:
+        if asked_for_tracebacks():
+            raise
+        say(str(error))
+        return BAD_REQUEST
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _report(request: Request, words: list[str], root: Path) -> None:
+    found = find_runs(request.paths)
+    parts = parts_of(found)
+    folder = request.out or _folder(request.paths, found.sweep, root)
+
+    from groundup.report.files import PAGE, write_report  # Matplotlib is imported here, bad paths have been answered
+    from groundup.report.page import render
+    from groundup.report.section import make_section, refuse_metric, refuse_pair
+
+    if request.compare:
+        refuse_pair(parts, request.compare)
+    if request.metric:
+        refuse_metric(parts, request.metric)
+    prefixes = [f"{_plain(part.data)}-" if len(parts) > 1 else "" for part in parts]
+    sections = [
+        make_section(part, prefix, request.best, request.compare, request.metric)
+        for part, prefix in zip(parts, prefixes, strict=True)
+    ]
+    write_report(folder, sections, render(sections, found.notes, words, datetime.now()))
+
+    for part in parts:
+        if len(parts) > 1:
+            tell(f"{part.data}\n")
+        tell(
+            as_text(part.table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, "report.md") + "\n"
+        )
+    tell(f"report: {folder / PAGE}")
+
+
+def parse(words: Sequence[str]) -> Request:
+    """Sorts the words into paths and settings.
+
+    Raises:
+        UserError: no path at all, an unknown setting or a value that is none.
+    """
+    paths, settings = [], {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and key in KEYS:
+            settings[key] = value
+        elif word.startswith("-"):
+            raise UserError(f"{word}: unknown option; accepted: directories, {_accepted()}, --help")
+        elif equals and re.fullmatch(r"[\w.]+", key) and not Path(word).exists():
+            meant = nearest(key, KEYS)
+            hint = f"; did you mean {meant}={value}?" if meant else "."
+            raise UserError(f"{word}: there is no key '{key}'{hint} Accepted: directories, {_accepted()}")
+        else:
+            paths.append(Path(word).expanduser())
+    if not paths:
+        raise UserError("no directory given; accepted: directories of runs or sweeps, such as outputs/sweeps/DIR")
+    return Request(
+        paths,
+        Path(settings["out"]).expanduser() if settings.get("out") else None,
+        _pair(settings["compare"]) if "compare" in settings else None,
+        settings.get("metric"),
+        _positive("best", settings["best"]) if "best" in settings else BEST,
+    )
+
+
+def _accepted() -> str:
+    return ", ".join(f"{key}=" for key in KEYS)
+
+
+def _pair(value: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,9}),(\d{1,9})", value)
+    if not found:
+        raise UserError(f"compare={value}: accepted are two numbers of the table, such as compare=1,3")
+    return int(found[1]), int(found[2])
+
+
+def _positive(key: str, value: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,5}", value):
+        raise UserError(f"{key}={value}: accepted is a number from 1")
+    return int(value)
+
+
+def _folder(paths: Sequence[Path], sweep: Path | None, root: Path) -> Path:
+    """`report` in the sweep's or the only directory given, else a new folder of the project."""
+    if sweep is not None:
+        return (paths[0] if paths[0].resolve() == sweep else sweep) / "report"
+    own = len(paths) == 1 and any((paths[0] / name).is_file() for name in (RESULTS, CONFIG, JOBS))
+    return paths[0] / "report" if own else root / "outputs" / "reports" / unique_name()
+
+
+def _plain(name: str) -> str:
+    """A data set's name as a part of a file's name."""
+    return re.sub(r"[^\w-]+", "_", name)

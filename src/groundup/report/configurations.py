@@ -1,0 +1,137 @@
+"""Runs of one data set, put together by configuration: those that differ in nothing but the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from groundup.hyperparameters import GROUPS, hyperparameters
+from groundup.report.find import Found
+from groundup.report.runs import Run
+from groundup.sweep.frozen import FrozenJob
+from groundup.sweep.table import Configuration, Figure, Table, tabulate
+
+TAG = 44  # characters
+ABSENT = "none"  # the value of a key that other runs of the same options have
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A configuration of the table with its runs.
+
+    Attributes:
+        number: by which the report calls it, from 1; the best on validation data of a data set comes first.
+        label: what tells it from the others, short.
+    """
+
+    number: int
+    label: str
+    row: Configuration
+    runs: list[Run]
+
+    @property
+    def title(self) -> str:
+        return f"{self.number}  {self.label}"
+
+    @property
+    def tag(self) -> str:
+        """The title, as much of it as a plot has room for."""
+        return self.title if len(self.title) <= TAG else f"{self.title[: TAG - 1]}…"
+
+    @cached_property
+    def finished(self) -> list[Run]:
+        return [run for run in self.runs if run.finished]
+
+    def figure(self, name: str) -> Figure | None:
+        return self.row.figures[name]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The runs on one data set: figures on different ones are not compared."""
+
+    data: str
+    table: Table
+    entries: list[Entry]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for entry in self.entries for run in entry.runs]
+
+    @property
+    def ranked(self) -> list[Entry]:
+        """Those with a finished run."""
+        return [entry for entry in self.entries if entry.finished]
+
+
+def parts_of(found: Found) -> list[Part]:
+    """A part for every data set; configurations are numbered through all of them."""
+    groups: dict[str, list[Run]] = {}
+    usual = Counter(data for run in found.runs if (data := run.choice("data"))).most_common(1)
+    for run in found.runs:
+        groups.setdefault(run.choice("data") or (usual[0][0] if usual else "unknown data"), []).append(run)
+    parts: list[Part] = []
+    for data, runs in groups.items():
+        overrides = _as_typed(runs) if found.sweep is not None else _as_configured(runs)
+        first = 1 + sum(len(part.entries) for part in parts)
+        parts.append(_part(data, runs, overrides, first))
+    return parts
+
+
+def _part(data: str, runs: list[Run], overrides: list[list[str]], first: int) -> Part:
+    pairs = enumerate(zip(runs, overrides, strict=True))
+    jobs = [(FrozenJob(number, words, run.config), run.state) for number, (run, words) in pairs]
+    table = tabulate(jobs, {number: run.name for number, run in enumerate(runs)})
+    short = _short_keys(table.keys)
+    entries = []
+    for number, row in enumerate(table.configurations, start=first):
+        members = [runs[job] for job in row.jobs]
+        words = [value if not short[key] else f"{short[key]}={value}" for key, value in row.values.items()]
+        entries.append(Entry(number, " ".join(words) or members[0].choice("model") or "all runs", row, members))
+    return Part(data, table, entries)
+
+
+def _as_typed(runs: Sequence[Run]) -> list[list[str]]:
+    return [run.overrides or [] for run in runs]
+
+
+def _as_configured(runs: Sequence[Run]) -> list[list[str]]:
+    """Settings of runs that were not typed in one command, from their configs.
+
+    What all runs with an option of a group have in common, such as the activation of a model, goes without saying.
+    """
+    settings = [_settings(run) for run in runs]
+    keys = sorted({key: None for each in settings for key in each}, key=lambda key: key not in GROUPS)  # "mlp" first
+    values: dict[tuple[str, str, str], set[str]] = {}  # of a key among the runs with an option of its group
+    for each in settings:
+        for key in keys:
+            values.setdefault((key, *_option(each, key)), set()).add(each.get(key, ABSENT))
+    return [
+        [f"{key}={each.get(key, ABSENT)}" for key in keys if key in GROUPS or len(values[key, *_option(each, key)]) > 1]
+        for each in settings
+    ]
+
+
+def _settings(run: Run) -> dict[str, str]:
+    if not run.config:
+        return dict(word.split("=", 1) for word in run.overrides or () if "=" in word)
+    named = {key.removesuffix(".name"): str(value) for key, value in hyperparameters(run.config).items()}
+    return {key: "null" if value == "None" else value for key, value in named.items()}
+
+
+def _option(settings: dict[str, str], key: str) -> tuple[str, str]:
+    group = key.partition(".")[0]
+    return group, settings.get(group, "")
+
+
+def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """`lr` for `optimizer.lr` where no other key ends so; nothing for a group, whose options say what they are."""
+    leaves = Counter(key.rpartition(".")[2] for key in keys)
+
+    def short(key: str) -> str:
+        leaf = key.rpartition(".")[2]
+        return "" if key in GROUPS else leaf if leaves[leaf] == 1 else key
+
+    return {key: short(key) for key in keys}

@@ -1,0 +1,88 @@
+"""The report as one page of HTML that needs nothing else: no network, no scripts, light and dark, fit to print."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import jinja2
+
+from groundup.report.compare import CONFIDENCE, Comparison
+from groundup.report.confusion import Confusion
+from groundup.report.files import MARKDOWN, csv_files
+from groundup.report.repeat import commands, environment
+from groundup.report.section import IN_DETAIL, Section
+from groundup.sweep.table import configuration_cells, job_cells
+
+MANY = 40  # rows beyond which a table is folded
+MISTAKES = 8
+
+
+def render(sections: Sequence[Section], notes: Sequence[str], words: Sequence[str], written: datetime) -> str:
+    """The whole page.
+
+    Args:
+        sections: in the order of the page.
+        notes: what could not be read.
+        words: of the command that makes the page.
+        written: when.
+    """
+    loader = jinja2.PackageLoader("groundup", "report")
+    pages = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    runs = [run for section in sections for run in section.part.runs]
+    return pages.get_template("page.html").render(
+        sections=sections,
+        notes=notes,
+        command=shlex.join(["python", "report.py", *words]),
+        written=f"{written:%Y-%m-%d %H:%M}",
+        statuses=Counter(run.state.status for run in runs),
+        total=len(runs),
+        unfinished=[run for run in runs if not run.finished],
+        environment=environment(runs),
+        commands=commands,
+        configurations=configurations,
+        job_cells=job_cells,
+        verdict=verdict,
+        csv_files=csv_files,
+        markdown=MARKDOWN,
+        many=MANY,
+        detail=IN_DETAIL,
+        mistake_rows=mistake_rows,
+        pair_rows=pair_rows,
+    )
+
+
+def configurations(section: Section) -> tuple[list[str], list[list[str]], int]:
+    """Header, rows and the number of columns at their beginning that are words."""
+    table = section.part.table
+    header, rows = configuration_cells(table)
+    numbered = [[str(entry.number), *row] for entry, row in zip(section.part.entries, rows, strict=True)]
+    return ["", *header], numbered, 1 + len(table.keys)
+
+
+def mistake_rows(matrix: Confusion) -> list[list[str]]:
+    """The most frequent mistakes."""
+    return [[true, other, f"{count:,}", f"{share:.2%}"] for true, other, count, share in matrix.mistakes(MISTAKES)]
+
+
+def pair_rows(found: Comparison) -> list[list[str]]:
+    """Both configurations, seed by seed."""
+    return [
+        [str(seed), f"{one:.4f}", f"{other:.4f}", f"{one - other:+.4f}"] for seed, (one, other) in found.pairs.items()
+    ]
+
+
+def verdict(found: Comparison) -> str:
+    """What the comparison says, in a sentence."""
+    if found.interval is None:
+        return f"One seed in common: {found.mean:+.4f}, and nothing can be said of how sure that is."
+    low, high = found.interval
+    sure = "The interval excludes zero" if low > 0 or high < 0 else "The interval includes zero"
+    return (
+        f"Mean difference {found.mean:+.4f}, {CONFIDENCE:.0%} confidence interval {low:+.4f} to {high:+.4f} "
+        f"(paired t, n = {found.n} seeds, sd {found.sd:.4f}). {sure}."
+    )

@@ -1,0 +1,116 @@
+"""One run read back: what it was, what became of it, its epochs. Whatever is damaged is left out and said."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groundup.hyperparameters import GROUPS
+from groundup.sweep.frozen import FrozenJob
+from groundup.sweep.state import JobState, read_state
+
+CONFIG = "config.yaml"
+METRICS = "metrics.csv"
+# In C where PyYAML has it: ten times as fast, and there may be hundreds of files.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        name: its path, as short as it can be among the runs of a report.
+        overrides: what was typed, and None where that is not known.
+        config: empty where it cannot be read.
+        epochs: rows of `metrics.csv`, of what is a finite number.
+    """
+
+    name: str
+    path: Path
+    state: JobState
+    overrides: list[str] | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        return self.state.status == "finished"
+
+    @property
+    def seed(self) -> int | None:
+        seed = self.state.results.get("seed", self.config.get("seed"))
+        return seed if isinstance(seed, int) else None
+
+    def choice(self, group: str) -> str | None:
+        """The name of its option of a group, such as `data`."""
+        node = self.config.get(group)
+        name = node.get("name") if isinstance(node, dict) else self.state.results.get(group)
+        return str(name) if name is not None else None
+
+
+def read_run(path: Path, name: str, job: FrozenJob | None, notes: list[str]) -> Run:
+    """Reads a run directory, and adds to `notes` what of it cannot be read.
+
+    Args:
+        path: of the run.
+        name: to be shown.
+        job: what is known of it from its sweep.
+        notes: to be added to.
+    """
+    state = read_state(path)
+    config = read_yaml(path / CONFIG) if job is None else job.config
+    overrides = _texts(state.results.get("overrides")) if job is None else job.overrides
+    if not is_config(config):
+        if job is None:  # else it was refused before it began
+            notes.append(f"{name}: {CONFIG} is missing or damaged")
+        config = {}
+    return Run(name, path, state, overrides, config, _read_epochs(path / METRICS, name, state, notes))
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """What a YAML file holds; nothing where it is no mapping or cannot be read."""
+    try:
+        content = yaml.load(file.read_text(), _Loader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_config(content: dict[str, Any]) -> bool:
+    """Whether this is the config of a run."""
+    return "seed" in content and all(isinstance(content.get(group), dict) for group in GROUPS)
+
+
+def _texts(value: Any) -> list[str] | None:
+    usable = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return value if usable else None
+
+
+def _read_epochs(file: Path, name: str, state: JobState, notes: list[str]) -> list[dict[str, float]]:
+    try:
+        with file.open(newline="") as stream:
+            rows = [_numbers(row) for row in csv.DictReader(stream)]
+    except (OSError, ValueError, csv.Error):
+        rows = []
+    rows = [row for row in rows if "epoch" in row]
+    if not rows and state.status == "finished":
+        notes.append(f"{name}: {METRICS} is missing or damaged; it is not in the curves")
+    return rows
+
+
+def _numbers(row: dict[str | Any, Any]) -> dict[str, float]:
+    numbers = {}
+    for key, text in row.items():
+        try:
+            value = float(text)
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            numbers[str(key)] = value
+    return numbers

@@ -1,0 +1,116 @@
+"""Pictures: colours and places that can be told in words; how they look was looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from groundup.pictures.bars import draw_bars
+from groundup.pictures.confusion import draw_confusion
+from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, width
+from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles, signed_tiles
+
+NAMES = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
+
+
+def pixels(image):
+    return np.asarray(image).astype(int)
+
+
+def near(image, colour, tolerance=8):
+    """How many pixels have a colour."""
+    return int((np.abs(pixels(image) - colour).max(axis=2) <= tolerance).sum())
+
+
+def test_what_is_right_is_blue_and_what_is_wrong_is_red():
+    right = draw_confusion(np.diag([50] * 10), NAMES, "title")
+    wrong = draw_confusion(np.roll(np.diag([50] * 10), 1, axis=1), NAMES, "title")
+    assert near(right, BLUE) > 10_000 > near(right, RED)
+    assert near(wrong, RED) > 10_000 > near(wrong, BLUE)
+
+
+def test_rows_are_true_classes():
+    counts = np.zeros((10, 10), dtype=int)
+    counts[2, 7] = 5
+    ys, xs = np.nonzero(np.abs(pixels(draw_confusion(counts, NAMES, "title")) - RED).max(axis=2) <= 8)
+    assert xs.mean() > 2 * ys.mean() - 150  # far to the right, near the top
+
+
+def test_rare_mistakes_are_seen():
+    counts = np.diag([1000] * 10)
+    counts[0, 1] = 10
+    clean = draw_confusion(np.diag([1000] * 10), NAMES, "title")
+    tinted = pixels(draw_confusion(counts, NAMES, "title")) != pixels(clean)
+    assert tinted.any(axis=2).sum() > 1500  # the whole cell
+
+
+@pytest.mark.parametrize(("classes", "least"), [(2, 46), (10, 46), (40, 28), (100, 22)])
+def test_cells_leave_room_for_their_numbers(classes, least):
+    counts = np.diag([100] * classes)
+    image = draw_confusion(counts, [f"class {i}" for i in range(classes)], "title")
+    assert classes * least < min(image.size) < 2700
+    columns = (np.abs(pixels(image) - BLUE).max(axis=2) <= 2).any(axis=0).sum()
+    assert columns >= classes * (least - 2)  # a diagonal as wide as the matrix
+
+
+def test_names_counts_and_shares_are_written():
+    counts = np.diag([50] * 100)
+    names = [f"sweet_pepper_{i}" for i in range(100)]
+    plain = pixels(draw_confusion(counts, names, "title"))
+    for other in (
+        draw_confusion(counts, [*names[:57], "x", *names[58:]], "title"),
+        draw_confusion(counts, names, "title", shares=True),
+        draw_confusion(counts + np.diag([1] * 100), names, "title"),
+    ):
+        assert (pixels(other) != plain).any()
+
+
+def test_a_thousand_classes_are_still_a_picture():
+    image = draw_confusion(np.diag([3] * 1000), [str(i) for i in range(1000)], "title")
+    assert max(image.size) < 2500
+    bars = draw_bars(np.arange(1000), np.full(1000, 1000), [str(i) for i in range(1000)], "title")
+    assert max(bars.size) < 5000
+
+
+def test_a_row_without_images_is_empty():
+    counts = np.zeros((3, 3), dtype=int)
+    assert near(draw_confusion(counts, NAMES[:3], "title"), BLUE) == 0
+
+
+def test_bars_are_as_long_as_the_class_is_accurate_and_amber_below_the_mean():
+    image = draw_bars(np.array([10, 5]), np.array([10, 10]), ("good", "bad"), "title")
+    assert near(image, AMBER) == pytest.approx(near(image, BLUE) / 2, rel=0.15)
+    none = draw_bars(np.array([0, 5]), np.array([0, 10]), ("absent", "half"), "title")
+    assert near(none, AMBER) == 0  # no images are no failure
+
+
+def test_tiles_are_enlarged_by_whole_factors_and_stand_in_rows():
+    tiles = as_tiles(np.arange(6)[:, None, None, None] * 40 * np.ones((6, 1, 8, 8), dtype=int))
+    image = draw_tiles(tiles, "title", columns=3, side=20)
+    assert near(image, (40, 40, 40), 0) >= 24 * 24
+    small = draw_tiles(tiles[:2], "t", columns=3, side=4)
+    assert small.size[1] < image.size[1]
+
+
+def test_captions_keep_to_their_tile():
+    tiles = as_tiles(np.zeros((4, 1, 8, 8), dtype=int))
+    captions = [(("an uncommonly long name of a class", RED), ("short", GREEN))] * 4
+    image = draw_tiles(tiles, "title", columns=4, side=64, captions=captions)
+    assert near(image, RED) > 50
+    assert near(image, GREEN) > 20
+    assert width(shortened("an uncommonly long name of a class", 11, 64), 11) <= 64
+
+
+def test_weights_are_blue_where_positive_and_red_where_negative():
+    tiles = signed_tiles(np.array([[[[1.0, -1.0], [0.0, 0.5]]]]))
+    assert tiles[0, 0, 0].tolist() == list(BLUE)
+    assert tiles[0, 0, 1].tolist() == list(RED)
+    assert tiles[0, 1, 0].tolist() == [255, 255, 255]
+    assert (signed_tiles(np.zeros((2, 3, 4, 4))) == 128).all()  # no division by zero
+    assert (signed_tiles(np.zeros((2, 1, 4, 4))) == 255).all()
+
+
+def test_feature_maps_go_from_black_to_white_each_by_itself():
+    tiles = bright_tiles(np.array([[[0.0, 2.0]], [[5.0, 5.0]]]))
+    assert tiles[0, 0, :, 0].tolist() == [0, 255]
+    assert tiles[1].max() == 0

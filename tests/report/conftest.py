@@ -1,0 +1,33 @@
+"""Sweeps, written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_files import make_config, make_results, write_run
+
+from groundup.sweep.frozen import FrozenJob, write_jobs
+
+
+@pytest.fixture(scope="session")
+def make_sweep() -> Callable[..., Path]:
+    """A sweep over learning rates and seeds; `accuracy(rate, seed)` of each finished run, None of one not run."""
+
+    def make(path: Path, rates: tuple[float, ...], seeds: tuple[int, ...], accuracy: Callable[..., Any]) -> Path:
+        path.mkdir(parents=True)
+        jobs = []
+        for number, (rate, seed) in enumerate((rate, seed) for rate in rates for seed in seeds):
+            config = make_config(seed, optimizer={"lr": rate})
+            overrides = ["model=mlp", f"optimizer.lr={rate}", f"seed={seed}"]
+            jobs.append(FrozenJob(number, overrides, config))
+            value = accuracy(rate, seed)
+            if value is not None:
+                results = make_results(seed, test=value, val=value, overrides=overrides)
+                write_run(path / str(number), results, config, (value / 2, value))
+        write_jobs(path, jobs)
+        return path
+
+    return make
