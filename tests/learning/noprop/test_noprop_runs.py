@@ -94,7 +94,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, tmp_pat
     assert "train/acc" not in whole[0]
 
 
-@pytest.mark.parametrize("model", ["noprop_ct", "noprop_fm"])
+@pytest.mark.parametrize("model", ["noprop_ct", "noprop_fm", "noprop_adjoint"])
 @pytest.mark.parametrize("embedding", ["one_hot", "prototype"])
 def test_continuous_time_runs_from_command_to_result(make_config, tmp_path, model, embedding):
     words = (f"model={model}", f"model.embedding={embedding}", "model.inference_steps=3", *SHORT)
