@@ -140,6 +140,13 @@ def test_a_run_that_goes_on_shows_every_step_once_and_none_is_missing(make_confi
             assert parts[tag] == whole[tag], tag
 
 
+def test_the_last_epoch_is_shown_of_a_run_that_ends_at_max_steps(make_config, tmp_path):
+    run(make_config("trainer.max_epochs=9", "+trainer.max_steps=42"), tmp_path)
+    found = steps(tmp_path)
+    assert found["filters/features.1"] == [0, 41]
+    assert found["mistakes/val"] == [41]
+
+
 # Every kind of run
 
 
