@@ -18,7 +18,7 @@ def main(cfg: DictConfig):
     from groundup.results import as_json
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
-    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen)
+    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
     print(as_json(metrics))
     if config["out"] is not None:
         write_metrics(metrics, Path(config["out"]))

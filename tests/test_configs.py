@@ -21,7 +21,8 @@ ENTRIES = ("train", "evaluate", "predict")
 
 
 def options(*groups):
-    return [f"{group}={file.stem}" for group in groups for file in sorted((CONF / group).glob("[!_]*.yaml"))]
+    files = [(group, file) for group in groups for file in sorted((CONF / group).rglob("[!_]*.yaml"))]
+    return [f"{group}={file.relative_to(CONF / group).with_suffix('')}" for group, file in files]
 
 
 PARTS = [
@@ -53,7 +54,7 @@ def test_every_shipped_option_becomes_a_run_that_could_learn(compose_config, fol
     loss.backward()
     assert torch.isfinite(loss)
     assert learner.configure_optimizers().param_groups[0]["lr"] == config["optimizer"]["lr"]
-    factors = [learner.schedule(step, 1000, 100) for step in range(1000)]
+    factors = [learner.lr_schedule(step, 1000, 100) for step in range(1000)]
     assert all(0 <= factor <= 1 + 1e-9 for factor in factors)
     assert math.isclose(max(factors), 1, abs_tol=1e-2)
     assert len(parts.trainer.callbacks) == len(config["callbacks"]) + 1  # the one that stops on a signal

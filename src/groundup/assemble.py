@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 from torch import nn
 
-from groundup.build import build, computes_in_numpy
+from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
@@ -53,6 +53,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     seed_everything(seed)
     data = build(config["data"], spec=spec, seed=seed)
     learner = build_learner(config, spec)
+    data.passes = learner.passes
     callbacks = [build(node) for node in config["callbacks"].values() if node]
     first_step = _first_step(learner, resume, config) if resume else 0
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
@@ -94,10 +95,15 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "spec": spec,
         "loss": build(config["loss"]),
         "optimizer": build(config["optimizer"]),
-        "schedule": build(config["scheduler"]),
+        "lr_schedule": build(config["scheduler"]),
         "seed": config["seed"],
     }
-    learner = Classifier(build_net(config["model"], spec, config["seed"]), **parts)
+    model = config["model"]
+    if brings_its_learner(model):
+        learner = build(model, **parts)
+        learner.net.to(memory_format=torch.channels_last)
+    else:
+        learner = Classifier(build_net(model, spec, config["seed"]), **parts)
     if config["trainer"]["precision"] == "64-true":
         learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
     return learner

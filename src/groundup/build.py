@@ -43,6 +43,11 @@ def computes_in_numpy(model: Mapping[str, Any]) -> bool:
     return str(model.get("_target_")).startswith("groundup.numpy_nets.")
 
 
+def brings_its_learner(model: Mapping[str, Any]) -> bool:
+    """Whether a model's node describes a way of learning with its network; others are trained by back-propagation."""
+    return str(model.get("_target_")).startswith("groundup.learning.")
+
+
 def build_trusted(node: Mapping[str, Any], kind: str, **extra: Any) -> Any:
     """As `build`, for a node of a run directory's config, which a stranger may have written.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
+import numpy as np
+from lightning.pytorch import LightningDataModule, Trainer
 
 from groundup.assemble import accelerator_for, build_learner
 from groundup.build import build
@@ -15,23 +17,26 @@ from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
+from groundup.learning.learner import Learner
 from groundup.quiet import quiet
 from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
 
 
 def evaluate(
-    run_dir: Path, ckpt: str = "best", accelerator: str = "auto", data: Mapping[str, Any] | None = None
+    run_dir: Path, ckpt: str = "best", accelerator: str = "auto", data: Mapping[str, Any] | None = None, draws: int = 1
 ) -> dict[str, Any]:
-    """Runs the test split once through a run's network.
+    """Runs the test split through a run's network.
 
     Args:
         ckpt: `best`, `last` or a path.
+        draws: how often, where predictions depend on random numbers.
         data: data keys to use instead of the run's own, such as `root` where the files have moved.
 
     Returns:
         `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, and
-        `test/confusion`, a row of counts for each true class.
+        `test/confusion`, a row of counts for each true class. Of several draws means, their sample standard deviations
+        as `test/acc sd` and so on, and the sum of all counts.
 
     Raises:
         UserError: no such run or checkpoint, or it has no test split.
@@ -47,10 +52,31 @@ def evaluate(
     load_weights(learner, checkpoint)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
+    if draws > 1 and not learner.draws_at_inference:
+        raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
-        metrics = dict(trainer.test(learner, datamodule=module, verbose=False)[0])
-    per_class = dict(zip(spec.class_names, learner.per_class, strict=True))
+        every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
+    return every[0] if draws == 1 else _means(every)
+
+
+def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:
+    learner.draw = draw
+    metrics = dict(trainer.test(learner, datamodule=data, verbose=False)[0])
+    per_class = dict(zip(learner.spec.class_names, learner.per_class, strict=True))
     return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
+
+
+def _means(every: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the metrics of several draws, at least two."""
+    numbers = [name for name, value in every[0].items() if isinstance(value, float)]
+    mean = {name: statistics.fmean(metrics[name] for metrics in every) for name in numbers}
+    mean |= {f"{name} sd": statistics.stdev(metrics[name] for metrics in every) for name in numbers}
+    per_class = {
+        name: statistics.fmean(metrics["test/per_class"][name] for metrics in every)
+        for name in every[0]["test/per_class"]
+    }
+    confusion = np.sum([metrics["test/confusion"] for metrics in every], axis=0).tolist()
+    return mean | {"test/per_class": per_class, "test/confusion": confusion}
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:

@@ -169,6 +169,80 @@ class NumPyCnn(NumPyModel):
         return 3 * 2 ** len(options["channels"]) - 2  # leaves one pixel, see `groundup.numpy_nets.models.cnn`
 
 
+class NoPropModel(Model):
+    min_image_size = 14
+    embedding: Literal["one_hot", "learned", "prototype"]
+    embedding_dim: Positive
+
+
+class NoPropDt(NoPropModel):
+    target: Literal["groundup.learning.noprop.discrete.NoPropDT"] = Field(alias="_target_")
+    name: Literal["noprop_dt"]
+    blocks: Annotated[int, Field(ge=1, le=64)]  # see `models.noprop.noise.cosine_signal`
+    eta: Rate
+    schedule: Literal["sequential", "stacked"]
+
+
+class NoPropCt(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropCT"] = Field(alias="_target_")
+    name: Literal["noprop_ct"]
+    eta: Rate
+    inference_steps: Positive
+
+
+class NoPropFm(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropFM"] = Field(alias="_target_")
+    name: Literal["noprop_fm"]
+    inference_steps: Positive
+
+
+class NoPropAdjoint(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropAdjoint"] = Field(alias="_target_")
+    name: Literal["noprop_adjoint"]
+    inference_steps: Positive
+
+
+class ForwardForward(Model):
+    target: Literal["groundup.learning.forward_forward.ForwardForward"] = Field(alias="_target_")
+    name: Literal["forward_forward"]
+    hidden_dims: Annotated[list[Positive], Field(min_length=1)]
+    threshold: Rate
+
+
+class FeedbackAlignment(Model):
+    target: Literal["groundup.learning.feedback_alignment.FeedbackAlignment"] = Field(alias="_target_")
+    name: Literal["feedback_alignment"]
+    hidden_dims: list[Positive]
+    activation: Activation
+    dropout: Part
+
+
+class NoPropBackprop(NoPropModel):
+    target: Literal["groundup.learning.noprop.baselines.NoPropBackprop"] = Field(alias="_target_")
+    name: Literal["noprop_backprop"]
+    blocks: Positive
+
+
+class BlockCe(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockCE"] = Field(alias="_target_")
+    name: Literal["block_ce"]
+
+
+class BlockLocal(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockLocal"] = Field(alias="_target_")
+    name: Literal["block_local"]
+    blocks: Positive
+
+
+class BlockEnsemble(Model):
+    min_image_size = 14
+    target: Literal["groundup.learning.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
+    name: Literal["block_ensemble"]
+    blocks: Positive
+
+
 class CrossEntropy(Node):
     target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
     name: Literal["cross_entropy"]
@@ -406,6 +480,7 @@ class EvaluateData(Node):
 class Evaluate(Node):
     run: Text
     ckpt: Text
+    draws: Positive
     out: Text | None
     accelerator: Accelerator
     data: EvaluateData
@@ -421,7 +496,11 @@ class Predict(Node):
 
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
-    "model": [Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn],
+    "model": [
+        *(Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn),
+        *(NoPropDt, NoPropCt, NoPropFm, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble),
+        *(NoPropAdjoint, ForwardForward, FeedbackAlignment),
+    ],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle],

@@ -58,18 +58,21 @@ def documented():
     """The tags of docs/metrics.md as patterns; capitals stand for names of layers, parameters and classes."""
     rows = re.findall(r"^\| (`[^|]*`) \|", (PROJECT / "docs" / "metrics.md").read_text(), flags=re.MULTILINE)
     tags = {tag for row in rows for tag in re.findall(r"`([^`]+)`", row) if not tag.startswith("python ")}
-    return {tag: re.compile(re.sub("LAYER|NAME|CLASS", ".+", re.escape(tag))) for tag in tags}
+    return {tag: re.compile(re.sub("LAYER|NAME|CLASS|NN", ".+", re.escape(tag))) for tag in tags}
 
 
 def test_every_tag_that_a_run_writes_is_documented_and_the_other_way_round(make_config, tmp_path):
-    run(make_config("callbacks=everything", small=CNN), tmp_path)
-    written = {tag.removesuffix("/text_summary") for tag in steps(tmp_path)} - {"custom_scalars__config__"}
+    run(make_config("callbacks=everything", small=CNN), tmp_path / "cnn")
+    noprop = ("model=noprop_dt", "model.blocks=2", "data.limit_train=200", *CNN[2:])
+    run(make_config(small=noprop), tmp_path / "noprop")
+    tags = {*steps(tmp_path / "cnn"), *steps(tmp_path / "noprop")}
+    written = {tag.removesuffix("/text_summary") for tag in tags} - {"custom_scalars__config__"}
     patterns = documented()
     assert len(patterns) > 30
     assert [tag for tag in written if not any(pattern.fullmatch(tag) for pattern in patterns.values())] == []
     unused = [tag for tag, pattern in patterns.items() if not any(pattern.fullmatch(name) for name in written)]
     assert unused == []
-    assert read_events(tmp_path).Tags()["graph"]
+    assert read_events(tmp_path / "cnn").Tags()["graph"]
 
 
 # Nothing of the run is changed

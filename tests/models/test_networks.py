@@ -1,4 +1,4 @@
-"""What every network in conf/model promises, and the numbers published for some."""
+"""What every network in conf/model that back-propagation trains promises, and the numbers published for some."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
-from groundup.build import computes_in_numpy
+from groundup.build import brings_its_learner, computes_in_numpy
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
 from groundup.models.cnn import CNN
@@ -20,7 +20,8 @@ from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP
 from groundup.models.resnet import resnet18
 
-CONFIGS = {path.stem: path for path in sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))}
+FILES = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
+CONFIGS = {path.stem: path for path in FILES if not brings_its_learner(OmegaConf.load(path))}
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
 SMALLEST = {"mlp": 1, "lenet": 12, "cnn": 8, "resnet18": 8, "numpy_mlp": 1, "numpy_lenet": 12, "numpy_cnn": 10}
 REFUSED = (UserError, ValueError)  # the hand-written networks know Python's errors alone

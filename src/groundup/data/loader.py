@@ -52,6 +52,7 @@ class EpochOrder:
         batch_size: images in a global batch.
         seed: of the shuffling.
         shuffle: a new order every epoch; False keeps the images as they are.
+        passes: how often an epoch goes over the images, each time in another order.
         rank: of this process.
         world_size: number of processes.
 
@@ -61,7 +62,15 @@ class EpochOrder:
     """
 
     def __init__(
-        self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, rank: int = 0, world_size: int = 1
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        passes: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
     ):
         if min(size, batch_size) < world_size:
             raise UserError(
@@ -69,7 +78,7 @@ class EpochOrder:
                 "processes; accepted: data.batch_size of at least as many"
             )
         self.seed, self.shuffle, self.rank, self.world_size = seed, shuffle, rank, world_size
-        self.size = size
+        self.size, self.passes = size, passes
         self.epoch = 0
         self.start = 0
         self._bounds = [*range(0, size, batch_size), size]
@@ -79,6 +88,10 @@ class EpochOrder:
 
     def __len__(self) -> int:
         """The number of batches of a whole epoch, wherever this one starts."""
+        return self.passes * self.batches_per_pass
+
+    @property
+    def batches_per_pass(self) -> int:
         return len(self._bounds) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -91,11 +104,16 @@ class EpochOrder:
 
     def batches(self) -> list[Tensor]:
         """This process's images of every batch of the epoch, as positions, on the CPU."""
-        order = torch.arange(self.size)
-        if self.shuffle:
-            generator = Generator().manual_seed(seed_from(self.seed, _SHUFFLE, self.epoch))
-            order = torch.randperm(self.size, generator=generator)
-        return [order[start + self.rank : stop : self.world_size] for start, stop in pairwise(self._bounds)]
+        orders = [self._order(self.epoch * self.passes + number) for number in range(self.passes)]
+        bounds = list(pairwise(self._bounds))
+        return [order[start + self.rank : stop : self.world_size] for order in orders for start, stop in bounds]
+
+    def _order(self, number: int) -> Tensor:
+        """Of the pass with this number, counted over all epochs."""
+        if not self.shuffle:
+            return torch.arange(self.size)
+        generator = Generator().manual_seed(seed_from(self.seed, _SHUFFLE, number))
+        return torch.randperm(self.size, generator=generator)
 
     def share(self, batch: int) -> float:
         """What this process's mean loss of a batch must be multiplied by for the mean over processes to be right.
@@ -103,7 +121,8 @@ class EpochOrder:
         It is 1 but where a global batch does not divide evenly: then the processes' parts differ by one image, and a
         plain mean of their means would weigh the images of the smaller part more.
         """
-        images = self._bounds[batch + 1] - self._bounds[batch]
+        number = batch % self.batches_per_pass
+        images = self._bounds[number + 1] - self._bounds[number]
         own = len(range(self.rank, images, self.world_size))
         return own * self.world_size / images
 

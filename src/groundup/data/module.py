@@ -83,6 +83,7 @@ class ImageData(LightningDataModule):
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
+        self.passes = 1  # over the training images that make up an epoch
         self.train_order: EpochOrder | None = None  # of the last train_dataloader(); its `start` resumes an epoch
 
     @property
@@ -124,7 +125,7 @@ class ImageData(LightningDataModule):
         return self.train_order.share(batch)
 
     def train_dataloader(self) -> Batches | StreamedBatches:
-        loader = self._loader("train", self.batch_size, shuffle=True)
+        loader = self._loader("train", self.batch_size, shuffle=True, passes=self.passes)
         self.train_order = loader.sampler
         return loader
 
@@ -163,14 +164,16 @@ class ImageData(LightningDataModule):
             return Images(images.pixels[positions], images.labels[positions])
         return FolderImages([images.samples[position] for position in positions.tolist()], self.spec)
 
-    def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> Batches | StreamedBatches:
+    def _loader(self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1) -> Batches | StreamedBatches:
         images = self.splits[split]
         assert images is not None
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         count = len(images.labels)
-        order = EpochOrder(count, batch_size, seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size)
+        order = EpochOrder(
+            *(count, batch_size), seed=self.seed, shuffle=shuffle, passes=passes, rank=rank, world_size=world_size
+        )
         finish = self.finish(split, count, device, rank)
         if isinstance(images, FolderImages):
             return StreamedBatches(images, order, finish, self.workers)

@@ -19,8 +19,9 @@ from groundup.spec import DatasetSpec
 
 PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a checkpoint knows of an epoch under way
 
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+MakeOptimizer = Callable[[Iterable[dict[str, list[nn.Parameter]]]], torch.optim.Optimizer]
 
+_INFERENCE = 1 << 40  # no step of a training comes to it
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
 
 
@@ -58,9 +59,15 @@ class Learner(LightningModule):
         spec: the data set; stored in checkpoints, so that a prediction needs no data set.
         loss: `(logits (N, K), target (N,)) -> mean loss`.
         optimizer: from parameters to optimizer.
-        schedule: factor of the learning rate by step.
-        seed: of the randomness inside training steps.
+        lr_schedule: factor of the learning rate by step.
+        seed: of the randomness inside training steps, and of what is drawn at inference.
+
+    Attributes:
+        passes: over the training images that make up an epoch.
+        draw: where inference draws random numbers, which of its draws.
     """
+
+    passes = 1
 
     def __init__(
         self,
@@ -68,12 +75,12 @@ class Learner(LightningModule):
         spec: DatasetSpec,
         loss: nn.Module,
         optimizer: MakeOptimizer,
-        schedule: Schedule,
+        lr_schedule: Schedule,
         seed: int = 0,
     ):
         super().__init__()
         self.net = net
-        self.spec, self.loss, self.schedule, self.seed = spec, loss, schedule, seed
+        self.spec, self.loss, self.lr_schedule, self.seed = spec, loss, lr_schedule, seed
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
         self.rate = 0.0  # learning rate of the current step
@@ -89,6 +96,9 @@ class Learner(LightningModule):
         self.eval_metrics = evaluation_metrics(spec.num_classes)
         self.test_confusion = MulticlassConfusionMatrix(spec.num_classes)
 
+        self.draw = 0
+        self._inference: torch.Generator | None = None
+
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook in the module, some 40 times a step, and nn.Module's way of setting an
         # attribute, which looks for parameters and buffers, makes that cost more than a tenth of a small net's step.
@@ -99,7 +109,19 @@ class Learner(LightningModule):
 
     def predict_logits(self, images: Tensor) -> Tensor:
         """Class scores of normalised images, `(N, C, H, W)` to `(N, K)`."""
-        return self.net(images)
+        return self.net(images, self.inference_draws) if self.draws_at_inference else self.net(images)
+
+    @property
+    def draws_at_inference(self) -> bool:
+        """Whether a prediction depends on random numbers: then the network takes a generator too."""
+        return getattr(self.net, "draws_at_inference", False)
+
+    @property
+    def inference_draws(self) -> torch.Generator:
+        """Where inference takes its random numbers from; every evaluation, and every `draw`, begins anew."""
+        if self._inference is None:
+            self._inference = torch.Generator(self.device).manual_seed(mix_seed(self.seed, _INFERENCE, self.draw))
+        return self._inference
 
     def forward(self, images: Tensor) -> Tensor:
         return self.predict_logits(images)
@@ -114,8 +136,12 @@ class Learner(LightningModule):
 
     # Optimizer and learning rate
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """What learns, in groups of parameters that always learn in the same steps."""
+        return [[p for p in self.parameters() if p.requires_grad]]
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = self._make_optimizer(p for p in self.parameters() if p.requires_grad)
+        optimizer = self._make_optimizer([{"params": group} for group in self.parameter_groups()])
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
 
@@ -167,7 +193,7 @@ class Learner(LightningModule):
     def set_rate(self, step: int) -> None:
         """Puts the learning rate of a step into the optimizer."""
         # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
-        factor = self.schedule(step, self.total_steps, self.steps_per_epoch)
+        factor = self.lr_schedule(step, self.total_steps, self.steps_per_epoch)
         for group, base in zip(self.trainer.optimizers[0].param_groups, self._base_rates, strict=True):
             group["lr"] = base * factor
         self.rate = self._base_rates[0] * factor
@@ -233,6 +259,7 @@ class Learner(LightningModule):
         self._reset_evaluation()
 
     def _reset_evaluation(self) -> None:
+        self._inference = None
         self.eval_loss.reset()
         self.eval_metrics.reset()
         self.test_confusion.reset()
@@ -240,7 +267,10 @@ class Learner(LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
         images, target = batch
-        logits = self(images).float()
+        return self.take(self(images).float(), target)
+
+    def take(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
         self.eval_loss.update(self.loss(logits, target), weight=len(target))
         self.eval_metrics.update(logits, target)
         return logits
@@ -260,12 +290,17 @@ class Learner(LightningModule):
         """The metrics of all images since the evaluation began, `val/acc` and so on."""
         metrics = self.eval_metrics.compute() | {"loss": self.eval_loss.compute()}
         self.per_class = metrics.pop("per_class").tolist()
+        metrics |= self.further_metrics()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "test":
             self.confusion = self.test_confusion.compute().tolist()
         if split == "val":
             self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
         return named
+
+    def further_metrics(self) -> dict[str, Tensor]:
+        """What a way of learning measures of the images evaluated, beside what all do; by name."""
+        return {}
 
     # Checkpoints hold plain containers and tensors only
 

@@ -64,17 +64,18 @@ class TrainMeter:
         """Steps until it must be read."""
         return len(self._losses) - len(self._sizes)
 
-    def update(self, loss: Tensor, logits: Tensor, target: Tensor, rate: float = math.nan) -> None:
+    def update(self, loss: Tensor, logits: Tensor | None, target: Tensor, rate: float = math.nan) -> None:
         """Takes in one step.
 
         Args:
             loss: mean loss of the batch, a scalar.
-            logits: `(N, K)`.
+            logits: `(N, K)`; None where a step predicts nothing.
             target: `(N,)` class numbers.
             rate: the step's learning rate, for the message if the loss is not finite.
         """
         self._losses[len(self._sizes)] = loss.detach()
-        self._hits += (logits.detach().argmax(dim=1) == target).sum()
+        if logits is not None:
+            self._hits += (logits.detach().argmax(dim=1) == target).sum()
         self._sizes.append(len(target))
         self._rates.append(rate)
 

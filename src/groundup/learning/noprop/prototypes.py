@@ -1,0 +1,36 @@
+"""The training images of a class, where an embedding begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from groundup.data.module import ImageData
+from groundup.data.sources import Images
+from groundup.errors import UserError
+
+
+def training_images_of(data: ImageData | Any, device: torch.device) -> Callable[[int], Tensor]:
+    """A function from class numbers to all training images of that class, (N, C, H, W), normalised, not augmented.
+
+    Raises:
+        UserError: the images are not in memory, or a class has none.
+    """
+    images = data.splits["train"]
+    if not isinstance(images, Images):
+        raise UserError("model.embedding=prototype with data.in_memory=false; accepted: one_hot, learned")
+    finish = data.finish("val", len(images.labels), device)
+
+    def of(label: int) -> Tensor:
+        rows = (images.labels == label).nonzero().squeeze(1)
+        if not len(rows):
+            raise UserError(
+                f"model.embedding=prototype: no training image of class {data.class_names[label]!r}; "
+                "accepted: one_hot, learned, or a larger data.limit_train"
+            )
+        return finish(images.pixels[rows].to(device), rows.to(device), 0, 0)
+
+    return of

@@ -1,0 +1,45 @@
+"""The blocks of NoProp as one deep network, to be trained by back-propagation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor, nn
+
+from groundup.models.noprop.block import Block
+from groundup.models.noprop.discrete import normal
+from groundup.models.noprop.embedding import Embedding, Kind
+
+
+class Chain(nn.Module):
+    """z_0 ~ N(0, I), z_t = (1 - alpha_t) z_{t-1} + alpha_t uhat_t(z_{t-1}, x), logits f_out(z_T): equations 17 to 19.
+
+    (N, C, H, W) to (N, K). alpha_t = tanh(w_t) is learned; it begins at 0.5, where the paper does not say.
+
+    Args: as `Discrete`.
+    """
+
+    draws_at_inference = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        blocks: int = 10,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+    ):
+        super().__init__()
+        self.embedding = Embedding(embedding, num_classes, embedding_dim, in_channels * image_size[0] * image_size[1])
+        sizes = (in_channels, image_size, num_classes, self.embedding.dim, embedding == "prototype")
+        self.blocks = nn.ModuleList(Block(*sizes) for _ in range(blocks))
+        self.mixing = nn.Parameter(torch.full((blocks,), math.atanh(0.5)))
+        self.head = nn.Linear(self.embedding.dim, num_classes)
+
+    def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
+        z = normal((len(images), self.embedding.dim), images, generator)
+        for block, alpha in zip(self.blocks, self.mixing.tanh(), strict=True):
+            z = (1 - alpha) * z + alpha * self.embedding.expected(block(images, z))
+        return self.head(z)
