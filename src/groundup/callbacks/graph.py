@@ -35,13 +35,13 @@ class Graph(Watcher):
             warnings.simplefilter("ignore")  # what tracing cannot follow of shapes changes no graph of one image
             try:
                 for writer in writers(trainer):
-                    writer.add_graph(_Plain(net), image.to(like.dtype))
+                    writer.add_graph(Network(net), image.to(like.dtype))
             except (RuntimeError, torch.jit.TracingCheckError) as error:
                 log.warning(f"callbacks.graph: this network cannot be traced: {error}")
 
 
-class _Plain(nn.Module):
-    """A network itself, though it be compiled."""
+class Network(nn.Module):
+    """A network itself, though it be compiled. TensorBoard shows the name of this class."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
