@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from omegaconf import DictConfig
 
 PROJECT = Path(__file__).parents[1]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell: tests press Ctrl-C all the same
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch is imported: on such small nets more threads gain nothing, and cost much where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

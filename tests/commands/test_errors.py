@@ -105,8 +105,8 @@ def test_shell_completion_is_installed_and_lists_options(command):
     [
         ("evaluate.py", [], "run=???: must be given"),
         ("evaluate.py", ["run=nowhere"], "nowhere: no config.yaml there"),
-        ("evaluate.py", ["rnu=nowhere"], "did you mean run=nowhere? Accepted: run, ckpt, out, accelerator, data\n"),
-        ("evaluate.py", ["model=cnn"], "model=cnn: there is no key 'model'. Accepted: run, ckpt, out"),
+        ("evaluate.py", ["rnu=nowhere"], "did you mean run=nowhere? Accepted: run, ckpt, draws, out, accelerator, "),
+        ("evaluate.py", ["model=cnn"], "model=cnn: there is no key 'model'. Accepted: run, ckpt, draws, out"),
         ("evaluate.py", ["-m", "run=run"], "-m: evaluate.py makes no sweeps"),
         ("predict.py", ["run=run", "images=a,b", "-m"], "-m: predict.py makes no sweeps"),
         ("predict.py", ["run=run", "images=a,b"], "images=a,b: accepted is one value"),
