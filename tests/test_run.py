@@ -249,6 +249,17 @@ def test_hparams_hold_the_final_metrics_and_no_minus_one(small_run):
     assert not any("hp_metric" in name for name in metrics)
 
 
+def test_what_was_set_on_the_command_line_stands_first_in_hparams(make_config, tmp_path):
+    """TensorBoard shows five columns: those that are marked as differing, then the others by name."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    run(make_config(), tmp_path, overrides=["model=mlp", "optimizer.lr=0.05", "+trainer.max_steps=3", "seed=0"])
+    plugin = EventAccumulator(str(tmp_path)).Reload().summary_metadata["_hparams_/experiment"].plugin_data
+    infos = HParamsPluginData.FromString(plugin.content).experiment.hparam_infos
+    assert {info.name for info in infos if info.differs} == {"model.name", "optimizer.lr", "seed"}
+
+
 def test_tensorboard_shows_every_epoch_the_rate_and_the_layers(small_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
@@ -24,6 +24,12 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
     for group in GROUPS:
         params |= _flatten(group, config[group])
     return {name: value for name, value in params.items() if name not in _WITHOUT_EFFECT}
+
+
+def chosen(overrides: Iterable[str]) -> set[str]:
+    """The names among them of what was set on the command line: of `model=mlp` it is `model.name`."""
+    keys = {word.lstrip("+~").partition("=")[0] for word in overrides}
+    return {f"{key}.name" if key in GROUPS else key for key in keys}
 
 
 def _flatten(prefix: str, node: Mapping[str, Any]) -> dict[str, str | float | bool]:

@@ -21,7 +21,7 @@ from groundup.callbacks.tensorboard import log_hparams
 from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
-from groundup.hyperparameters import hyperparameters
+from groundup.hyperparameters import chosen, hyperparameters
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
@@ -260,7 +260,7 @@ def _log_final_hparams(parts: Parts, config: Mapping[str, Any], results: Mapping
     metrics = {tag: results[name] for name, tag in shown.items() if results[name] is not None}
     for logger in parts.trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
-            log_hparams(logger, params, metrics, parts.trainer.global_step)
+            log_hparams(logger, params, chosen(results["overrides"]), metrics, parts.trainer.global_step)
 
 
 def release() -> None:

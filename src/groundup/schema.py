@@ -196,6 +196,12 @@ class NoPropFm(NoPropModel):
     inference_steps: Positive
 
 
+class NoPropAdjoint(NoPropModel):
+    target: Literal["groundup.learning.noprop.continuous.NoPropAdjoint"] = Field(alias="_target_")
+    name: Literal["noprop_adjoint"]
+    inference_steps: Positive
+
+
 class ForwardForward(Model):
     target: Literal["groundup.learning.forward_forward.ForwardForward"] = Field(alias="_target_")
     name: Literal["forward_forward"]
@@ -493,7 +499,7 @@ NODES: dict[str, list[type[Node]]] = {
     "model": [
         *(Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn),
         *(NoPropDt, NoPropCt, NoPropFm, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble),
-        *(ForwardForward, FeedbackAlignment),
+        *(NoPropAdjoint, ForwardForward, FeedbackAlignment),
     ],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
     "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],

@@ -58,18 +58,21 @@ def documented():
     """The tags of docs/metrics.md as patterns; capitals stand for names of layers, parameters and classes."""
     rows = re.findall(r"^\| (`[^|]*`) \|", (PROJECT / "docs" / "metrics.md").read_text(), flags=re.MULTILINE)
     tags = {tag for row in rows for tag in re.findall(r"`([^`]+)`", row) if not tag.startswith("python ")}
-    return {tag: re.compile(re.sub("LAYER|NAME|CLASS", ".+", re.escape(tag))) for tag in tags}
+    return {tag: re.compile(re.sub("LAYER|NAME|CLASS|NN", ".+", re.escape(tag))) for tag in tags}
 
 
 def test_every_tag_that_a_run_writes_is_documented_and_the_other_way_round(make_config, tmp_path):
-    run(make_config("callbacks=everything", small=CNN), tmp_path)
-    written = {tag.removesuffix("/text_summary") for tag in steps(tmp_path)} - {"custom_scalars__config__"}
+    run(make_config("callbacks=everything", small=CNN), tmp_path / "cnn")
+    noprop = ("model=noprop_dt", "model.blocks=2", "data.limit_train=200", *CNN[2:])
+    run(make_config(small=noprop), tmp_path / "noprop")
+    tags = {*steps(tmp_path / "cnn"), *steps(tmp_path / "noprop")}
+    written = {tag.removesuffix("/text_summary") for tag in tags} - {"custom_scalars__config__"}
     patterns = documented()
     assert len(patterns) > 30
     assert [tag for tag in written if not any(pattern.fullmatch(tag) for pattern in patterns.values())] == []
     unused = [tag for tag, pattern in patterns.items() if not any(pattern.fullmatch(name) for name in written)]
     assert unused == []
-    assert read_events(tmp_path).Tags()["graph"]
+    assert read_events(tmp_path / "cnn").Tags()["graph"]
 
 
 # Nothing of the run is changed
@@ -135,6 +138,13 @@ def test_a_run_that_goes_on_shows_every_step_once_and_none_is_missing(make_confi
             assert parts[tag] == sorted(set(parts[tag])), tag
         else:
             assert parts[tag] == whole[tag], tag
+
+
+def test_the_last_epoch_is_shown_of_a_run_that_ends_at_max_steps(make_config, tmp_path):
+    run(make_config("trainer.max_epochs=9", "+trainer.max_steps=42"), tmp_path)
+    found = steps(tmp_path)
+    assert found["filters/features.1"] == [0, 41]
+    assert found["mistakes/val"] == [41]
 
 
 # Every kind of run

@@ -7,7 +7,7 @@ import pytest
 
 from groundup.pictures.bars import draw_bars
 from groundup.pictures.confusion import draw_confusion
-from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, width
+from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, upright, width
 from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles, signed_tiles
 
 NAMES = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -63,6 +63,13 @@ def test_names_counts_and_shares_are_written():
         draw_confusion(counts + np.diag([1] * 100), names, "title"),
     ):
         assert (pixels(other) != plain).any()
+
+
+@pytest.mark.parametrize("letter", ["ü", "é", "ß", "Ж", "λ"])
+def test_letters_of_other_languages_are_drawn(letter):
+    """What a font lacks is drawn as one and the same box."""
+    drawn, box = (pixels(upright(text, 20)) for text in (letter, "\U0010fffd"))
+    assert drawn.shape != box.shape or (drawn != box).any()
 
 
 def test_a_thousand_classes_are_still_a_picture():

@@ -56,6 +56,14 @@ def test_a_setting_that_only_one_of_two_runs_has_tells_them_apart(tmp_path):
     ]
 
 
+def test_image_folders_are_told_apart_by_where_they_are(tmp_path):
+    for number, root in enumerate(["/photos/cats", "/photos/birds", "/photos/cats"]):
+        config = make_config(number, data={"name": "image_folder", "root": root})
+        write_run(tmp_path / str(number), make_results(number, data="image_folder"), config)
+    found = {part.data: [entry.row.finished for entry in part.entries] for part in parts(tmp_path)}
+    assert found == {"image_folder /photos/cats": [2], "image_folder /photos/birds": [1]}
+
+
 def test_runs_on_different_data_are_not_ranked_together(tmp_path):
     write_run(tmp_path / "a", make_results(val=0.99), make_config())
     write_run(tmp_path / "b", make_results(val=0.5, data="mnist"), make_config(data={"name": "mnist"}))

@@ -50,3 +50,11 @@ def test_accuracy_by_class_over_runs(tmp_path):
     found = per_class(runs(tmp_path, make_results(), second))
     assert [figure.mean for figure in found.values()] == pytest.approx([0.75, 0.7, 0.9])
     assert found["ant"].sd == pytest.approx(np.std([1.0, 0.5], ddof=1))
+
+
+@pytest.mark.parametrize("damaged", [float("nan"), float("inf"), "0.5", True, [1]])
+def test_an_accuracy_of_a_class_that_is_no_number_is_left_out(tmp_path, damaged):
+    """The second run has it, and a deviation of a number and NaN would be an error."""
+    second = make_results(1, test__per_class={"ant": damaged, "bee": 0.6, "cat": 0.8})
+    found = per_class(runs(tmp_path, make_results(), second))
+    assert (found["ant"].mean, found["ant"].n) == (1.0, 1)

@@ -57,7 +57,7 @@ class Mistakes(EvaluationWatcher):
             return
         names = learner.spec.class_names
         captions = [
-            ((f"{100 * sure:.0f} %: {names[said]}", RED), (names[true], GREEN))
+            ((f"{100 * sure:.0f}% {names[said]}", RED), (names[true], GREEN))
             for sure, true, said in zip(sureness.tolist()[:found], truth.tolist(), guess.tolist(), strict=False)
         ]
         tiles = as_tiles(pixels_of(images[:found], learner.spec))

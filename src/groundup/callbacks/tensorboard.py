@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -33,7 +35,9 @@ class TensorBoard(TensorBoardLogger):
         """Nothing: Lightning would write a hparams.yaml here, and config.yaml says it all."""
 
 
-def log_hparams(logger: TensorBoardLogger, params: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
+def log_hparams(
+    logger: TensorBoardLogger, params: Mapping[str, Any], chosen: Collection[str], metrics: Mapping[str, float], step: int
+) -> None:
     """Writes one row of the HPARAMS tab with final metrics, and closes the event files.
 
     It has a file of its own, in place of one of an earlier part of the run: TensorBoard shows the first row that it
@@ -47,5 +51,16 @@ def log_hparams(logger: TensorBoardLogger, params: Mapping[str, Any], metrics: M
     with SummaryWriter(folder, filename_suffix=_ROW) as row:
         for name, value in metrics.items():
             row.add_scalar(name, value, step)
-        for summary in hparams(dict(params), dict(metrics)):
+        experiment, *session = hparams(dict(params), dict(metrics))
+        for summary in (_chosen_first(experiment, chosen), *session):
             row._get_file_writer().add_summary(summary)
+
+
+def _chosen_first(experiment: Summary, chosen: Collection[str]) -> Summary:
+    """Marks parameters as those that differ: TensorBoard shows five columns, and those before the others."""
+    plugin = experiment.value[0].metadata.plugin_data
+    content = HParamsPluginData.FromString(plugin.content)
+    for info in content.experiment.hparam_infos:
+        info.differs = info.name in chosen
+    plugin.content = content.SerializeToString()
+    return experiment

@@ -38,9 +38,13 @@ def is_watched(trainer: Trainer) -> bool:
 
 
 def is_due(trainer: Trainer, every_n_epochs: int) -> bool:
-    """Whether it is the turn of what is done every so many epochs, and in the last one."""
+    """Whether it is the turn of what is done every so many epochs, and in the last one.
+
+    Early stopping decides at the very end of an epoch, too late to be known here.
+    """
     done = trainer.current_epoch + 1
-    return is_watched(trainer) and (done % every_n_epochs == 0 or done == trainer.max_epochs)
+    last = done == trainer.max_epochs or trainer.global_step == trainer.max_steps
+    return is_watched(trainer) and (done % every_n_epochs == 0 or last)
 
 
 def begins(trainer: Trainer) -> bool:

@@ -19,7 +19,7 @@ from groundup.spec import DatasetSpec
 
 PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a checkpoint knows of an epoch under way
 
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+MakeOptimizer = Callable[[Iterable[dict[str, list[nn.Parameter]]]], torch.optim.Optimizer]
 
 _INFERENCE = 1 << 40  # no step of a training comes to it
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
@@ -136,8 +136,12 @@ class Learner(LightningModule):
 
     # Optimizer and learning rate
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """What learns, in groups of parameters that always learn in the same steps."""
+        return [[p for p in self.parameters() if p.requires_grad]]
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = self._make_optimizer(p for p in self.parameters() if p.requires_grad)
+        optimizer = self._make_optimizer([{"params": group} for group in self.parameter_groups()])
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,13 @@ AMBER: Colour = (210, 130, 30)
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, `size` pixels high: reading it costs more than writing a line in it."""
-    return ImageFont.load_default(size)
+    """DejaVu Sans, `size` pixels high: reading it costs more than writing a line in it.
+
+    Matplotlib, which is not imported for it, brings it along. Pillow's own font has no letters but those of English.
+    """
+    matplotlib = find_spec("matplotlib")
+    file = Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf" if matplotlib else Path()
+    return ImageFont.truetype(file, size) if file.is_file() else ImageFont.load_default(size)
 
 
 def width(text: str, size: int) -> int:

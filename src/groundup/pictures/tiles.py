@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from groundup.pictures.ink import BLUE, INK, RED, WHITE, Colour, blend, font, shortened, width
 
-_GAP, _TOP, _LINE = 6, 34, 14  # pixels between tiles, above them, of a line of caption
+_GAP, _TOP, _LINE, _SIZE = 6, 34, 14, 10  # pixels between tiles, above them, of a line of caption, of its letters
 
 Caption = Sequence[tuple[str, Colour]]  # its lines, each with its colour
 
@@ -47,8 +47,8 @@ def draw_tiles(
         x, y = _GAP + place % columns * column, _TOP + place // columns * row
         image.paste(Image.fromarray(tile).resize((breadth, height), Image.Resampling.NEAREST), (x, y))
         for number, (text, colour) in enumerate(captions[place] if captions else ()):
-            text = shortened(text, 11, breadth)
-            draw.text((x, y + height + number * _LINE), text, fill=colour, font=font(11))
+            text = shortened(text, _SIZE, breadth)
+            draw.text((x, y + height + number * _LINE), text, fill=colour, font=font(_SIZE))
     return image
 
 

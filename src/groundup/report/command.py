@@ -14,7 +14,7 @@ from pathlib import Path
 from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
 from groundup.errors import UserError
 from groundup.paths import unique_name
-from groundup.report.configurations import parts_of
+from groundup.report.configurations import Part, parts_of
 from groundup.report.find import find_runs
 from groundup.report.runs import CONFIG
 from groundup.suggest import nearest
@@ -88,10 +88,9 @@ def _report(request: Request, words: list[str], root: Path) -> None:
         refuse_pair(parts, request.compare)
     if request.metric:
         refuse_metric(parts, request.metric)
-    prefixes = [f"{_plain(part.data)}-" if len(parts) > 1 else "" for part in parts]
     sections = [
         make_section(part, prefix, request.best, request.compare, request.metric)
-        for part, prefix in zip(parts, prefixes, strict=True)
+        for part, prefix in zip(parts, _prefixes(parts), strict=True)
     ]
     write_report(folder, sections, render(sections, found.notes, words, datetime.now()))
 
@@ -159,6 +158,11 @@ def _folder(paths: Sequence[Path], sweep: Path | None, root: Path) -> Path:
     return paths[0] / "report" if own else root / "outputs" / "reports" / unique_name()
 
 
-def _plain(name: str) -> str:
-    """A data set's name as a part of a file's name."""
-    return re.sub(r"[^\w-]+", "_", name)
+def _prefixes(parts: Sequence[Part]) -> list[str]:
+    """What the names of each data set's files begin with: as much of its own as a file's name has room for."""
+    if len(parts) == 1:
+        return [""]
+    plain = [re.sub(r"[^\w-]+", "_", part.data)[-60:] for part in parts]
+    if len({*plain}) < len(plain):
+        plain = [f"{number}-{name}" for number, name in enumerate(plain, start=1)]
+    return [f"{name}-" for name in plain]

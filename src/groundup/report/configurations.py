@@ -69,9 +69,9 @@ class Part:
 def parts_of(found: Found) -> list[Part]:
     """A part for every data set; configurations are numbered through all of them."""
     groups: dict[str, list[Run]] = {}
-    usual = Counter(data for run in found.runs if (data := run.choice("data"))).most_common(1)
+    usual = Counter(data for run in found.runs if (data := run.data)).most_common(1)
     for run in found.runs:
-        groups.setdefault(run.choice("data") or (usual[0][0] if usual else "unknown data"), []).append(run)
+        groups.setdefault(run.data or (usual[0][0] if usual else "unknown data"), []).append(run)
     parts: list[Part] = []
     for data, runs in groups.items():
         overrides = _as_typed(runs) if found.sweep is not None else _as_configured(runs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from groundup.report.runs import Run
-from groundup.sweep.table import Figure
+from groundup.sweep.table import Figure, number_in
 
 MATRIX, PER_CLASS = "test/confusion", "test/per_class"  # in results.json
 
@@ -60,9 +60,9 @@ def per_class(runs: Sequence[Run]) -> dict[str, Figure]:
     values: dict[str, list[float]] = {}
     for run in runs:
         named = run.state.results.get(PER_CLASS)
-        for name, value in named.items() if isinstance(named, dict) else ():
-            if isinstance(value, (int, float)):
-                values.setdefault(str(name), []).append(float(value))
+        for name in named if isinstance(named, dict) else ():
+            if (value := number_in(named, name)) is not None:
+                values.setdefault(name, []).append(value)
     return {name: figure for name, same in values.items() if (figure := Figure.of(same))}
 
 

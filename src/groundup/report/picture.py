@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,10 +91,11 @@ def colour(index: int) -> str:
 
 def picture(figure: Figure, name: str, title: str, caption: str, alt: str) -> Picture:
     """Renders a figure both ways, `alt` saying in words what it shows; call it inside `style()`."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png", facecolor="white", metadata={"Title": title, "Software": None})
-    svg = io.StringIO()
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+    png, svg = io.BytesIO(), io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a browser has fonts for names in any script
+        figure.savefig(png, format="png", facecolor="white", metadata={"Title": title, "Software": None})
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
     return Picture(name, title, caption, _for_page(svg.getvalue(), name, alt), png.getvalue())
 
 

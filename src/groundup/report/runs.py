@@ -47,6 +47,13 @@ class Run:
         seed = self.state.results.get("seed", self.config.get("seed"))
         return seed if isinstance(seed, int) else None
 
+    @property
+    def data(self) -> str | None:
+        """The name of the data set; of image folders, which all have the same, with where it is."""
+        name, node = self.choice("data"), self.config.get("data")
+        root = node.get("root") if isinstance(node, dict) else None
+        return f"{name} {root}" if name == "image_folder" and root else name
+
     def choice(self, group: str) -> str | None:
         """The name of its option of a group, such as `data`."""
         node = self.config.get(group)

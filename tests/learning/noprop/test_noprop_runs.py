@@ -11,7 +11,7 @@ from lightning.pytorch import Callback
 from PIL import Image
 from small_runs import equal, weights, with_callback
 
-from groundup.assemble import assemble, build_learner
+from groundup.assemble import assemble, build_learner, seed_everything
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, UserError
@@ -62,6 +62,22 @@ def test_an_epoch_trains_each_block_once_on_every_image_and_idle_blocks_do_not_m
     assert watch.moved == expected * 2  # 108 images in four batches, two epochs
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_blocks_that_begin_later_learn_with_every_optimizer(make_config, tmp_path, optimizer):
+    """Fused SGD wants a momentum of all parameters of a group or of none."""
+    results = run(make_config(f"optimizer={optimizer}", small=DT), tmp_path)
+    assert results["status"] == "finished"
+    moved = zip(weights(tmp_path).items(), fresh(make_config).values(), strict=True)
+    assert all(not torch.equal(after, before) for (name, after), before in moved if name.endswith("head.weight"))
+
+
+def fresh(make_config):
+    """The weights that a run begins with."""
+    config = make_config(small=DT)
+    seed_everything(config["seed"])
+    return build_learner(config, make_spec(config["data"])).state_dict()
+
+
 @pytest.mark.parametrize("step", [2, 5])
 def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, tmp_path, step):
     config = make_config("model.embedding=prototype", small=DT)
@@ -78,7 +94,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, tmp_pat
     assert "train/acc" not in whole[0]
 
 
-@pytest.mark.parametrize("model", ["noprop_ct", "noprop_fm"])
+@pytest.mark.parametrize("model", ["noprop_ct", "noprop_fm", "noprop_adjoint"])
 @pytest.mark.parametrize("embedding", ["one_hot", "prototype"])
 def test_continuous_time_runs_from_command_to_result(make_config, tmp_path, model, embedding):
     words = (f"model={model}", f"model.embedding={embedding}", "model.inference_steps=3", *SHORT)

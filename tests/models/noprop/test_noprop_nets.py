@@ -15,6 +15,7 @@ from groundup.models.noprop.continuous import Continuous, Flow, TimedBlock, time
 from groundup.models.noprop.controls import Ensemble, LocalChain
 from groundup.models.noprop.discrete import Discrete
 from groundup.models.noprop.embedding import Embedding
+from groundup.models.noprop.ode import NeuralODE
 
 MNIST, CIFAR = (1, (28, 28)), (3, (32, 32))
 SMALL = (1, (14, 14), 3)  # channels, size, classes
@@ -115,6 +116,30 @@ def test_a_flow_ends_where_its_velocity_leads():
     expected = -(start + torch.tensor([0.0, 30.0, 0.0]) - torch.eye(3)[:, None]).square().sum(2).T
     assert torch.allclose(logits, expected, rtol=1e-4)
     assert (logits.argmax(1) == 1).all()
+
+
+@pytest.mark.parametrize("embedding", ["one_hot", "learned"])
+def test_the_adjoint_method_comes_to_the_gradients_of_the_steps_themselves(embedding):
+    """As steps become small; with few of them it does not."""
+
+    def difference(count: int) -> float:
+        torch.manual_seed(0)
+        net = NeuralODE(*SMALL, embedding=embedding, inference_steps=count).double().eval()
+        images = torch.randn(2, 1, 14, 14).double()
+        z = torch.randn(2, net.embedding.dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        features = net.block.image(images)
+        for k in range(count):
+            scores = net.block.scores(features, z, torch.full((2,), k / count).double())
+            z = z + scores @ net.embedding.weight / count
+        logits = net(images, torch.Generator().manual_seed(1))
+        assert torch.allclose(logits, net.head(z))
+        given, expected = (
+            torch.cat([g.flatten() for g in torch.autograd.grad(out.square().sum(), list(net.parameters()))])
+            for out in (logits, net.head(z))
+        )
+        return float((given - expected).norm() / expected.norm())
+
+    assert difference(400) < 0.01 < difference(3)
 
 
 def test_the_chain_mixes_by_equation_18():

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from groundup.learning.classifier import Classifier
 from groundup.learning.local import LocalLearner
 from groundup.learning.noprop.embedded import WithEmbedding
 from groundup.models.noprop.continuous import Continuous, Flow
 from groundup.models.noprop.discrete import normal
+from groundup.models.noprop.ode import NeuralODE
 
 
 class NoPropCT(WithEmbedding, LocalLearner):
@@ -96,6 +98,22 @@ class NoPropFM(WithEmbedding, LocalLearner):
         if self.net.head is not None:
             loss = loss + self.loss(self.net.head(z + (1 - time[:, None]) * velocity), target)
         return self.step(loss, target, batch_idx)
+
+
+class NoPropAdjoint(WithEmbedding, Classifier):
+    """The paper's baseline in continuous time: a neural ODE, whose gradients the adjoint method gives.
+
+    Args:
+        spec, loss, optimizer, lr_schedule, seed: see `Learner`.
+        options: as `NoPropCT`.
+
+    Raises:
+        UserError: torchdiffeq is not installed, or the image is smaller than 14x14.
+    """
+
+    def __init__(self, spec: Any, *parts: Any, **options: Any):
+        options, more = _of_net(options)
+        super().__init__(NeuralODE(spec.channels, spec.image_size, spec.num_classes, **options), spec, *parts, **more)
 
 
 def _of_net(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

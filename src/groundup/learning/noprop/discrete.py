@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from groundup.errors import UserError
 from groundup.learning.local import LocalLearner
@@ -79,6 +79,12 @@ class NoPropDT(WithEmbedding, LocalLearner):
         self._errors = self._errors.to(self.device)
 
     # Training
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """A group for each block, and one for f_out and a learned embedding: fused optimizers want it so."""
+        blocks = [list(block.parameters()) for block in self.net.blocks]
+        own = {id(parameter) for block in blocks for parameter in block}
+        return [[p for p in self.net.parameters() if id(p) not in own], *blocks]
 
     def blocks_of(self, batch_idx: int) -> range:
         """The blocks, counted from 0, that a step of the epoch trains."""
