@@ -34,6 +34,7 @@ SMALL = {
         "RATES": "0.01,0.1",
         "MOMENTA": "0,0.9",
     },
+    "04_without_backprop.ipynb": {"BLOCKS": 2, "EPOCHS": 1, "LIMIT": 300, "SEEDS": "0,1"},
 }
 # Names of places and people that outputs of a run may hold, and colours of a terminal, as of tracebacks.
 NOT_FOR_OTHERS = re.compile(r"/(?:tmp|home|root|work|usr|opt|Users|var)\b|\x1b\[|site-packages|Traceback|Warning")
@@ -168,8 +169,19 @@ def check_sweeps(text: str) -> None:
     assert re.search(r"difference of the same seed: [+-]\d", text)
 
 
+def check_without_backprop(text: str) -> None:
+    """A block keeps T times less than T blocks, inference is the package's, and without its image it guesses."""
+    factors = re.findall(r"(\d+) blocks: back-propagation.*: +(\S+) times as much", text)
+    assert [round(float(factor)) for _, factor in factors] == [int(blocks) for blocks, _ in factors] == [1, 2, 5, 10]
+    assert "as groundup.models.noprop has it: True" in text
+    assert re.findall(r"(\d+) of (\d+) jobs finished", text) == [("2", "2"), ("6", "6"), ("2", "2"), ("6", "6")]
+    [shuffled] = re.findall(r"images shuffled, five orders: +(\S+)% ±", text)
+    assert 5 < float(shuffled) < 17
+
+
 CHECKS = {
     "01_by_hand.ipynb": check_by_hand,
     "02_same_net_twice.ipynb": check_same_net,
     "03_sweeps.ipynb": check_sweeps,
+    "04_without_backprop.ipynb": check_without_backprop,
 }

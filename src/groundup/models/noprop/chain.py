@@ -15,9 +15,9 @@ from groundup.models.noprop.embedding import Embedding, Kind
 class Chain(nn.Module):
     """z_0 ~ N(0, I), z_t = (1 - alpha_t) z_{t-1} + alpha_t uhat_t(z_{t-1}, x), logits f_out(z_T): equations 17 to 19.
 
-    (N, C, H, W) to (N, K). alpha_t = tanh(w_t) is learned. The paper does not say where it begins, nor f_out: at 0.5,
-    and with W_Embed for weights. Random ones read the vectors of several classes as the same class, and blocks that
-    have settled on such a vector stay: their softmax has no slope any more.
+    (N, C, H, W) to (N, K). alpha_t = tanh(w_t) is learned. The paper does not say where it begins, nor f_out: here at
+    0.5, and with W_Embed for weights. Random ones read the vectors of several classes as the same class, and blocks
+    that have settled on such a vector stay: their softmax has no slope any more.
 
     Args: as `Discrete`.
     """
