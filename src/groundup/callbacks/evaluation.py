@@ -99,3 +99,22 @@ class ConfusionCounts:
         counts = trainer.strategy.reduce(self._counts, reduce_op="sum")
         assert isinstance(counts, Tensor)
         return counts.view(self._classes, self._classes).cpu().numpy()
+
+
+class CountWatcher(EvaluationWatcher):
+    """Base of those that show how often each class was taken for each. A subclass gives `draw`."""
+
+    def draw(self, trainer: Trainer, learner: Learner, split: str, step: int, counts: NDArray[np.int64]) -> None:
+        """Writes what the counts of `ConfusionCounts.read` say; called in the first process alone."""
+        raise NotImplementedError
+
+    def begin(self, learner: Learner) -> None:
+        self._counts = ConfusionCounts(learner.spec.num_classes, learner.device)
+
+    def see(self, learner: Learner, images: Tensor, target: Tensor, logits: Tensor) -> None:
+        self._counts.update(target, logits)
+
+    def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
+        counts = self._counts.read(trainer)
+        if trainer.is_global_zero:
+            self.draw(trainer, learner, split, step, counts)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from lightning.pytorch import Trainer
-from torch import Tensor
+from numpy.typing import NDArray
 
-from groundup.callbacks.evaluation import ConfusionCounts, EvaluationWatcher, moment
+from groundup.callbacks.evaluation import CountWatcher, moment
 from groundup.callbacks.watcher import write_picture
 from groundup.learning.learner import Learner
 from groundup.pictures.bars import draw_bars
 
 
-class PerClass(EvaluationWatcher):
+class PerClass(CountWatcher):
     """Pictures `per_class/val` and `per_class/test`: a bar for each class."""
 
-    def begin(self, learner: Learner) -> None:
-        self._counts = ConfusionCounts(learner.spec.num_classes, learner.device)
-
-    def see(self, learner: Learner, images: Tensor, target: Tensor, logits: Tensor) -> None:
-        self._counts.update(target, logits)
-
-    def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
-        counts = self._counts.read(trainer)
-        if not trainer.is_global_zero:
-            return
+    def draw(self, trainer: Trainer, learner: Learner, split: str, step: int, counts: NDArray[np.int64]) -> None:
         title = f"{moment(trainer, split)}: accuracy of each class; the mark: of all"
         image = draw_bars(counts.diagonal(), counts.sum(axis=1), learner.spec.class_names, title)
         write_picture(trainer, f"per_class/{split}", image, step)

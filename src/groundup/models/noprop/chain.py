@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from groundup.models.noprop.block import Block
-from groundup.models.noprop.discrete import normal
-from groundup.models.noprop.embedding import Embedding, Kind
+from groundup.models.noprop.discrete import EmbeddedBlocks, normal
 
 
-class Chain(nn.Module):
+class Chain(EmbeddedBlocks):
     """z_0 ~ N(0, I), z_t = (1 - alpha_t) z_{t-1} + alpha_t uhat_t(z_{t-1}, x), logits f_out(z_T): equations 17 to 19.
 
     (N, C, H, W) to (N, K). alpha_t = tanh(w_t) is learned. The paper does not say where it begins, nor f_out: here at
     0.5, and with W_Embed for weights. Random ones read the vectors of several classes as the same class, and blocks
     that have settled on such a vector stay: their softmax has no slope any more.
 
-    Args: as `Discrete`.
+    Args: as `EmbeddedBlocks`.
     """
 
-    draws_at_inference = True
-
-    def __init__(
-        self,
-        in_channels: int,
-        image_size: tuple[int, int],
-        num_classes: int,
-        blocks: int = 10,
-        embedding: Kind = "one_hot",
-        embedding_dim: int = 20,
-    ):
-        super().__init__()
-        self.embedding = Embedding(embedding, num_classes, embedding_dim, in_channels * image_size[0] * image_size[1])
-        sizes = (in_channels, image_size, num_classes, self.embedding.dim, embedding == "prototype")
-        self.blocks = nn.ModuleList(Block(*sizes) for _ in range(blocks))
-        self.mixing = nn.Parameter(torch.full((blocks,), math.atanh(0.5)))
-        self.head = nn.Linear(self.embedding.dim, num_classes)
+    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, *options: Any, **more: Any):
+        super().__init__(in_channels, image_size, num_classes, *options, **more)
+        self.mixing = nn.Parameter(torch.full((len(self.blocks),), math.atanh(0.5)))
         with torch.no_grad():
             self.head.weight.copy_(self.embedding.weight)
 

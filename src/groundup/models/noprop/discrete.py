@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,12 +13,8 @@ from groundup.models.noprop.embedding import Embedding, Kind
 from groundup.models.noprop.noise import cosine_signal, steps
 
 
-class Discrete(nn.Module):
-    """Inference of NoProp-DT, equation 3: from z_0 ~ N(0, I), each block t guesses the label, uhat_t(z_{t-1}, x), and
-
-        z_t = a_t uhat_t + b_t z_{t-1} + sqrt(c_t) eps;    logits = f_out(z_T).
-
-    (N, C, H, W) to (N, K). How its parts are trained is `learning.noprop`'s.
+class EmbeddedBlocks(nn.Module):
+    """T blocks, the embedding that they denoise to, and f_out, which reads it: what `Discrete` and `Chain` share.
 
     Args:
         blocks: T.
@@ -37,13 +34,26 @@ class Discrete(nn.Module):
         embedding_dim: int = 20,
     ):
         super().__init__()
-        self.signal = cosine_signal(blocks)
-        self.steps = steps(self.signal)
-        pixels = in_channels * image_size[0] * image_size[1]
-        self.embedding = Embedding(embedding, num_classes, embedding_dim, pixels)
+        self.embedding = Embedding(embedding, num_classes, embedding_dim, in_channels * image_size[0] * image_size[1])
         sizes = (in_channels, image_size, num_classes, self.embedding.dim, embedding == "prototype")
         self.blocks = nn.ModuleList(Block(*sizes) for _ in range(blocks))
         self.head = nn.Linear(self.embedding.dim, num_classes)
+
+
+class Discrete(EmbeddedBlocks):
+    """Inference of NoProp-DT, equation 3: from z_0 ~ N(0, I), each block t guesses the label, uhat_t(z_{t-1}, x), and
+
+        z_t = a_t uhat_t + b_t z_{t-1} + sqrt(c_t) eps;    logits = f_out(z_T).
+
+    (N, C, H, W) to (N, K). How its parts are trained is `learning.noprop`'s.
+
+    Args: as `EmbeddedBlocks`.
+    """
+
+    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, *options: Any, **more: Any):
+        super().__init__(in_channels, image_size, num_classes, *options, **more)
+        self.signal = cosine_signal(len(self.blocks))
+        self.steps = steps(self.signal)
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         return self.trajectory(images, generator)[0]
