@@ -50,6 +50,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     _refuse_output_twice(config)
     _refuse_too_many_devices(config)
     _fit_images(config)
+    _refuse_sizes_that_do_not_fit(config)
     _refuse_monitor_without_validation(config)
     return config
 
@@ -263,6 +264,25 @@ def _fit_images(config: dict[str, Any]) -> None:
             f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
         )
     data["augment"] = check_names(data["augment"], data["crop_padding"], spec.image_size)
+
+
+def _refuse_sizes_that_do_not_fit(config: Mapping[str, Any]) -> None:
+    """Images that grow during training are for networks that take any size from some on."""
+    keys = _schema_of(schema.NODES["model"], config["model"])
+    sizes = config["data"].get("progressive_sizes")
+    if sizes is None or keys is None or not issubclass(keys, schema.Model):
+        return
+    smallest, model = keys.smallest_image(config["model"]), config["model"]["name"]
+    if not keys.any_image_size:
+        raise UserError(
+            f"data.progressive_sizes={_shown(sizes)} with model={model}: {model} takes images of one size alone; "
+            "accepted: null, or another model: cnn, resnet18, speednet"
+        )
+    if min(pixels for _, pixels in sizes) < smallest:
+        raise UserError(
+            f"data.progressive_sizes={_shown(sizes)} with model={model}: {model} needs images of at least "
+            f"{smallest}x{smallest} pixels"
+        )
 
 
 def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:

@@ -26,6 +26,21 @@ def _two(values: list[float]) -> list[float]:
     return values
 
 
+def _rising(sizes: list[list[float]]) -> list[list[float]]:
+    shares = [size[0] for size in sizes if len(size) == 2]
+    whole = all(size[-1] == int(size[-1]) and size[-1] >= 1 for size in sizes if size)
+    if (
+        not shares
+        or len(shares) < len(sizes)
+        or not whole
+        or shares != sorted(set(shares))
+        or shares[0] != 0
+        or shares[-1] >= 1
+    ):
+        raise PydanticCustomError("sizes", "must be pairs of a share of the training, rising from 0, and pixels a side")
+    return sizes
+
+
 def _reachable(mirror: str) -> str:
     if "://" in mirror and not mirror.lower().startswith(("http://", "https://")):
         raise PydanticCustomError("scheme", "must be a URL that begins with http:// or https://, or a folder")
@@ -71,6 +86,8 @@ class Data(Node):
     crop_padding: Positive
     shift: Positive
     cutout_size: Positive
+    progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
+    tta: Literal["none", "mirror", "shift", "mirror_shift"]
     image_size: Positive | None
     in_memory: Annotated[bool, AfterValidator(_in_memory)]
     workers: Count
@@ -96,6 +113,7 @@ class ImageFolder(Data):
 
 class Model(Node):
     min_image_size: ClassVar[int] = 1  # pixels a side
+    any_image_size: ClassVar[bool] = False  # from there on, whatever it was made for
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:
@@ -123,6 +141,7 @@ class LeNet(Model):
 
 class Cnn(Model):
     min_image_size = 8
+    any_image_size = True
     target: Literal["groundup.models.cnn.CNN"] = Field(alias="_target_")
     name: Literal["cnn"]
     width: Positive
@@ -132,8 +151,25 @@ class Cnn(Model):
 
 class ResNet18(Model):
     min_image_size = 8
+    any_image_size = True
     target: Literal["groundup.models.resnet.resnet18"] = Field(alias="_target_")
     name: Literal["resnet18"]
+
+
+class SpeedNet(Model):
+    any_image_size = True
+    target: Literal["groundup.models.speednet.SpeedNet"] = Field(alias="_target_")
+    name: Literal["speednet"]
+    widths: Annotated[list[Positive], Field(min_length=1)]
+    depth: Positive
+    activation: Activation
+    whiten_size: Positive
+    norm_momentum: Annotated[float, Field(gt=0, le=1)]
+    logit_scale: Rate
+
+    @classmethod
+    def smallest_image(cls, options: Mapping[str, Any]) -> int:
+        return 2 ** len(options["widths"]) + options["whiten_size"] - 1  # leaves one pixel at the end
 
 
 class NumPyModel(Model):
@@ -474,6 +510,7 @@ class Run(Node):
 
 class EvaluateData(Node):
     root: Text | None
+    tta: Literal["none", "mirror", "shift", "mirror_shift"] | None
     eval_batch_size: Positive | None
 
 
@@ -497,7 +534,7 @@ class Predict(Node):
 NODES: dict[str, list[type[Node]]] = {
     "data": [KnownImages, Cifar100, ImageFolder],
     "model": [
-        *(Mlp, LeNet, Cnn, ResNet18, NumPyMlp, NumPyLeNet, NumPyCnn),
+        *(Mlp, LeNet, Cnn, ResNet18, SpeedNet, NumPyMlp, NumPyLeNet, NumPyCnn),
         *(NoPropDt, NoPropCt, NoPropFm, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble),
         *(NoPropAdjoint, ForwardForward, FeedbackAlignment),
     ],

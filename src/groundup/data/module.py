@@ -14,6 +14,7 @@ from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
 from groundup.data.loader import Batches, EpochOrder, Finish, StreamedBatches, seed_from
+from groundup.data.progressive import resize, size_at
 from groundup.data.sources import FolderImages, Images, open_folder, read
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
@@ -38,6 +39,9 @@ class ImageData(LightningDataModule):
         crop_padding: pixels.
         shift: pixels.
         cutout_size: pixels.
+        progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
+            then on, see `groundup.data.progressive`; None keeps it.
+        tta: of the test: what its accuracy is measured with too, see `groundup.learning.tta`; `none` or a name there.
         in_memory: False reads an image folder from disk, batch by batch.
         workers: processes that read, where not in memory.
         labels: `fine` or `coarse`, of cifar100.
@@ -62,6 +66,8 @@ class ImageData(LightningDataModule):
         crop_padding: int = 4,
         shift: int = 2,
         cutout_size: int = 8,
+        progressive_sizes: Sequence[tuple[float, int]] | None = None,
+        tta: str = "none",
         in_memory: bool = True,
         workers: int = 0,
         labels: str = "fine",
@@ -81,6 +87,7 @@ class ImageData(LightningDataModule):
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
         self.augment = check_names(augment, crop_padding, spec.image_size)
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
+        self.progressive_sizes, self.tta = progressive_sizes, tta
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.passes = 1  # over the training images that make up an epoch
@@ -137,6 +144,28 @@ class ImageData(LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch  # it is there already
+
+    def some_images(self, count: int, device: torch.device) -> Tensor:
+        """At most `count` of the training images, from first to last: `(N, C, H, W)`, normalised, not augmented."""
+        images = self.splits["train"]
+        assert images is not None, "every data set has a training split"
+        total = len(images.labels)
+        rows = torch.linspace(0, total - 1, min(count, total)).long()
+        if isinstance(images, FolderImages):
+            pixels = torch.stack([images[row][0] for row in rows.tolist()])
+        else:
+            pixels = images.pixels[rows]
+        return self.finish("val", total, device)(pixels.to(device), rows.to(device), 0, 0)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        pixels = self.shown_size() if self.trainer is not None and self.trainer.training else None
+        return batch if pixels is None else (resize(batch[0], pixels), batch[1])
+
+    def shown_size(self) -> int | None:
+        """Pixels a side of the training images at this step, where they grow during training."""
+        if self.progressive_sizes is None or self.trainer is None:
+            return None
+        return size_at(self.progressive_sizes, self.trainer.global_step, self.trainer.lightning_module.total_steps)
 
     def _size(self, split: str) -> int:
         images = self.splits[split]

@@ -8,9 +8,19 @@ from groundup.learning.learner import Learner
 from groundup.learning.meter import Diverged
 from groundup.numpy_nets.layer import NotFinite
 
+INIT_IMAGES = 5000  # that a network sees which begins from its training images
+
 
 class Classifier(Learner):
-    """Trains a network by back-propagation of its loss."""
+    """Trains a network by back-propagation of its loss.
+
+    A network that has `init_from_images`, as `models.speednet`, is shown some training images before the first step.
+    """
+
+    def on_fit_start(self) -> None:
+        begin = getattr(self.net, "init_from_images", None)
+        if begin is not None and self._resumed is None:  # else its weights are in the checkpoint
+            begin(self.trainer.datamodule.some_images(INIT_IMAGES, self.device))  # type: ignore[attr-defined]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, target = batch

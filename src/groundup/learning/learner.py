@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
+from groundup.learning import tta
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule
 from groundup.spec import DatasetSpec
@@ -95,6 +96,7 @@ class Learner(LightningModule):
         self.eval_loss = MeanMetric()
         self.eval_metrics = evaluation_metrics(spec.num_classes)
         self.test_confusion = MulticlassConfusionMatrix(spec.num_classes)
+        self.test_acc_tta = MulticlassAccuracy(spec.num_classes, average="micro")
 
         self.draw = 0
         self._inference: torch.Generator | None = None
@@ -263,6 +265,7 @@ class Learner(LightningModule):
         self.eval_loss.reset()
         self.eval_metrics.reset()
         self.test_confusion.reset()
+        self.test_acc_tta.reset()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
@@ -278,6 +281,8 @@ class Learner(LightningModule):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         logits = self.validation_step(batch, batch_idx)
         self.test_confusion.update(logits, batch[1])
+        if (views := self.trainer.datamodule.tta) != "none":  # type: ignore[attr-defined]
+            self.test_acc_tta.update(tta.VIEWS[views](self, batch[0]), batch[1])
         return logits
 
     def on_validation_epoch_end(self) -> None:
@@ -294,6 +299,8 @@ class Learner(LightningModule):
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "test":
             self.confusion = self.test_confusion.compute().tolist()
+            if self.test_acc_tta.update_count:
+                named["test/acc_tta"] = self.test_acc_tta.compute()
         if split == "val":
             self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
         return named

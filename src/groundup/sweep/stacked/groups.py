@@ -71,6 +71,9 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return f"optimizer={optimizer['name']}: only sgd, adam and adamw can be stacked"
     if not config["data"].get("in_memory", True):
         return "data.in_memory=false: stacked training holds the images in memory"
+    for key, ordinary in {"progressive_sizes": None, "tta": "none"}.items():
+        if config["data"].get(key, ordinary) != ordinary:
+            return f"data.{key}={config['data'][key]}: not made for stacked training"
     for group in ("callbacks", "logger"):
         for name, node in config[group].items():
             if node and node["_target_"] not in WATCHERS:
