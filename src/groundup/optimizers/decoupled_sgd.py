@@ -20,8 +20,8 @@ class DecoupledSGD(SGD):
 
     Args:
         params: parameters, better with names: biases and norms are told from the head by them, see `roles`.
-        lr: what 1,024 images, with the momentum that they leave, move the weights by.
-        weight_decay: likewise, the share of the weights that they take away.
+        lr: of k images.
+        weight_decay: the share of the weights that k images take away.
         momentum, nesterov, fused: as PyTorch's.
         bias_scale: factor on `lr` of biases and norms; their decay is that of all others.
         stem_epochs: after which a whitening layer no longer learns, see `Learner.set_rate`; None follows the schedule.
