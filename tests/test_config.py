@@ -174,6 +174,32 @@ def test_digits_are_enlarged_only_where_the_model_needs_it(compose_config, model
     assert check(compose_config(f"model={model}"))["data"]["image_size"] == size
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "decoupled_sgd"])
+def test_an_optimizer_that_counts_images_knows_the_batch_size(compose_config, optimizer):
+    overrides = (f"optimizer={optimizer}", "data.batch_size=48")
+    assert check(compose_config(*overrides))["optimizer"]["batch_size"] == 48
+    assert check(compose_config(*overrides, "optimizer.batch_size=8"))["optimizer"]["batch_size"] == 8
+
+
+@pytest.mark.parametrize(
+    ("option", "override", "accepted"),
+    [
+        ("optimizer=muon", "optimizer.other=rmsprop", "'adam' or 'sgd'"),
+        ("optimizer=muon", "optimizer.steps=0", "greater than or equal to 1"),
+        ("optimizer=muon", "optimizer.head_lr=0", "greater than 0"),
+        ("optimizer=decoupled_sgd", "optimizer.momentum=1", "less than 1"),
+        ("optimizer=decoupled_sgd", "optimizer.stem_epochs=0", "greater than 0"),
+        ("scheduler=triangle", "scheduler.start=0", "greater than 0"),
+        ("callbacks=lookahead", "callbacks.lookahead.every=0", "greater than or equal to 1"),
+        ("callbacks=ema", "callbacks.ema.decay=2", "less than or equal to 1"),
+    ],
+)
+def test_a_wrong_value_of_another_option_is_refused_too(compose_config, option, override, accepted):
+    [problem] = problems(compose_config, option, override)
+    assert problem.startswith(override)
+    assert accepted in problem
+
+
 def test_stopping_on_validation_without_validation_data_is_refused(compose_config):
     [problem] = problems(compose_config, "callbacks=early_stopping", "data.val_fraction=0")
     assert "data.val_fraction=0" in problem

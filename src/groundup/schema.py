@@ -332,6 +332,35 @@ class AdamW(TorchOptimizer):
     eps: Rate
 
 
+class Muon(Optimizer):
+    target: Literal["groundup.optimizers.muon.Muon"] = Field(alias="_target_")
+    name: Literal["muon"]
+    momentum: Part
+    nesterov: bool
+    steps: Positive
+    renormalize: bool
+    other: Literal["adam", "sgd"]
+    other_lr: Rate
+    head_lr: Rate | None
+    stem_lr: Rate | None
+    stem_epochs: Rate | None
+    other_momentum: Part
+    betas: Betas
+    eps: Rate
+    other_weight_decay: NotNegative
+    batch_size: Positive
+
+
+class DecoupledSgd(TorchOptimizer):
+    target: Literal["groundup.optimizers.decoupled_sgd.DecoupledSGD"] = Field(alias="_target_")
+    name: Literal["decoupled_sgd"]
+    momentum: Part
+    nesterov: bool
+    bias_scale: Rate
+    stem_epochs: Rate | None
+    batch_size: Positive
+
+
 class NumPySgd(Optimizer):
     target: Literal["groundup.learning.numpy_optimizer.NumPySGD"] = Field(alias="_target_")
     name: Literal["numpy_sgd"]
@@ -384,6 +413,14 @@ class OneCycle(Node):
     final: Share
 
 
+class Triangle(Node):
+    target: Literal["groundup.learning.schedules.Triangle"] = Field(alias="_target_")
+    name: Literal["triangle"]
+    warmup_fraction: Share
+    start: Annotated[float, Field(gt=0, le=1)]
+    final: Share
+
+
 class TrainerKeys(Node):
     max_epochs: Positive
     accelerator: Accelerator
@@ -413,6 +450,19 @@ class EarlyStopping(Node):
     monitor: Metric
     mode: Literal["min", "max"] = "min"
     patience: Count = 3
+
+
+class Lookahead(Node):
+    target: Literal["groundup.callbacks.lookahead.Lookahead"] = Field(alias="_target_")
+    every: Positive = 5
+    decay: Share = 0.95
+
+
+class Ema(Node):
+    model_config = ConfigDict(extra="allow")  # Lightning's own, with more arguments
+
+    target: Literal["lightning.pytorch.callbacks.EMAWeightAveraging"] = Field(alias="_target_")
+    decay: Share = 0.999
 
 
 class Progress(Node):
@@ -539,11 +589,11 @@ NODES: dict[str, list[type[Node]]] = {
         *(NoPropAdjoint, ForwardForward, FeedbackAlignment),
     ],
     "loss": [CrossEntropy, MeanSquaredError, SquaredError, BinaryCrossEntropy],
-    "optimizer": [Sgd, Adam, AdamW, NumPySgd, NumPyRmsProp, NumPyAdam],
-    "scheduler": [Constant, Step, Cosine, OneCycle],
+    "optimizer": [Sgd, Adam, AdamW, Muon, DecoupledSgd, NumPySgd, NumPyRmsProp, NumPyAdam],
+    "scheduler": [Constant, Step, Cosine, OneCycle, Triangle],
 }
 CALLBACKS: list[type[Node]] = [
-    *(Checkpoints, EarlyStopping, Progress, MetricsCsv),
+    *(Checkpoints, EarlyStopping, Lookahead, Ema, Progress, MetricsCsv),
     *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher, DeadUnits, PrCurves),
 ]
 

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.optim import lr_scheduler
 
-from groundup.learning.schedules import Constant, Cosine, OneCycle, Schedule, Step
+from groundup.learning.schedules import Constant, Cosine, OneCycle, Schedule, Step, Triangle, falling
 
 STEPS_PER_EPOCH, EPOCHS = 7, 10
 TOTAL = STEPS_PER_EPOCH * EPOCHS
@@ -83,6 +83,24 @@ def test_warm_up_is_a_straight_line_from_above_zero_to_one():
 
 def test_constant_without_warm_up_is_one():
     assert set(factors(Constant())) == {1.0}
+
+
+def test_a_triangle_worked_by_hand():
+    # Of ten steps: from 0.2 to 1 in four (0.2 each), then towards 0.4 at step 10 (0.1 each)
+    expected = [0.2, 0.4, 0.6, 0.8, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
+    assert factors(Triangle(warmup_fraction=0.4, start=0.2, final=0.4), 10) == pytest.approx(expected)
+    assert factors(Triangle(warmup_fraction=0.4, start=0.2, final=0.3), 10) != pytest.approx(expected)
+
+
+def test_a_triangle_without_warm_up_is_linear_lr():
+    expected = torch_factors(lr_scheduler.LinearLR, start_factor=1.0, end_factor=0.07, total_iters=TOTAL)
+    assert factors(Triangle(warmup_fraction=0, final=0.07)) == pytest.approx(expected)
+    assert factors(Triangle(warmup_fraction=0, final=0.0))[-1] == pytest.approx(1 / TOTAL)
+
+
+def test_what_falls_over_epochs_is_zero_from_then_on():
+    values = [falling(step, 0.5, 8) for step in range(7)]
+    assert values == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

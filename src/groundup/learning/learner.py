@@ -15,12 +15,12 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 
 from groundup.learning import tta
 from groundup.learning.meter import TrainMeter
-from groundup.learning.schedules import Schedule
+from groundup.learning.schedules import Schedule, falling
 from groundup.spec import DatasetSpec
 
 PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a checkpoint knows of an epoch under way
 
-MakeOptimizer = Callable[[Iterable[dict[str, list[nn.Parameter]]]], torch.optim.Optimizer]
+MakeOptimizer = Callable[[Iterable[dict[str, list[tuple[str, nn.Parameter]]]]], torch.optim.Optimizer]
 
 _INFERENCE = 1 << 40  # no step of a training comes to it
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
@@ -59,7 +59,7 @@ class Learner(LightningModule):
         net: images `(N, C, H, W)` in, logits `(N, K)` out.
         spec: the data set; stored in checkpoints, so that a prediction needs no data set.
         loss: `(logits (N, K), target (N,)) -> mean loss`.
-        optimizer: from parameters to optimizer.
+        optimizer: from groups of named parameters to optimizer.
         lr_schedule: factor of the learning rate by step.
         seed: of the randomness inside training steps, and of what is drawn at inference.
 
@@ -143,7 +143,9 @@ class Learner(LightningModule):
         return [[p for p in self.parameters() if p.requires_grad]]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = self._make_optimizer([{"params": group} for group in self.parameter_groups()])
+        names = {parameter: name for name, parameter in self.named_parameters()}
+        groups = [{"params": [(names[p], p) for p in group]} for group in self.parameter_groups()]
+        optimizer = self._make_optimizer(groups)
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
 
@@ -193,11 +195,19 @@ class Learner(LightningModule):
             torch.mps.manual_seed(draw)
 
     def set_rate(self, step: int) -> None:
-        """Puts the learning rate of a step into the optimizer."""
+        """Puts the learning rates of a step into the optimizer.
+
+        A group that holds `epochs` does not follow the schedule: its rate falls on a straight line to zero over these.
+        """
         # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
         factor = self.lr_schedule(step, self.total_steps, self.steps_per_epoch)
         for group, base in zip(self.trainer.optimizers[0].param_groups, self._base_rates, strict=True):
-            group["lr"] = base * factor
+            epochs = group.get("epochs")
+            rate = base * (factor if epochs is None else falling(step, epochs, self.steps_per_epoch))
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)  # a captured step reads it there
+            else:
+                group["lr"] = rate
         self.rate = self._base_rates[0] * factor
 
     # Training metrics

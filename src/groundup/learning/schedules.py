@@ -25,6 +25,16 @@ def progress(step: float, begin: float, end: float) -> float:
     return max(0.0, (step - begin) / (end - begin))
 
 
+def line(start: float, end: float, done: float) -> float:
+    """From `start` (done = 0) to `end` (done = 1)."""
+    return start + (end - start) * done
+
+
+def falling(step: int, epochs: float, steps_per_epoch: int) -> float:
+    """From 1 at step 0 on a straight line to 0 after so many epochs, and 0 from then on."""
+    return 1.0 - progress(step, 0, epochs * steps_per_epoch)
+
+
 def half_cosine(start: float, end: float, done: float) -> float:
     """From `start` (done = 0) to `end` (done = 1), flat at both."""
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
@@ -87,3 +97,22 @@ class OneCycle:
         if step <= peak:
             return half_cosine(self.start, 1.0, progress(step, 0, peak))
         return half_cosine(1.0, self.final, progress(step, peak, total_steps - 1))
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """Straight from `start` at step 0 to 1, and straight from there to `final` (Jordan 2024, arXiv 2404.00498).
+
+    Of T steps, 1 is reached at step round(`warmup_fraction` T), and `final`, as in `Cosine`, belongs to step T, the one
+    after the last: with 0, every step still learns something. Without warm-up it is 1 - (1 - `final`) step / T.
+    """
+
+    warmup_fraction: float = 0.23
+    start: float = 0.2
+    final: float = 0.07
+
+    def __call__(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
+        peak = round(self.warmup_fraction * total_steps)
+        if step < peak:
+            return line(self.start, 1.0, progress(step, 0, peak))
+        return line(1.0, self.final, progress(step, peak, total_steps))

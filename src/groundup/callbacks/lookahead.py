@@ -1,0 +1,70 @@
+"""Lookahead: slow weights that follow the network, and to which the network is put back every few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor, nn
+
+from groundup.learning.learner import Learner
+
+
+def float_state(module: nn.Module) -> dict[str, Tensor]:
+    """The memory of a module's parameters and running statistics, by name; whole numbers, which count, are left out."""
+    return {name: tensor for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
+
+
+def kept(step: int, total_steps: int, every: int, decay: float) -> float:
+    """The share of themselves that slow weights keep after `step` of 1 to `total_steps`: decay^every (t / T)^3."""
+    return decay**every * (step / total_steps) ** 3
+
+
+@torch.no_grad()
+def look_ahead(slow: Sequence[Tensor], fast: Sequence[Tensor], keep: float) -> None:
+    """slow <- keep slow + (1 - keep) fast, fast <- slow, in place and without waiting for the device."""
+    torch._foreach_lerp_(list(slow), list(fast), 1 - keep)
+    torch._foreach_copy_(list(fast), list(slow))
+
+
+class Lookahead(Callback):
+    """Pulls the network towards slow weights (Zhang et al. 2019), with a share that grows (Jordan 2024, airbench94).
+
+    Every `every` steps the slow weights move to the network but for the share `kept`, and the network takes them over,
+    the statistics of batch norm too. After the last step, before it is validated and saved, it takes them once more.
+    Training that is stopped earlier, by `early_stopping`, say, ends with the network's own weights.
+
+    Args:
+        every: steps.
+        decay: of a step.
+    """
+
+    def __init__(self, every: int = 5, decay: float = 0.95):
+        self.every, self.decay = every, decay
+        self._slow: dict[str, Tensor] = {}
+        self._fast: dict[str, Tensor] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        self._fast = float_state(pl_module)
+        # of a resumed run they are there already, on the CPU
+        self._slow = {name: self._slow.get(name, fast).to(fast.device, copy=True) for name, fast in self._fast.items()}
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Learner, *_: Any) -> None:  # type: ignore[override]
+        if trainer.fit_loop._should_accumulate():
+            return  # no step was taken
+        step, total_steps = trainer.global_step, pl_module.total_steps
+        if step % self.every == 0:
+            self._look_ahead(kept(step, total_steps, self.every, self.decay))
+        elif step == total_steps:
+            self._look_ahead(1.0)
+
+    def _look_ahead(self, keep: float) -> None:
+        look_ahead(list(self._slow.values()), list(self._fast.values()), keep)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"slow": self._slow}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._slow = state_dict["slow"]
