@@ -195,7 +195,10 @@ class Learner(LightningModule):
         # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
         factor = self.lr_schedule(step, self.total_steps, self.steps_per_epoch)
         for group, base in zip(self.trainer.optimizers[0].param_groups, self._base_rates, strict=True):
-            group["lr"] = base * factor
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(base * factor)  # in place: a captured step reads it there
+            else:
+                group["lr"] = base * factor
         self.rate = self._base_rates[0] * factor
 
     # Training metrics
