@@ -90,6 +90,12 @@ def test_captured_steps_learn_what_a_loop_by_hand_does_to_the_last_bit(make_conf
     assert (graphs.captures, graphs.warmed, graphs.replays) == (2, 6, 5 * STEPS - 6)
 
 
+def test_steps_are_counted_by_the_trainer(make_config, tmp_path, tape):
+    results = run(make_config(*CAPTURE, "+trainer.max_steps=14"), tmp_path)
+    assert (results["steps"], tape[0].warmed + tape[0].replays) == (14, 14)
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 14
+
+
 def test_graphs_that_leave_a_trace_are_noticed(make_config, tmp_path, tape, monkeypatch):
     config, capture = make_config(*CAPTURE, *RANDOM), Tape.capture
     monkeypatch.setattr(Tape, "capture", lambda tape, function: (function(), capture(tape, function))[1])
