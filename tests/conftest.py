@@ -53,3 +53,15 @@ def small_run(make_config, tmp_path) -> tuple[dict[str, Any], Path]:
 
     run_dir = tmp_path / "run"
     return run(make_config("model.dropout=0.1"), run_dir), run_dir
+
+
+@pytest.fixture
+def tape(monkeypatch) -> list:
+    """Steps are captured on the CPU too; gives the `Tape` of each run that captures."""
+    from tape import Tape
+
+    from groundup.learning.captured import CapturedClassifier
+
+    monkeypatch.setattr(Tape, "made", [])
+    monkeypatch.setitem(CapturedClassifier.__init__.__kwdefaults__, "graphs", Tape)
+    return Tape.made

@@ -26,6 +26,7 @@ from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
+from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
 from groundup.learning.numpy_net import NumPyNet
@@ -54,6 +55,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     data = build(config["data"], spec=spec, seed=seed)
     learner = build_learner(config, spec)
     data.passes = learner.passes
+    if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
+        log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
     callbacks = [build(node) for node in config["callbacks"].values() if node]
     first_step = _first_step(learner, resume, config) if resume else 0
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
@@ -103,7 +106,8 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         learner = build(model, **parts)
         learner.net.to(memory_format=torch.channels_last)
     else:
-        learner = Classifier(build_net(model, spec, config["seed"]), **parts)
+        way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
+        learner = way(build_net(model, spec, config["seed"]), **parts)
     if config["trainer"]["precision"] == "64-true":
         learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
     return learner
@@ -152,7 +156,7 @@ def build_trainer(
     """Lightning's Trainer, without the habits that cost time or print noise."""
     _refuse_absent_device(options["accelerator"])
     chosen: dict[str, Any] = {"profiler": NoProfiler(), "num_sanity_val_steps": 0}
-    chosen |= {key: value for key, value in options.items() if key != "compile"}
+    chosen |= {key: value for key, value in options.items() if key not in ("compile", "capture")}
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, which tensor cores multiply several times as fast
         chosen.setdefault("benchmark", not chosen["deterministic"])

@@ -13,6 +13,7 @@ _WITHOUT_EFFECT = {
     "data.in_memory",
     "data.workers",
     "optimizer.fused",
+    "trainer.capture",
     "trainer.compile",
     "trainer.log_every_n_steps",
 }

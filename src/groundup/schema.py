@@ -427,6 +427,7 @@ class TrainerKeys(Node):
     devices: Positive | Literal["auto"] | list[Count]
     precision: Precision
     compile: bool
+    capture: bool = False
     deterministic: bool | Literal["warn"]
     gradient_clip_val: Rate | None
     log_every_n_steps: Positive

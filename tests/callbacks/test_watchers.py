@@ -19,6 +19,7 @@ from groundup.callbacks.evaluation import ConfusionCounts
 from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.errors import Interrupted
+from groundup.learning.capture import CapturedStep
 from groundup.run import run
 
 PROJECT = Path(__file__).parents[2]
@@ -274,6 +275,23 @@ def test_the_gradient_norm_is_that_of_autograd_before_clipping(make_config, tmp_
     expected = sum(float(p.grad.double().square().sum()) for p in learner.parameters()) ** 0.5
     assert scalars(tmp_path, "train/grad_norm")[1] == pytest.approx(expected, rel=1e-5)
     assert expected > 1  # clipped, it would be 0.01
+
+
+def test_captured_steps_show_the_gradients_of_ordinary_ones(make_config, tmp_path, tape, monkeypatch):
+    def run_one(name, *overrides):
+        small = ("data.batch_size=256", "trainer.log_every_n_steps=4", "trainer.max_epochs=5")
+        run(make_config("callbacks=everything", *small, *overrides), tmp_path / name)
+        gradients = {tag for tag in steps(tmp_path / name) if tag.startswith("gradients/")}
+        return scalars(tmp_path / name, "train/grad_norm"), gradients
+
+    expected, names = run_one("ordinary")
+    found, found_names = run_one("captured", "trainer.capture=true")
+    assert len(tape) == 1
+    assert found == pytest.approx(expected, rel=1e-3)
+    assert found_names == names != set()
+    monkeypatch.setattr(CapturedStep, "show_gradients", lambda step: None)
+    stale, _ = run_one("stale", "trainer.capture=true")
+    assert stale != pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("batches", [3, 4])

@@ -47,6 +47,7 @@ def test_alternating_flip_shows_every_image_both_ways_in_two_epochs(images):
         for i in range(N):
             mirrored = bool(coins[i]) == (epoch % 2 == 0)
             assert torch.equal(out[i], images[i].flip(2) if mirrored else images[i])
+        assert torch.equal(augment.alternating_flip(images, coins, torch.tensor(epoch)), out)
 
 
 @pytest.mark.parametrize(("name", "mode"), [("crop", "reflect"), ("shift", "constant")])

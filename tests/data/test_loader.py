@@ -7,7 +7,7 @@ from torch import Generator
 from torchvision.transforms.functional import normalize
 
 from groundup.data import augment
-from groundup.data.loader import Batches, EpochOrder, Finish, seed_from
+from groundup.data.loader import Batches, EpochOrder, Finish, Positions, seed_from
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
 
@@ -124,6 +124,34 @@ def test_an_epoch_resumed_at_any_batch_gives_the_same_batches_to_the_last_bit(st
         assert torch.equal(x, again_x)
         assert torch.equal(y, again_y)
     assert not torch.equal(whole[0][0], batches(4, 0)[0][0])
+
+
+@pytest.mark.parametrize("start", [0, 3, 7])
+def test_positions_make_the_same_batches(start):
+    images, labels = make_images(30)
+    order = EpochOrder(30, 4, seed=5)
+    order.set_epoch(3)
+    order.start = start
+    positions = Positions(images, labels, order, Finish(MEAN, STD))
+    made = [positions.make(index, Generator()) for index in positions]
+    expected = list(Batches(images, labels, order, Finish(MEAN, STD)))
+    assert len(made) == len(expected) == len(positions) - start
+    for (x, y), (other_x, other_y) in zip(made, expected, strict=True):
+        assert torch.equal(x, other_x)
+        assert torch.equal(y, other_y)
+    order.set_epoch(4)
+    assert not torch.equal(made[0][0], positions.make(next(iter(positions)), Generator())[0])
+
+
+def test_batches_of_positions_are_augmented_with_the_generator_that_is_given():
+    images, labels = make_images(30)
+    order = EpochOrder(30, 30, shuffle=False)
+    positions = Positions(images, labels, order, Finish(MEAN, STD, augment=random_crop))
+    cropped = augment.crop(images, 2, Generator().manual_seed(7))
+    expected = normalize(cropped.float() / 255, MEAN, STD)
+    for seed, same in ((7, True), (8, False)):
+        [x] = [positions.make(index, Generator().manual_seed(seed))[0] for index in positions]
+        assert torch.allclose(x, expected, atol=1e-5) == same
 
 
 def test_augmentation_differs_between_epochs_chunks_and_processes():

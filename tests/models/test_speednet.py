@@ -86,4 +86,5 @@ def test_norms_and_whitening_learn_their_biases_alone():
     fixed = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
     assert "whiten.weight" in fixed
     assert all(name == "whiten.weight" or name.endswith(("bn.weight", "rest.1.weight")) for name in fixed)
-    assert "whiten.bias" not in fixed and "groups.0.first.bn.bias" not in fixed
+    assert "whiten.bias" not in fixed
+    assert "groups.0.first.bn.bias" not in fixed

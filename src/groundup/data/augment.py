@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-Step = Callable[[Tensor, Tensor, int, Generator], Tensor]
+Step = Callable[[Tensor, Tensor, int | Tensor, Generator], Tensor]
 
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
@@ -20,7 +20,7 @@ def flip(images: Tensor, generator: Generator) -> Tensor:
     return _mirror(images, _coins(len(images), generator))
 
 
-def alternating_flip(images: Tensor, coins: Tensor, epoch: int) -> Tensor:
+def alternating_flip(images: Tensor, coins: Tensor, epoch: int | Tensor) -> Tensor:
     """Mirrors the images whose coin is true in even epochs, the others in odd ones.
 
     Every image is thus seen both ways in any two epochs. Source: Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single
@@ -29,9 +29,9 @@ def alternating_flip(images: Tensor, coins: Tensor, epoch: int) -> Tensor:
     Args:
         images: `(N, C, H, W)`.
         coins: `(N,)` of bool, the same for an image in every epoch.
-        epoch: counted from 0.
+        epoch: counted from 0; a scalar on the images' device where one captured step serves all epochs.
     """
-    return _mirror(images, coins if epoch % 2 == 0 else ~coins)
+    return _mirror(images, coins ^ (epoch % 2 == 1))
 
 
 def crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
@@ -89,7 +89,7 @@ def chain(
     return partial(_run, chosen) if chosen else None
 
 
-def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int, generator: Generator) -> Tensor:
+def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int | Tensor, generator: Generator) -> Tensor:
     for step in steps:
         images = step(images, index, epoch, generator)
     return images

@@ -167,6 +167,15 @@ class Finish:
         if self._augment is not None:
             seed = seed_from(self._seed, _AUGMENT, epoch, number, self._rank)
             images = self._augment(images, index, epoch, Generator(self.device).manual_seed(seed))
+        return self._normalised(images, out)
+
+    def draw(self, images: Tensor, index: Tensor, epoch: Tensor, generator: Generator) -> Tensor:
+        """Finishes images with the random numbers of a generator; `epoch` is a scalar on the device."""
+        if self._augment is not None:
+            images = self._augment(images, index, epoch, generator)
+        return self._normalised(images)
+
+    def _normalised(self, images: Tensor, out: Tensor | None = None) -> Tensor:
         finished = images.to(torch.float32) if out is None else out.copy_(images)
         return finished.sub_(self._shift).mul_(self._scale)
 
@@ -208,6 +217,40 @@ class Batches:
             for number, pair in enumerate(pairs, first):
                 if number >= start:
                     yield pair
+
+
+class Positions:
+    """The same batches, as positions of their images alone: `(n,)` of int64. A step makes images of them by `make`.
+
+    Args:
+        images: as of `Batches`.
+        labels: likewise.
+        order: likewise.
+        finish: augments and normalises.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, order: EpochOrder, finish: Finish):
+        self.images, self.labels = images, labels
+        self.sampler = self.batch_sampler = order  # Lightning looks for both, to set the epoch
+        self._finish = finish
+        self._epoch = torch.zeros((), dtype=torch.int64, device=images.device)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self._epoch.fill_(self.sampler.epoch)
+        batches = self.sampler.batches()
+        index = torch.cat(batches).to(self.images.device)
+        yield from index.split([len(batch) for batch in batches])[self.sampler.start :]
+
+    def make(self, index: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """A batch `(x, y)` as of `Batches`, augmented by a generator on the images' device.
+
+        What it reads stays where it is in memory, so that it can be captured with the step.
+        """
+        images = self.images.index_select(0, index)
+        return self._finish.draw(images, index, self._epoch, generator), self.labels.index_select(0, index)
 
 
 class StreamedBatches:

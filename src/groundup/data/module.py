@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
-from groundup.data.loader import Batches, EpochOrder, Finish, StreamedBatches, seed_from
+from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import FolderImages, Images, open_folder, read
 from groundup.data.split import stratified_split
@@ -91,6 +91,7 @@ class ImageData(LightningDataModule):
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.passes = 1  # over the training images that make up an epoch
+        self.positions = False  # True: training batches are positions of images, which the learner makes images of
         self.train_order: EpochOrder | None = None  # of the last train_dataloader(); its `start` resumes an epoch
 
     @property
@@ -131,15 +132,15 @@ class ImageData(LightningDataModule):
         assert self.train_order is not None, "the share of a batch is known once train_dataloader() was called"
         return self.train_order.share(batch)
 
-    def train_dataloader(self) -> Batches | StreamedBatches:
+    def train_dataloader(self) -> Batches | Positions | StreamedBatches:
         loader = self._loader("train", self.batch_size, shuffle=True, passes=self.passes)
         self.train_order = loader.sampler
         return loader
 
-    def val_dataloader(self) -> Batches | StreamedBatches | list:
+    def val_dataloader(self) -> Batches | Positions | StreamedBatches | list:
         return self._loader("val", self.eval_batch_size) if self.splits["val"] is not None else []
 
-    def test_dataloader(self) -> Batches | StreamedBatches | list:
+    def test_dataloader(self) -> Batches | Positions | StreamedBatches | list:
         return self._loader("test", self.eval_batch_size) if self.splits["test"] is not None else []
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
@@ -158,7 +159,8 @@ class ImageData(LightningDataModule):
         return self.finish("val", total, device)(pixels.to(device), rows.to(device), 0, 0)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        pixels = self.shown_size() if self.trainer is not None and self.trainer.training else None
+        training = self.trainer is not None and self.trainer.training and not self.positions
+        pixels = self.shown_size() if training else None
         return batch if pixels is None else (resize(batch[0], pixels), batch[1])
 
     def shown_size(self) -> int | None:
@@ -193,7 +195,9 @@ class ImageData(LightningDataModule):
             return Images(images.pixels[positions], images.labels[positions])
         return FolderImages([images.samples[position] for position in positions.tolist()], self.spec)
 
-    def _loader(self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1) -> Batches | StreamedBatches:
+    def _loader(
+        self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1
+    ) -> Batches | Positions | StreamedBatches:
         images = self.splits[split]
         assert images is not None
         trainer = self.trainer
@@ -206,7 +210,8 @@ class ImageData(LightningDataModule):
         finish = self.finish(split, count, device, rank)
         if isinstance(images, FolderImages):
             return StreamedBatches(images, order, finish, self.workers)
-        return Batches(images.pixels.to(device), images.labels.to(device), order, finish)
+        kind = Positions if self.positions and split == "train" else Batches
+        return kind(images.pixels.to(device), images.labels.to(device), order, finish)
 
     def finish(self, split: str, count: int, device: torch.device, rank: int = 0) -> Finish:
         """What makes batches of the `count` images of a split ready: training images are augmented."""

@@ -73,10 +73,15 @@ class TrainMeter:
             target: `(N,)` class numbers.
             rate: the step's learning rate, for the message if the loss is not finite.
         """
-        self._losses[len(self._sizes)] = loss.detach()
-        if logits is not None:
-            self._hits += (logits.detach().argmax(dim=1) == target).sum()
-        self._sizes.append(len(target))
+        hits = None if logits is None else (logits.detach().argmax(dim=1) == target).sum()
+        self.note(loss.detach(), hits, len(target), rate)
+
+    def note(self, loss: Tensor, hits: Tensor | None, size: int, rate: float) -> None:
+        """Takes in one step whose hits, the images classified rightly of its `size`, are counted already; a scalar."""
+        self._losses[len(self._sizes)] = loss
+        if hits is not None:
+            self._hits += hits
+        self._sizes.append(size)
         self._rates.append(rate)
 
     def read(self, step: int) -> float:

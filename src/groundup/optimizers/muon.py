@@ -55,6 +55,8 @@ class Muon(torch.optim.Optimizer):
         UserError: `other` is none of the two.
     """
 
+    capturable = True
+
     def __init__(
         self,
         params: ParamsT,

@@ -33,7 +33,13 @@ WATCHERS = (
     "groundup.callbacks.throughput.Throughput",
 )
 FREE_TRAINER_KEYS = ("max_epochs", "accelerator", "log_every_n_steps", "deterministic", "gradient_clip_val")
-TRAINER_KEYS = {"devices": (1,), "precision": ("32-true",), "compile": (False,), "accumulate_grad_batches": (1,)}
+TRAINER_KEYS = {
+    "devices": (1,),
+    "precision": ("32-true",),
+    "compile": (False,),
+    "capture": (False,),
+    "accumulate_grad_batches": (1,),
+}
 
 
 def groups_of(configs: Sequence[Mapping[str, Any]], max_members: int = 64) -> tuple[list[list[int]], dict[int, str]]:
@@ -84,7 +90,7 @@ def why_not(config: Mapping[str, Any]) -> str | None:
 def _why_not_trainer(trainer: Mapping[str, Any]) -> str | None:
     for key, value in trainer.items():
         accepted = TRAINER_KEYS.get(key, (None,))
-        if key not in FREE_TRAINER_KEYS and value not in accepted and key in (*TRAINER_ARGUMENTS, "compile"):
+        if key not in FREE_TRAINER_KEYS and value not in accepted and key in (*TRAINER_ARGUMENTS, "compile", "capture"):
             return f"trainer.{key}={value}: not made for stacked training"
     return None
 
