@@ -168,10 +168,22 @@ def test_other_precisions_are_those_of_an_ordinary_run(make_config, tmp_path, ta
     assert not same_net(weights(tmp_path / "true"), weights(tmp_path / "full"))
 
 
-def test_each_size_of_images_has_a_step_of_its_own(make_config, tmp_path, tape, monkeypatch):
-    monkeypatch.setattr(CapturedClassifier, "shown_size", lambda learner, step: 8 if step < 4 * STEPS else 12)
-    run(make_config(*CAPTURE, "trainer.max_epochs=8"), tmp_path)
-    assert tape[0].captures == 4
+def test_the_parts_of_the_records_learn_the_same_captured_with_a_step_for_each_size_of_images(
+    make_config, tmp_path, tape
+):
+    parts = ["model=speednet", "model.widths=[8,8]", "optimizer=muon", "optimizer.other=sgd", "optimizer.stem_epochs=4"]
+    parts += ["scheduler=triangle", "callbacks=lookahead", "data.progressive_sizes=[[0,6],[0.5,8]]"]
+    small = (*parts, "trainer.accelerator=cpu")
+    config = make_config(*CAPTURE, "trainer.max_epochs=8", small=small)
+    run(config, tmp_path / "captured")
+    assert tape[0].captures == 4  # of two sizes, whole batches and the last one of an epoch
+    config["trainer"]["capture"] = False
+    run(config, tmp_path / "plain")
+    captured_net, plain = weights(tmp_path / "captured"), weights(tmp_path / "plain")
+    torch.testing.assert_close(captured_net, plain, rtol=1e-3, atol=1e-4)
+    config["data"]["progressive_sizes"] = [[0, 8]]
+    run(config, tmp_path / "large")
+    assert not same_net(captured_net, weights(tmp_path / "large"))
 
 
 def test_shapes_beyond_the_limit_are_trained_as_they_are(make_config, tmp_path, tape, monkeypatch, caplog):
