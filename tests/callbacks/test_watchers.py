@@ -63,7 +63,7 @@ def documented():
 
 
 def test_every_tag_that_a_run_writes_is_documented_and_the_other_way_round(make_config, tmp_path):
-    run(make_config("callbacks=everything", small=CNN), tmp_path / "cnn")
+    run(make_config("callbacks=everything", "data.tta=shift", small=CNN), tmp_path / "cnn")
     noprop = ("model=noprop_dt", "model.blocks=2", "data.limit_train=200", *CNN[2:])
     run(make_config(small=noprop), tmp_path / "noprop")
     tags = {*steps(tmp_path / "cnn"), *steps(tmp_path / "noprop")}
