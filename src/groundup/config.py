@@ -176,6 +176,8 @@ def _node_problems(
         name = f"{prefix}{key}"
         if problem["type"] == "extra_forbidden":
             message = _unknown_key(keys, key, prefix, siblings)
+        elif problem["type"] == "too_short":
+            message = "must be a list of at least one"
         elif problem["type"] in ("missing", "string_pattern_mismatch") or value is None:
             message = f"must be given: {name}=VALUE"
         else:
