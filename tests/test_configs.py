@@ -78,6 +78,12 @@ def test_a_recipe_says_its_command_and_an_experiment_its_result(recipe):
         assert any(line.startswith("# Expected result: ") for line in header)
 
 
+@pytest.mark.parametrize("recipe", [recipe for recipe in EXPERIMENTS if recipe.startswith("experiment=noprop/")])
+def test_recipes_of_the_paper_on_noprop_train_on_all_images_as_they_are(compose_config, recipe):
+    data = check(compose_config(recipe))["data"]
+    assert (data["augment"], data["val_fraction"]) == ([], 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_trains_on_digits(compose_config, tmp_path, model):

@@ -12,6 +12,7 @@ _WITHOUT_EFFECT = {
     "data.eval_batch_size",
     "data.in_memory",
     "data.workers",
+    "optimizer.batch_size",  # is data.batch_size
     "optimizer.fused",
     "trainer.capture",
     "trainer.compile",

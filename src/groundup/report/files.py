@@ -18,7 +18,7 @@ PAGE = "report.html"
 MARKDOWN = "report.md"
 KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison")  # CSV files
 RUN_FIGURES = (
-    *("val/acc", "val/loss", "test/acc", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
+    *("val/acc", "val/loss", "test/acc", "test/acc_tta", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("train_seconds", "samples_per_second", "parameters", "stacked"),
 )
 

@@ -16,7 +16,7 @@ from groundup.sweep.expand import shown, varied_keys
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
 
-FIGURES = ("val/acc", "test/acc", "test/loss", "train_seconds", "parameters")
+FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", "train_seconds", "parameters")
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
 MANY = 50  # rows that a terminal still shows
