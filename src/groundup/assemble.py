@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 from torch import nn
 
+from groundup.allocator import keep_freed_memory
 from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
@@ -49,6 +50,7 @@ class Parts:
 
 def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
     """Builds data, network, learner and trainer of a config."""
+    keep_freed_memory()
     seed = config["seed"]
     spec = make_spec(config["data"])
     seed_everything(seed)

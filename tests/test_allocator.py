@@ -1,0 +1,53 @@
+"""What is freed is there for the next step."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import ctypes, resource, sys
+from groundup.allocator import keep_freed_memory
+said = keep_freed_memory() if sys.argv[1] == "keep" else False
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes, libc.memset.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+for step in range(6):
+    if step == 1:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = libc.malloc(64 * 2**20)
+    libc.memset(block, 1, 64 * 2**20)
+    libc.free(block)
+print(said, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+glibc_alone = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
+
+
+def faults(how, **environment):
+    """Whether it says that memory is kept, and the pages faulted in over five blocks of 64 MiB."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    command = [sys.executable, "-c", FAULTS, how]
+    out = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True).stdout
+    said, count = out.split()
+    return said == "True", int(count)
+
+
+@glibc_alone
+def test_a_large_block_that_was_freed_is_not_zeroed_again():
+    page = os.sysconf("SC_PAGE_SIZE")
+    assert faults("leave") == (False, pytest.approx(5 * 64 * 2**20 / page, rel=0.1))
+    said, count = faults("keep")
+    assert said
+    assert count < 100
+
+
+@glibc_alone
+def test_an_allocator_that_the_environment_tells_what_to_do_is_left_alone():
+    said, count = faults("keep", MALLOC_MMAP_THRESHOLD_="131072")
+    assert not said
+    assert count > 1000
+    assert faults("keep", MALLOC_ARENA_MAX="2")[0]  # which is another matter
