@@ -54,7 +54,7 @@ def test_every_shipped_option_becomes_a_run_that_could_learn(compose_config, fol
     loss.backward()
     assert torch.isfinite(loss)
     rate = learner.configure_optimizers().param_groups[0]["lr"]
-    if option != "optimizer=decoupled_sgd":  # whose rate is in units of its own
+    if config["optimizer"]["name"] != "decoupled_sgd":  # whose rate is in units of its own
         assert rate == config["optimizer"]["lr"]
     factors = [learner.lr_schedule(step, 1000, 100) for step in range(1000)]
     assert all(0 <= factor <= 1 + 1e-9 for factor in factors)
