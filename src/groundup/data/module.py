@@ -167,7 +167,8 @@ class ImageData(LightningDataModule):
         """Pixels a side of the training images at this step, where they grow during training."""
         if self.progressive_sizes is None or self.trainer is None:
             return None
-        return size_at(self.progressive_sizes, self.trainer.global_step, self.trainer.lightning_module.total_steps)
+        learner: Any = self.trainer.lightning_module
+        return size_at(self.progressive_sizes, self.trainer.global_step, learner.total_steps)
 
     def _size(self, split: str) -> int:
         images = self.splits[split]

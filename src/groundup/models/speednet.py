@@ -132,7 +132,8 @@ class SpeedNet(nn.Module):
             images: `(N, C, H, W)`, normalised; a few thousand of the training images.
         """
         self.whiten.weight.copy_(whitening_filters(images.float(), self.whiten.kernel_size[0]))
-        nn.init.zeros_(self.whiten.bias)
+        assert self.whiten.bias is not None
+        self.whiten.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.groups(self.act(self.whiten(x)))
