@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from types import SimpleNamespace
 
@@ -212,6 +213,7 @@ def test_shapes_beyond_the_limit_are_trained_as_they_are(make_config, tmp_path, 
     ],
 )
 def test_a_run_that_cannot_be_captured_says_why_and_trains(make_config, tmp_path, tape, caplog, overrides, reason):
+    caplog.set_level(logging.INFO)
     small = ("model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1", "data.limit_train=100")
     results = run(make_config("trainer.capture=true", *overrides, small=small), tmp_path)
     assert results["status"] == "finished"
@@ -221,6 +223,7 @@ def test_a_run_that_cannot_be_captured_says_why_and_trains(make_config, tmp_path
 
 
 def test_on_the_cpu_a_run_learns_what_it_learns_without(make_config, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     on, off = (make_config(*RANDOM, f"trainer.capture={on}") for on in ("true", "false"))
     run(on, tmp_path / "on")
     assert "not captured: trainer.accelerator: it is cpu, and only cuda can be captured" in caplog.text

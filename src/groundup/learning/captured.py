@@ -46,7 +46,7 @@ class CapturedClassifier(Classifier):
         super().on_fit_start()
         reason = why_not(self.trainer, self.net, self._make_graphs.device_type)  # type: ignore[attr-defined]
         if reason is not None:
-            log.warning(not_captured(reason))
+            log.info(not_captured(reason))  # no warning: recipes ask for it, and in a sweep every job would say so
             return
         self._graphs = self._make_graphs(self.trainer.strategy.root_device)
         self.trainer.datamodule.positions = True  # type: ignore[attr-defined]
