@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
 import platform
 import re
 import subprocess
@@ -14,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from groundup.files import write_whole
+
 FILE = "results.json"
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
@@ -21,9 +22,7 @@ PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hy
 
 def write_results(run_dir: Path, results: dict[str, Any]) -> None:
     """Writes `results.json`, whole or not at all. NaN and infinity become null: JSON has neither."""
-    partial = run_dir / f"{FILE}.partial"
-    partial.write_text(as_json(results) + "\n")
-    os.replace(partial, run_dir / FILE)
+    write_whole(run_dir / FILE, as_json(results) + "\n")
 
 
 def as_json(results: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from groundup.callbacks.tensorboard import log_hparams
 from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
+from groundup.files import write_whole
 from groundup.hyperparameters import chosen, hyperparameters
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
@@ -166,7 +167,7 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
 
 
 def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
-    (run_dir / "config.yaml").write_text(_as_yaml(config))
+    write_whole(run_dir / "config.yaml", _as_yaml(config))
 
 
 def _as_yaml(config: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from groundup.files import whole
 from groundup.learning.learner import Learner
 
 
@@ -22,12 +22,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
-        partial = path.with_suffix(".partial")
         checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:  # opened here: a full disk is then an OSError, not torch's own riddle
+        with whole(path) as file:  # opened here: a full disk is then an OSError, not torch's own riddle
             torch.save(checkpoint, file)
-        os.replace(partial, path)
 
 
 def _alone(tensor: torch.Tensor) -> torch.Tensor:
@@ -94,6 +92,5 @@ class Checkpoints(Checkpoint):
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_suffix(".partial")
-    shutil.copyfile(source, partial)
-    os.replace(partial, target)
+    with source.open("rb") as original, whole(target) as copy:
+        shutil.copyfileobj(original, copy)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.files import write_csv, write_whole
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
@@ -36,12 +35,11 @@ def write_report(folder: Path, sections: Sequence[Section], page: str) -> None:
         _remove_earlier(folder)
         for section in sections:
             for drawing in (*section.pictures, *section.matrices):
-                _write(folder / f"{drawing.name}.png", drawing.png)
+                write_whole(folder / f"{drawing.name}.png", drawing.png)
             for name, rows in csv_files(section).items():
-                with (folder / name).open("w", newline="") as file:
-                    csv.writer(file).writerows(rows)
-        _write(folder / MARKDOWN, "\n".join(_markdown(section) for section in sections).encode())
-        _write(folder / PAGE, page.encode(errors="replace"))
+                write_csv(folder / name, rows)
+        write_whole(folder / MARKDOWN, "\n".join(_markdown(section) for section in sections))
+        write_whole(folder / PAGE, page.encode(errors="replace"))
     except OSError as error:
         raise UserError(f"out={folder}: cannot be written: {error.strerror or error}") from error
 
@@ -62,13 +60,6 @@ def _remove_earlier(folder: Path) -> None:
         for pattern in patterns:
             for file in folder.glob(pattern):
                 file.unlink()
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, file)
 
 
 def _markdown(section: Section) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.errors import UserError
+from groundup.files import write_whole
 
 FILE = "jobs.jsonl"
 NUMBER = "hydra.sweep.subdir"  # of a job: the name of its directory
@@ -35,10 +35,8 @@ class FrozenJob:
 
 def write_jobs(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
     """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen."""
-    partial = sweep_dir / f"{FILE}.partial"
-    with partial.open("w") as file:
-        file.writelines(json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs)
-    os.replace(partial, sweep_dir / FILE)
+    lines = (json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs)
+    write_whole(sweep_dir / FILE, "".join(lines))
 
 
 def read_jobs(sweep_dir: Path) -> list[FrozenJob]:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, read_write
 
 from groundup.config import check_study, check_sweep
 from groundup.errors import UserError
+from groundup.files import write_whole
 from groundup.results import write_results
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import is_own, label
@@ -122,7 +123,7 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
         options["study_name"] = options["study_name"] or sweep_dir.name
         options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
         about = {"words": _settings(words), **options}
-        (sweep_dir / FILE).write_text(json.dumps(about, indent=2) + "\n")
+        write_whole(sweep_dir / FILE, json.dumps(about, indent=2) + "\n")
     storage = options["storage"] or f"sqlite:///{sweep_dir / DATABASE}"  # not in the file: directories are moved
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

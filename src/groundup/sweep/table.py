@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groundup.files import write_csv, write_whole
 from groundup.sweep.expand import shown, varied_keys
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
@@ -129,20 +128,9 @@ def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
 
 def write_table(sweep_dir: Path, table: Table) -> None:
     """Writes `sweep.csv`, `sweep.md` and `sweep.json`, each whole or not at all."""
-    _write(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
-    _write(sweep_dir / "sweep.md", as_markdown(table))
-    with _partial(sweep_dir / "sweep.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(csv_rows(table))
-    os.replace(_partial(sweep_dir / "sweep.csv"), sweep_dir / "sweep.csv")
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.partial")
-
-
-def _write(path: Path, text: str) -> None:
-    _partial(path).write_text(text)
-    os.replace(_partial(path), path)
+    write_whole(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
+    write_whole(sweep_dir / "sweep.md", as_markdown(table))
+    write_csv(sweep_dir / "sweep.csv", csv_rows(table))
 
 
 def as_json(table: Table) -> dict[str, Any]:
