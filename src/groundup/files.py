@@ -65,7 +65,7 @@ def plain_cell(cell: Any) -> Any:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what killed processes have left half written. For who holds the folder's lock: nobody writes there now."""
+    """Removes what killed processes left half written. For who holds the folder's lock: nobody writes there now."""
     for file in folder.glob(f".*{UNFINISHED}"):
         file.unlink(missing_ok=True)
 

@@ -1,0 +1,34 @@
+"""What somebody else has named reaches a terminal as text alone."""
+
+import os
+import unicodedata
+
+import pytest
+
+from groundup.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b]0;title\x07\x1b[2J", r"\x1b]0;title\x07\x1b[2J"),  # a title, then an empty screen
+        ("\x9b31mred", r"\x9b31mred"),  # the same escape as one character of C1
+        ("over\rwritten\x08\x7f", r"over\rwritten\x08\x7f"),
+        ("two\nlines\u2028or\x85more", r"two\nlines\u2028or\x85more"),
+        ("cat\u202egnp.exe", r"cat\u202egnp.exe"),  # read by eye as `catexe.png`
+        (os.fsdecode(b"caf\xe9.png"), r"caf\udce9.png"),  # Latin-1 in a file's name
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(name, shown):
+    assert printable(name) == shown
+    printable(name).encode()  # and can be printed
+
+
+@pytest.mark.parametrize("name", ["café", "日本語", "نمی\u200cخوریم", "עברית", "👩\u200d🔬", "a b|c=d", r"C:\new"])
+def test_letters_of_all_scripts_stay(name):
+    assert printable(name) == name
+
+
+def test_nothing_that_is_left_is_a_control_or_a_surrogate():
+    text = printable("".join(map(chr, range(0x3000))) + "".join(map(chr, range(0xD700, 0xE100))))
+    assert not {unicodedata.category(char) for char in text} & {"Cc", "Cs", "Zl", "Zp"}
