@@ -10,9 +10,14 @@ from groundup.files import plain_cell, remove_unfinished, whole, write_csv, writ
 def test_a_file_that_fails_half_way_leaves_what_was_there(tmp_path):
     file = tmp_path / "results.json"
     write_whole(file, "before")
-    with pytest.raises(RuntimeError), whole(file) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+
+    def fail_half_way():
+        with whole(file) as stream:
+            stream.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert file.read_text() == "before"
     assert os.listdir(tmp_path) == ["results.json"]
 

@@ -1,8 +1,8 @@
 """Run directories and a sweep of version 0.1 as it was on 2026-11-27 are read, and go on, with the figures of that day.
 
-`old_runs/runs.tar.xz` holds them (digits; small nets; `stopped` was stopped in the middle of its second epoch; of `sweep`
-the last of four jobs has not begun), `old_runs/figures.json` what that version's own commands said of them. The weights
-of the blocks of NoProp are rounded to 1/32, so that they take little room.
+`old_runs/runs.tar.xz` holds them (digits; small nets; `stopped` was stopped in the middle of its second epoch; of
+`sweep` the last of four jobs has not begun), `old_runs/figures.json` what that version's own commands said of them. The
+weights of the blocks of NoProp are rounded to 1/32, so that they take little room.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def test_an_old_run_stopped_in_an_epoch_goes_on_to_its_figures(old_runs, command
 
 
 def test_an_old_run_goes_on_for_longer(old_runs, command):
-    words = ("model=mlp", "model.hidden_dims=[16]", "data.limit_train=200", "data.batch_size=32", "optimizer.momentum=0")
+    words = ("model=mlp", "model.hidden_dims=[16]", "optimizer.momentum=0")
+    words += ("data.limit_train=200", "data.batch_size=32")
     results = resumed(command, old_runs / "mlp", *words, "trainer.max_epochs=3")
     assert_same(results, "mlp, a third epoch")
 
