@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 from groundup.errors import UserError
+from groundup.printable import printable
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -29,10 +30,10 @@ def scan(root: str | os.PathLike[str]) -> Folder:
     """Lists the images of a folder. Other files, and what starts with a dot, are passed over.
 
     Raises:
-        UserError: `root` or `root/train` is not there, it has fewer than two classes or a class without images, or
-            another split has a class that train lacks.
+        UserError: `root` or `root/train` is not there, it has fewer than two classes or a class without images or with
+            a name that is no text, another split has a class that train lacks, or a folder cannot be listed.
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     if not root.is_dir():
         raise UserError(f"data.root={root}: no such folder; accepted: one that holds train/CLASS/*.png")
     train = _scan_split(root / "train")
@@ -61,18 +62,65 @@ def samples(split: Split, class_names: Sequence[str]) -> list[tuple[str, int]]:
     return [sample for row in zip_longest(*columns) for sample in row if sample is not None]
 
 
+def image_files(folder: str | os.PathLike[str]) -> list[str]:
+    """Lists the paths in a folder that are named as images, sorted; links are followed.
+
+    Hidden names (`._x.png`, which other systems leave) and folders are passed over. What else bears such a name, a dead
+    link or a pipe say, is listed: reading it refuses it by name, where passing it over would lose an image unseen.
+
+    Raises:
+        UserError: the folder cannot be listed.
+    """
+    return sorted(
+        entry.path for entry in _entries(folder) if entry.name.lower().endswith(EXTENSIONS) and not _is_folder(entry)
+    )
+
+
+def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
+    """Lists `image_files` of a folder and of all folders in it, hidden ones passed over, sorted.
+
+    Raises:
+        UserError: one of the folders cannot be listed.
+    """
+    return sorted(_walk(os.fspath(folder), ()))
+
+
+def _walk(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    place = os.path.realpath(folder)
+    if place in above:  # a link to a folder that it lies in leads round and round
+        return
+    yield from image_files(folder)
+    for name in _folders(folder):
+        yield from _walk(os.path.join(folder, name), (*above, place))
+
+
 def _scan_split(folder: Path) -> Split:
-    if not folder.is_dir():
+    if not os.path.lexists(folder):
         return {}
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return {name: _scan_class(folder / name) for name in names}
+    if not folder.is_dir():  # a link to a disk that is not mounted, say: not the same as having none
+        raise UserError(f"{folder}: is no folder; accepted: a folder of class folders, or nothing of that name")
+    names = _folders(folder)
+    if foreign := [name for name in names if not _is_utf_8(name)]:
+        raise UserError(f"{folder}: the name of a class is not UTF-8: {printable(foreign[0])}; rename its folder")
+    return {name: image_files(folder / name) for name in names}
 
 
-def _scan_class(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.path
-            for entry in entries
-            if entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".") and entry.is_file()
-        )
+def _is_utf_8(name: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)  # how Python holds bytes that are no letters
+
+
+def _folders(folder: str | os.PathLike[str]) -> list[str]:
+    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
+
+
+def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{printable(str(folder))}: cannot be listed: {error.strerror}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; asks the disk about links alone."""
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
