@@ -1,11 +1,12 @@
 """What somebody else has named reaches a terminal as text alone."""
 
+import logging
 import os
 import unicodedata
 
 import pytest
 
-from groundup.printable import printable
+from groundup.printable import PrintableFormatter, printable
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,8 @@ def test_letters_of_all_scripts_stay(name):
 def test_nothing_that_is_left_is_a_control_or_a_surrogate():
     text = printable("".join(map(chr, range(0x3000))) + "".join(map(chr, range(0xD700, 0xE100))))
     assert not {unicodedata.category(char) for char in text} & {"Cc", "Cs", "Zl", "Zp"}
+
+
+def test_in_a_log_the_lines_of_a_message_stay_and_what_is_in_them_is_escaped():
+    record = logging.makeLogRecord({"msg": "class %s\nof two", "args": ("\x1b[31mred",)})
+    assert PrintableFormatter("%(message)s").format(record) == "class \\x1b[31mred\nof two"

@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError
 from groundup.paths import SWEEP_DIR, register_resolvers
+from groundup.printable import printable_lines
 
 BAD_REQUEST = 2
 FAILED = 1
@@ -235,4 +236,4 @@ def _environment(name: str, value: str | None) -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    print("error: " + message.replace("\n", "\n       "), file=sys.stderr, flush=True)
+    print("error: " + printable_lines(message).replace("\n", "\n       "), file=sys.stderr, flush=True)

@@ -47,10 +47,15 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Writes rows by `whole`, each cell as `plain_cell` has it."""
+    """Writes rows by `whole`, as `as_csv` has them."""
+    write_whole(path, as_csv(rows))
+
+
+def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as the text of a CSV file, each cell as `plain_cell` has it."""
     text = StringIO(newline="")
     csv.writer(text).writerows([plain_cell(cell) for cell in row] for row in rows)
-    write_whole(path, text.getvalue())
+    return text.getvalue()
 
 
 def plain_cell(cell: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 # Control characters (C0, DEL, C1), the separators of lines and paragraphs, what turns the direction of writing around
@@ -16,3 +17,15 @@ def printable(text: str) -> str:
     rewrite what was printed before or change the terminal's title, a half of a surrogate pair cannot be printed at all.
     """
     return _NOT_SHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def printable_lines(text: str) -> str:
+    """As `printable`, each line on its own: for messages of several, which hold such names."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+class PrintableFormatter(logging.Formatter):
+    """Logs with names of somebody else's in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))

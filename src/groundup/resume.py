@@ -90,7 +90,7 @@ def _status(run_dir: Path) -> str | None:
 
 
 def is_running(run_dir: Path) -> bool:
-    if not (run_dir / LOCK).exists():
+    if not (run_dir / LOCK).is_file() or (run_dir / LOCK).is_symlink():  # no run makes its lock a link
         return False
     lock = filelock.FileLock(run_dir / LOCK)
     try:

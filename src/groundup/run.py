@@ -23,6 +23,7 @@ from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
 from groundup.files import write_whole
 from groundup.hyperparameters import chosen, hyperparameters
+from groundup.links import refuse_links_out_of_run
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
@@ -139,6 +140,7 @@ def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None
 @contextmanager
 def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
     """The run directory, there and ours alone."""
+    refuse_links_out_of_run(run_dir)
     lock = filelock.FileLock(run_dir / LOCK)
     try:
         run_dir.mkdir(parents=True, exist_ok=True)

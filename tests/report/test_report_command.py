@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def test_the_report_of_a_sweep_is_written_into_it_and_the_table_and_its_path_are
     assert {path.name for path in (sweep / "report").iterdir()} == {
         "report.html", "report.md", "configurations.csv", "runs.csv", "curves.csv", "classes.csv", "confusion.csv",
         "comparison.csv", "accuracy.png", "curves.png", "classes.png", "confusion-1.png", "confusion-2.png",
+        ".groundup-report.json",
     }  # fmt: skip
 
 
@@ -81,6 +83,76 @@ def test_of_an_earlier_report_nothing_stays_and_what_is_not_of_it_does(report, s
     left = {path.name for path in (sweep / "report").iterdir()}
     assert {"notes.txt", "my.csv", "confusion-1.png"} <= left
     assert not {"confusion-2.png", "comparison.csv"} & left
+
+
+def test_files_of_ones_own_whose_names_look_like_a_reports_stay(report, sweep, tmp_path):
+    report(sweep, f"out={tmp_path}/mine")
+    own = [tmp_path / "mine" / name for name in ("all-runs.csv", "loss-curves.png", "my-confusion-1.png")]
+    for file in own:
+        file.write_text("mine")
+    assert report(sweep, f"out={tmp_path}/mine")[0] == 0
+    assert [file.read_text() for file in own] == ["mine"] * 3
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "report.html"])
+def test_a_file_that_no_report_has_written_is_not_replaced(report, sweep, tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("mine")
+    code, _, err = report(sweep, f"out={tmp_path}/mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"mine: holds {name}, which is not on the list" in err
+    assert [(path.name, path.read_text()) for path in (tmp_path / "mine").iterdir()] == [(name, "mine")]
+
+
+@pytest.mark.parametrize("names", [["../victim.txt", "/etc/passwd", 3, None, ".."], "victim.txt", 3])
+def test_a_strangers_list_of_files_names_none_elsewhere(report, sweep, tmp_path, names):
+    (tmp_path / "victim.txt").write_text("mine")
+    (sweep / "report").mkdir()
+    (sweep / "report" / ".groundup-report.json").write_text(json.dumps({"files": names}))
+    assert report(sweep)[0] == 0
+    assert (tmp_path / "victim.txt").read_text() == "mine"
+
+
+def test_nothing_is_written_through_a_strangers_links(report, sweep, tmp_path):
+    victim = tmp_path / "own" / "profile"
+    victim.parent.mkdir()
+    victim.write_text("mine")
+    (sweep / "report").mkdir()
+    for name in ("report.html", "report.md", "runs.csv", ".groundup-report.json"):
+        (sweep / "report" / name).symlink_to(victim)
+    assert report(sweep)[0] == 2  # no list says that they were a report's
+    (sweep / "report" / ".groundup-report.json").unlink()
+    (sweep / "report" / ".groundup-report.json").write_text('{"files": ["report.html", "report.md", "runs.csv"]}')
+    assert report(sweep)[0] == 0
+    assert victim.read_text() == "mine"
+    (sweep / "away").mkdir()
+    (sweep / "report").rename(sweep / "away" / "report")
+    (sweep / "report").symlink_to(victim.parent)
+    code, _, err = report(sweep)
+    assert code == 2
+    assert f"report: a link that leads to {victim.parent}" in err
+    assert os.listdir(victim.parent) == ["profile"]
+
+
+def test_a_job_that_is_a_link_out_of_its_sweep_is_left_out_and_a_lock_that_is_one_is_not_taken(report, sweep, tmp_path):
+    (sweep / "0").rename(tmp_path / "private")
+    (sweep / "0").symlink_to(tmp_path / "private")
+    (tmp_path / "profile").write_text("mine")
+    (sweep / "1" / "results.json").unlink()
+    (sweep / "1" / ".lock").symlink_to(tmp_path / "profile")
+    assert report(sweep)[0] == 0
+    assert "sweep/0 is left out: a link" in (sweep / "report" / "report.html").read_text()
+    assert (tmp_path / "profile").read_text() == "mine"
+
+
+def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(report, tmp_path):
+    results = make_results(overrides=["model=mlp\x1b]0;title\x07"]) | {"status": "failed", "error": "\x1b[2J\x9b31m"}
+    write_run(tmp_path / "runs" / "a\x1b[31m", results, make_config())
+    write_run(tmp_path / "runs" / os.fsdecode(b"caf\xe9"), make_results(overrides=["model=cnn"]), make_config())
+    code, out, _ = report(tmp_path / "runs", "out=here")
+    assert code == 0
+    assert not {"\x1b", "\x07", "\x9b"} & {*out, *Path("here/report.md").read_text()}
+    assert r"\x1b[2J" in out
 
 
 @pytest.mark.parametrize(

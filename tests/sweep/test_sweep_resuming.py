@@ -152,3 +152,20 @@ def test_a_damaged_list_of_jobs_is_named(sweep, runs, capsys, tmp_path):
         (tmp_path / "s" / "jobs.jsonl").write_text("".join(lines))
         assert sweep(f"sweep.resume={tmp_path}/s") == 2
         assert "jobs.jsonl is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["0", "0/checkpoints"])
+def test_nothing_is_deleted_through_a_link_in_a_strangers_sweep(sweep, runs, capsys, tmp_path, place):
+    runs.behave = fail_at(0)
+    sweep(*LRS)
+    (tmp_path / "own" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "own" / "checkpoints" / "best.ckpt").write_text("mine")
+    (tmp_path / "own" / "config.yaml").write_text("mine")
+    (tmp_path / "s" / place.partition("/")[0]).rename(tmp_path / "aside")
+    (tmp_path / "s" / place).parent.mkdir(exist_ok=True)
+    (tmp_path / "s" / place).symlink_to(tmp_path / "own")
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 2
+    assert f"s/{place}: a link that leads to {tmp_path}/own" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before

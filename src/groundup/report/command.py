@@ -13,6 +13,7 @@ from pathlib import Path
 
 from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
 from groundup.errors import UserError
+from groundup.links import refuse_links_out
 from groundup.paths import unique_name
 from groundup.report.configurations import Part, parts_of
 from groundup.report.find import find_runs
@@ -79,6 +80,8 @@ def _report(request: Request, words: list[str], root: Path) -> None:
     found = find_runs(request.paths)
     parts = parts_of(found)
     folder = request.out or _folder(request.paths, found.sweep, root)
+    if request.out is None:
+        refuse_links_out(folder.parent, [folder.name])
 
     from groundup.report.files import PAGE, write_report  # Matplotlib is imported here, bad paths have been answered
     from groundup.report.page import render

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
-from groundup.files import write_csv, write_whole
+from groundup.files import as_csv, write_whole
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
@@ -15,6 +16,8 @@ from groundup.sweep.table import as_markdown, csv_rows, number_in
 
 PAGE = "report.html"
 MARKDOWN = "report.md"
+LIST = ".groundup-report.json"  # of the files that a report has written
+SURROGATES = "backslashreplace"  # of names that are no UTF-8, in a file that is
 KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison")  # CSV files
 RUN_FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/acc_tta", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
@@ -25,41 +28,62 @@ Rows = Iterable[Sequence[Any]]
 
 
 def write_report(folder: Path, sections: Sequence[Section], page: str) -> None:
-    """Writes everything, the page last; of an earlier report in the folder nothing stays.
+    """Writes everything, the page last. Of an earlier report in the folder nothing stays; what is not ours does.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or holds a file that no report has written and this one would replace.
     """
+    files = _contents(sections) | {PAGE: page}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_earlier(folder)
-        for section in sections:
-            for drawing in (*section.pictures, *section.matrices):
-                write_whole(folder / f"{drawing.name}.png", drawing.png)
-            for name, rows in csv_files(section).items():
-                write_csv(folder / name, rows)
-        write_whole(folder / MARKDOWN, "\n".join(_markdown(section) for section in sections))
-        write_whole(folder / PAGE, page.encode(errors="replace"))
+        there = sorted(path.name for path in folder.iterdir())  # looked at before the list: another may be writing
+        earlier = _written(folder)
+        if others := [name for name in there if name in files and name not in earlier]:
+            raise UserError(
+                f"out={folder}: holds {others[0]}, which is not on the list of what a report has written there "
+                f"({LIST}): move it away, or name another folder"
+            )
+        _list(folder, {*files, *earlier})
+        for name, content in files.items():
+            write_whole(folder / name, content if isinstance(content, bytes) else content.encode(errors=SURROGATES))
+        for name in {*there} & earlier - {*files}:
+            (folder / name).unlink(missing_ok=True)
+        _list(folder, files)
     except OSError as error:
         raise UserError(f"out={folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _contents(sections: Sequence[Section]) -> dict[str, str | bytes]:
+    """The files by their names, but for the page."""
+    files: dict[str, str | bytes] = {}
+    for section in sections:
+        files |= {f"{drawing.name}.png": drawing.png for drawing in (*section.pictures, *section.matrices)}
+        files |= {name: as_csv(rows) for name, rows in csv_files(section).items()}
+    return files | {MARKDOWN: "\n".join(_markdown(section) for section in sections)}
+
+
+def _written(folder: Path) -> set[str]:
+    """What an earlier report has written there: names of files in this very folder, whatever its list says."""
+    try:
+        content = json.loads((folder / LIST).read_text())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return set()
+    names = content.get("files") if isinstance(content, dict) else None
+    return {name for name in names if _is_plain(name)} if isinstance(names, list) else set()
+
+
+def _is_plain(name: Any) -> bool:
+    return isinstance(name, str) and Path(name).name == name
+
+
+def _list(folder: Path, names: Iterable[str]) -> None:
+    write_whole(folder / LIST, json.dumps({"files": sorted(names)}, indent=2) + "\n")
 
 
 def csv_files(section: Section) -> dict[str, Rows]:
     """Rows by the names of their files; those without any are left out."""
     made = {kind: list(rows(section)) for kind, rows in zip(KINDS, _ROWS, strict=True)}
     return {f"{section.prefix}{kind}.csv": rows for kind, rows in made.items() if len(rows) > 1}
-
-
-def _remove_earlier(folder: Path) -> None:
-    """Nothing that a report does not write: the folder may be anybody's."""
-    patterns = [f"*{kind}.csv" for kind in KINDS]
-    patterns += [
-        f"*{name}.png" for name in ("accuracy", "curves", "parameters", "seconds", "classes", "confusion-[0-9]*")
-    ]
-    if (folder / PAGE).exists():
-        for pattern in patterns:
-            for file in folder.glob(pattern):
-                file.unlink()
 
 
 def _markdown(section: Section) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundup.errors import UserError
+from groundup.links import leads_out
 from groundup.report.runs import CONFIG, Run, is_config, read_run, read_yaml
 from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, read_jobs
@@ -74,7 +75,11 @@ def _below(directory: Path, notes: list[str]) -> Iterator[_Place]:
         try:
             jobs = read_jobs(directory)
             if all(isinstance(job.overrides, list) and isinstance(job.config, dict) for job in jobs):
-                yield from (_Place(directory / str(job.number), job, directory) for job in jobs)
+                for job in jobs:
+                    if leads_out(directory, str(job.number)):
+                        notes.append(f"{directory / str(job.number)} is left out: a link that leads out of its sweep")
+                    else:
+                        yield _Place(directory / str(job.number), job, directory)
                 return
         except UserError:
             pass  # said below

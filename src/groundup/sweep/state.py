@@ -65,7 +65,7 @@ def clean(run_dir: Path) -> None:
     """Removes what an earlier attempt at a job has left, but for its log."""
     for pattern in WRITTEN:
         for path in run_dir.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def discard_if_unused(run_dir: Path) -> None:

@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.config import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
+from groundup.links import refuse_links_out_of_sweep
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
@@ -169,6 +170,7 @@ def _primary(master: DictConfig) -> Path:
 @contextmanager
 def opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
     """The directory of a sweep, there and ours alone, with its list of jobs."""
+    refuse_links_out_of_sweep(sweep_dir)
     lock = filelock.FileLock(sweep_dir / LOCK)
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)

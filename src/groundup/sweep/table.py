@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.files import write_csv, write_whole
+from groundup.printable import printable
 from groundup.sweep.expand import shown, varied_keys
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
@@ -258,12 +259,14 @@ def _short(reason: str, length: int = 100) -> str:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    header, *rows = [[printable(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     """In columns; of the last one, the reasons, as much as a terminal has room for, if that is worth reading."""
+    header, *rows = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
     cut = width if width and width - sum(widths[:-1]) - 2 * len(widths) >= 30 else None

@@ -22,6 +22,8 @@ from groundup.callbacks.watcher import Watcher
 from groundup.checkpoint import load_weights
 from groundup.errors import RunFailed, UserError
 from groundup.learning.learner import Learner
+from groundup.links import LogFile
+from groundup.printable import PrintableFormatter
 from groundup.quiet import log_of_tracebacks
 from groundup.resume import LAST
 from groundup.run import Recorded, take_test, training_figures
@@ -200,8 +202,8 @@ class Log:
 
     def __init__(self, run_dir: Path):
         self._name = run_dir.name
-        self._file = logging.FileHandler(run_dir / "train.log", encoding="utf-8", delay=True)
-        self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._file = LogFile(run_dir / "train.log", encoding="utf-8", delay=True)
+        self._file.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
 
     @contextmanager
     def on(self) -> Iterator[None]:
