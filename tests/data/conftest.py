@@ -30,7 +30,7 @@ def fake_mnist(monkeypatch) -> dict[str, bytes]:
         packed = gzip.compress(plain, mtime=0)
         contents[archive.filename] = packed
         members = {member: md5(plain) for member in archive.members}
-        archives.append(replace(archive, md5=md5(packed), members=members))
+        archives.append(replace(archive, md5=md5(packed), size=len(packed), unpacked=len(plain), members=members))
     monkeypatch.setitem(download.ARCHIVES, "mnist", tuple(archives))
     return contents
 

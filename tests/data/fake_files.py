@@ -47,13 +47,18 @@ def tar_of(files: dict[str, bytes]) -> bytes:
 
 
 class Server:
-    """Serves `files` by path. `faults[path]` are played one a request: drop, truncate, garbage or a status code."""
+    """Serves `files` by path, with `headers` of one's own.
+
+    `faults[path]` are played one a request: drop, truncate, garbage, endless, redirect or a status code.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[str | int]] = {}
         self.requests: Counter[str] = Counter()
+        self.headers: dict[str, str] = {}
         self.delay = 0.0
+        self.sent = 0  # bytes of what has no end
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,6 +79,12 @@ class Server:
         fault = faults.pop(0) if faults else None
         if path not in self.files or isinstance(fault, int):
             return handler.send_error(fault if isinstance(fault, int) else 404)
+        if fault == "endless":
+            return self._send_for_ever(handler)
+        if fault == "redirect":
+            handler.send_response(302)
+            handler.send_header("Location", "file:///etc/hostname")
+            return handler.end_headers()
         content = self.files[path]
         length = len(content)
         if fault in ("drop", "truncate"):
@@ -83,7 +94,17 @@ class Server:
         if fault == "garbage":
             content = bytes(length)
         handler.send_response(200)
-        handler.send_header("Content-Length", str(length))
+        for name, value in ({"Content-Length": str(length)} | self.headers).items():
+            handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(content)
         return None
+
+    def _send_for_ever(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while self.sent < 1 << 30:
+            try:
+                self.sent += handler.wfile.write(bytes(1 << 16))
+            except OSError:  # the reader has gone
+                return

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from fake_files import install_cifar100, md5, tar_of
+from filelock import FileLock
 
 from groundup.data import download
 from groundup.data.download import ensure
+from groundup.data.transfer import SLOWEST, Failed, Pace
 from groundup.errors import UserError
 
 IMAGES = "train-images-idx3-ubyte.gz"
@@ -167,7 +169,7 @@ def test_a_damaged_mirror_is_refused(fake_mnist, tmp_path, waits):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     for name, content in fake_mnist.items():
-        (mirror / name).write_bytes(content + b"x")
+        (mirror / name).write_bytes(content[:-1] + b"x")
     with pytest.raises(UserError, match="MD5"):
         ensure("mnist", tmp_path / "root", str(mirror), sleep=waits.append)
     assert waits == []
@@ -283,7 +285,138 @@ def test_the_table_agrees_with_torchvisions():
         assert archive.members == {f"{kind.base_folder}/{file}": digest for file, digest in listed}
 
 
+def test_more_than_was_published_is_not_taken(served, tmp_path, waits):
+    served.files[IMAGES] += bytes(1000)
+    with pytest.raises(UserError, match="bytes, the published file has") as caught:
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert f"{len(served.files[IMAGES]):,} bytes" in str(caught.value)
+    assert served.requests[IMAGES] == 1  # it would be no smaller the next time
+    assert leftovers(tmp_path) == []
+
+
+def test_a_server_that_sends_without_end_is_left_once_it_has_sent_too_much(served, tmp_path, waits):
+    served.faults = {IMAGES: ["endless"]}
+    with pytest.raises(UserError, match=r"more than the .* bytes of the published file"):
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert served.sent < 100 << 20  # what the network holds, not a gibibyte
+    assert leftovers(tmp_path) == []
+
+
+def test_a_folder_that_has_more_than_was_published_is_left_too(fake_mnist, tmp_path, waits):
+    for name in fake_mnist:
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+    with pytest.raises(UserError, match=r"more than the .* bytes of the published file"):
+        ensure("mnist", tmp_path / "root", str(tmp_path), sleep=waits.append)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "br"])
+def test_what_a_server_says_of_packing_does_not_have_it_unpacked(served, tmp_path, encoding):
+    served.headers = {"Content-Encoding": encoding}  # of a .gz it may well say so
+    ensure("mnist", tmp_path, served.url)
+    assert whole(tmp_path)
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "", "1e6", "²", "99999999999999999999999999"])
+def test_a_length_that_is_none_is_no_matter_or_is_said(served, tmp_path, waits, length):
+    served.headers = {"Content-Length": length.encode("utf-8").decode("latin-1")}
+    if length.isascii() and length.isdigit():
+        with pytest.raises(UserError, match="bytes, the published file has"):
+            ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    else:
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+        assert whole(tmp_path)
+
+
+def test_a_redirect_to_a_file_is_not_followed(served, tmp_path, waits):
+    served.faults = {IMAGES: ["redirect"] * 3}
+    with pytest.raises(UserError, match="No connection adapters"):
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+
+
+def test_a_byte_a_second_is_not_waited_for():
+    now = [0.0]
+    pace = Pace("http://slow/file", clock=lambda: now[0])
+    for _ in range(59):
+        now[0] += 1
+        pace.add(1)
+    now[0] += 1
+    with pytest.raises(Failed, match="http://slow/file: too slow: 60 bytes in 60 s"):
+        pace.add(1)
+
+
+def test_a_slow_line_is_waited_for_and_a_fast_beginning_does_not_hide_a_stall():
+    now = [0.0]
+    pace = Pace("url", clock=lambda: now[0])
+    for _ in range(600):
+        now[0] += 1
+        pace.add(SLOWEST)
+    pace.add(1 << 30)
+    with pytest.raises(Failed):  # noqa: PT012
+        for _ in range(130):
+            now[0] += 1
+            pace.add(1)
+
+
+def test_a_transfer_asks_for_its_pace_before_so_much_has_come(served, tmp_path, monkeypatch, waits):
+    monkeypatch.setattr("groundup.data.transfer.PERIOD", 0.0)
+    monkeypatch.setattr("groundup.data.transfer.SLOWEST", 1e15)
+    with pytest.raises(UserError, match="too slow"):
+        ensure("mnist", tmp_path, served.url, sleep=waits.append)
+    assert leftovers(tmp_path) == []
+
+
+def test_who_waits_for_another_process_says_so(served, tmp_path, monkeypatch):
+    other, said = FileLock(tmp_path / ".mnist.lock"), []
+    other.acquire()
+
+    def say(message, *words):
+        said.append(message % words)
+        if len(said) == 2:
+            other.release()
+
+    monkeypatch.setattr(download.log, "warning", say)
+    monkeypatch.setattr(download, "SOON", 0.01)
+    monkeypatch.setattr(download, "A_WHILE", 0.01)
+    ensure("mnist", tmp_path, served.url)
+    assert said[0] == f"data=mnist: waiting for another process that fetches it (it holds {tmp_path}/.mnist.lock)"
+    assert whole(tmp_path)
+
+
+def test_what_killed_processes_left_half_done_is_removed_and_nothing_else(served, tmp_path):
+    raw = tmp_path / "MNIST/raw"
+    (tmp_path / ".unpack-mnist-abc" / "deep").mkdir(parents=True)
+    raw.mkdir(parents=True)
+    half = [raw / f".{IMAGES}.abc.part", raw / f".{IMAGES}.abc.partial", raw / ".t10k-labels-idx1-ubyte.1.partial"]
+    others = [raw / ".notes.part", raw / "x.partial", tmp_path / ".cifar-10-python.tar.gz.abc.partial"]
+    for file in (*half, *others):
+        file.touch()
+    ensure("mnist", tmp_path, served.url)
+    assert not any(file.exists() for file in (*half, tmp_path / ".unpack-mnist-abc"))
+    assert all(file.exists() for file in others)  # another data set may just be fetched, under a lock of its own
+
+
+def test_an_archive_that_unpacks_to_more_than_was_published_is_left(fake_mnist, monkeypatch, tmp_path):
+    bomb = gzip.compress(bytes(1 << 24))
+    archives = tuple(replace(archive, md5=md5(bomb)) for archive in download.ARCHIVES["mnist"])
+    monkeypatch.setitem(download.ARCHIVES, "mnist", archives)
+    (tmp_path / "MNIST/raw").mkdir(parents=True)
+    (tmp_path / "MNIST/raw" / IMAGES).write_bytes(bomb)
+    with pytest.raises(UserError, match="holds more than the"):
+        ensure("mnist", tmp_path, "http://127.0.0.1:1")
+
+
+def test_a_tar_that_unpacks_to_more_than_was_published_is_left(monkeypatch, tmp_path):
+    content = tar_of({"cifar-100-python/train": bytes(1000), "cifar-100-python/readme": bytes(10)})
+    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content), unpacked=999)
+    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    (tmp_path / archive.filename).write_bytes(content)
+    with pytest.raises(UserError, match="holds more than the 999 bytes"):
+        ensure("cifar100", tmp_path)
+
+
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_the_published_files_are_accepted(name, real_root):
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
+def test_the_published_files_are_accepted_and_of_the_sizes_in_the_table(name, real_root):
     ensure(name, real_root, "http://127.0.0.1:1")
+    for archive in download.ARCHIVES[name]:
+        assert sum((real_root / member).stat().st_size for member in archive.members) == archive.unpacked

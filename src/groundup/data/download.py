@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import logging
@@ -10,26 +11,24 @@ import shutil
 import tarfile
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groundup.data.archives import ARCHIVES, Archive
+from groundup.data.transfer import CHUNK, Failed, NotThere, transfer
 from groundup.errors import UserError
+from groundup.files import UNFINISHED
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 BACK_OFF = 1.0  # seconds before the second attempt; doubles for the third
-
-
-class _NotThere(Exception):
-    """A server or folder does not have a file."""
-
-
-class _Failed(Exception):
-    """A file could not be fetched, or not whole; the message says why."""
+SOON, A_WHILE = 2.0, 60.0  # seconds after which it is said that another process is waited for: first, and again
 
 
 def ensure(
@@ -56,6 +55,7 @@ def ensure(
     if not missing:
         return
     with _lock(name, root):
+        _remove_leftovers(name, root)
         for archive in missing:
             if not _unpacked(archive, root):  # another process may have finished while this one waited
                 _provide(name, archive, root, mirror, sleep)
@@ -68,8 +68,8 @@ def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep:
             if mirror is not None and _fetch_members(archive, root, mirror, sleep):
                 return
             _fetch_archive(archive, here, mirror, sleep)
-        _unpack(archive, here, root)
-    except _Failed as error:
+        _unpack(name, archive, here, root)
+    except Failed as error:
         raise UserError(_advice(name, root, mirror, str(error))) from error
     except OSError as error:
         raise UserError(f"data.root={root}: cannot write {archive.filename}: {error.strerror or error}") from error
@@ -121,7 +121,7 @@ def _lock(name: str, root: Path) -> Iterator[None]:
     lock = FileLock(root / f".{name}.lock")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        _acquire(lock, name)
     except OSError as error:
         raise UserError(
             f"data.root={root}: files of {name} are missing, and the folder cannot be written to "
@@ -133,6 +133,36 @@ def _lock(name: str, root: Path) -> Iterator[None]:
         lock.release()
 
 
+def _acquire(lock: BaseFileLock, name: str) -> None:
+    """Waits for as long as it takes, and says so."""
+    from filelock import Timeout
+
+    patience = SOON
+    while True:
+        try:
+            lock.acquire(timeout=patience)
+        except Timeout:
+            log.warning("data=%s: waiting for another process that fetches it (it holds %s)", name, lock.lock_file)
+            patience = A_WHILE
+        else:
+            return
+
+
+def _remove_leftovers(name: str, root: Path) -> None:
+    """What killed processes have left half fetched or half unpacked. We hold the lock under which they work."""
+    for archive in ARCHIVES[name]:
+        for place in (archive.path, *archive.members):
+            for end in (UNFINISHED, ".part"):  # the second is what earlier versions wrote
+                for file in (root / place).parent.glob(f".{glob.escape(Path(place).name)}.*{end}"):
+                    file.unlink(missing_ok=True)
+    for folder in root.glob(f"{_unpacking(name)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpacking(name: str) -> str:
+    return f".unpack-{name}-"
+
+
 # ---- fetch it
 
 
@@ -142,7 +172,7 @@ def _fetch_archive(archive: Archive, here: Path, mirror: str | None, sleep: Call
     else:
         # In torchvision's layout first: MNIST's and Fashion-MNIST's archives share their names.
         sources = [_join(mirror, place) for place in dict.fromkeys((archive.path, archive.filename))]
-    _fetch(sources, here, archive.md5, sleep)
+    _fetch(sources, here, archive.md5, archive.size, sleep)
 
 
 def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[float], None]) -> bool:
@@ -154,15 +184,15 @@ def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[f
         return False
     for member, places in sources.items():
         if not (root / member).exists():
-            _fetch(places, root / member, archive.members[member], sleep)
+            _fetch(places, root / member, archive.members[member], archive.unpacked, sleep)
     return True
 
 
-def _fetch(sources: list[str], destination: Path, md5: str, sleep: Callable[[float], None]) -> None:
+def _fetch(sources: list[str], destination: Path, md5: str, size: int, sleep: Callable[[float], None]) -> None:
     """Fetches a file from the first source that has it, whole or not at all.
 
     Raises:
-        _Failed: after three rounds, or at once where trying again cannot help.
+        Failed: after three rounds, or at once where trying again cannot help.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     absent: dict[str, str] = {}  # source: why it need not be asked again
@@ -172,71 +202,15 @@ def _fetch(sources: list[str], destination: Path, md5: str, sleep: Callable[[flo
         failed: list[str] = []
         for source in (source for source in sources if source not in absent):
             try:
-                return _fetch_once(source, destination, md5)
-            except _NotThere as error:
+                return transfer(source, destination, md5, size)
+            except NotThere as error:
                 absent[source] = str(error)
-            except _Failed as error:
+            except Failed as error:
                 log.warning("%s", error)
                 failed.append(str(error))
         if not failed:
             break
-    raise _Failed("; ".join([*absent.values(), *failed]))
-
-
-def _fetch_once(source: str, destination: Path, md5: str) -> None:
-    with _temporary(destination) as partial:
-        if "://" in source:
-            _download(source, partial)
-        else:
-            _copy(source, partial)
-        found = _md5(partial)
-        if found != md5:
-            raise _Failed(f"{source}: damaged on the way: MD5 {found}, expected {md5}")
-        os.replace(partial, destination)
-
-
-def _copy(source: str, destination: Path) -> None:
-    if not os.path.exists(source):
-        raise _NotThere(f"{source}: no such file")
-    shutil.copyfile(source, destination)
-
-
-def _download(url: str, destination: Path) -> None:
-    import requests
-    from tqdm import tqdm
-
-    log.info("downloading %s", url)
-    # The MD5 is that of the archive itself: a server must not pack or unpack it on the way.
-    headers = {"Accept-Encoding": "identity"}
-    try:
-        with requests.get(url, headers=headers, stream=True, timeout=30) as response, destination.open("wb") as file:
-            if not response.ok:
-                passing = response.status_code >= 500 or response.status_code in (408, 429)
-                raise (_Failed if passing else _NotThere)(f"{url}: {response.status_code} {response.reason}")
-            size = int(response.headers.get("content-length", 0)) or None
-            title = url.rpartition("/")[2]
-            with tqdm(
-                desc=title, total=size, unit="B", unit_scale=True, disable=None
-            ) as bar:  # None: no terminal, no bar
-                for chunk in response.iter_content(1 << 16):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-    except requests.ConnectionError as error:
-        raise _Failed(f"{url}: no connection") from error
-    except requests.exceptions.ChunkedEncodingError as error:
-        raise _Failed(f"{url}: broke off half-way") from error
-    except requests.RequestException as error:
-        raise _Failed(f"{url}: {error}") from error
-
-
-@contextmanager
-def _temporary(destination: Path) -> Iterator[Path]:
-    """A path beside the destination, on the same file system, for what is not whole yet."""
-    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.part")
-    try:
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
+    raise Failed("; ".join([*absent.values(), *failed]))
 
 
 def _join(base: str, path: str) -> str:
@@ -246,28 +220,36 @@ def _join(base: str, path: str) -> str:
 # ---- unpack it
 
 
-def _unpack(archive: Archive, here: Path, root: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".unpack-", dir=root) as scratch:
+def _unpack(name: str, archive: Archive, here: Path, root: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=_unpacking(name), dir=root) as scratch:
         if archive.filename.endswith(".tar.gz"):
-            _untar(here, scratch)
+            _untar(archive, here, scratch)
         else:
-            _gunzip(here, Path(scratch, next(iter(archive.members))))
+            _gunzip(archive, here, Path(scratch, next(iter(archive.members))))
         for member, md5 in archive.members.items():
             if not _intact(Path(scratch, member), md5):
-                raise _Failed(f"{here} does not hold {member}")
+                raise Failed(f"{here} does not hold {member}")
             (root / member).parent.mkdir(parents=True, exist_ok=True)
             os.replace(Path(scratch, member), root / member)
 
 
-def _untar(archive: Path, folder: str) -> None:
+def _untar(archive: Archive, here: Path, folder: str) -> None:
+    """Takes the members that are known, of no more than their size, from an archive that has none elsewhere."""
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+        with tarfile.open(here) as tar:
+            members = [tarfile.data_filter(member, folder) for member in tar]
+            known = [member for member in members if member.name in archive.members and member.isfile()]
+            if sum(member.size for member in known) > archive.unpacked:
+                raise Failed(f"{here} holds more than the {archive.unpacked:,} bytes of the published one")
+            tar.extractall(folder, known, filter="data")
     except tarfile.TarError as error:
-        raise _Failed(f"{archive}: {error}") from error
+        raise Failed(f"{here}: {error}") from error
 
 
-def _gunzip(archive: Path, destination: Path) -> None:
+def _gunzip(archive: Archive, here: Path, destination: Path) -> None:
     destination.parent.mkdir(parents=True)
-    with gzip.open(archive) as packed, destination.open("wb") as unpacked:
-        shutil.copyfileobj(packed, unpacked)
+    with gzip.open(here) as packed, destination.open("wb") as unpacked:
+        while chunk := packed.read(CHUNK):
+            unpacked.write(chunk)
+            if unpacked.tell() > archive.unpacked:
+                raise Failed(f"{here} holds more than the {archive.unpacked:,} bytes of the published one")
