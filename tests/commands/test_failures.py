@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from pathlib import Path
 
 import pytest
 from launch import SMALL, train_here
@@ -37,15 +36,20 @@ def test_an_output_directory_that_cannot_be_made_is_said_before_training(command
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("file", ["metrics.partial", "results.json.partial", "checkpoints/last.partial"])
-def test_a_disk_that_fills_up_is_named_in_one_line(command, tmp_path, file):
-    run_dir = tmp_path / "run"
-    (run_dir / file).parent.mkdir(parents=True)
-    (run_dir / file).symlink_to("/dev/full")  # every write to it fails as on a full disk
-    done = command("train.py", *SMALL, f"hydra.run.dir={run_dir}")
-    assert done.wait() == 1
-    assert done.stderr == f"error: no space left on the disk of {run_dir}; make room and go on with: resume={run_dir}\n"
+@pytest.mark.parametrize("file", ["results.json", "config.yaml", "last.ckpt", "best.ckpt"])
+def test_a_disk_that_fills_up_is_named_in_one_line(monkeypatch, tmp_path, file):
+    sync = os.fsync
+
+    def full(descriptor):
+        if f".{file}." in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunFailed) as failed:
+        train_here(tmp_path)
+    assert str(failed.value) == f"no space left on the disk of {tmp_path}; make room and go on with: resume={tmp_path}"
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 class FullDisk(Callback):
