@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groundup.config import check, check_predict
+from groundup.config import check, check_predict, check_study
 from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[1]
@@ -71,6 +71,9 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
         ("data.limit_train=0", "greater than or equal to 1"),
         ("data.in_memory=false", "only data=image_folder can be read from disk"),
         ("data.mirror=ftp://127.0.0.1/x", "http:// or https://, or a folder"),
+        ("data.mirror='https://127.0.0.1/x?token=secret'", "without ? and #"),
+        ("data.mirror='http://[::1/x'", "must be a URL"),
+        ("data.mirror='http:///x'", "must be a URL that names"),
         ("data.augment=flop", "'none', 'flip'"),
         ("data.progressive_sizes=[]", "rising from 0"),
         ("data.progressive_sizes=[[0.5,20]]", "rising from 0"),
@@ -382,3 +385,25 @@ def test_a_network_in_numpy_needs_a_core_for_each_process_whatever_was_asked_for
 def test_digits_are_enlarged_as_the_convolutions_of_numpy_cnn_need_it(compose_config, channels, size):
     config = check(compose_config("model=numpy_cnn", f"model.channels={channels}"))
     assert config["data"]["image_size"] == size
+
+
+@pytest.mark.parametrize(
+    ("secret", "expected"),
+    [
+        ("me:secret", "must hold no password, it would be written down: put it into ~/.netrc"),
+        ("secret", "must hold no password, it would be written down: put it into ~/.netrc"),
+        ("me:sec/ret", "must be a URL"),
+    ],
+)
+def test_a_mirror_holds_no_password_and_what_was_given_is_not_repeated(compose_config, secret, expected):
+    [line] = problems(compose_config, f"data.mirror='https://{secret}@127.0.0.1/x'")
+    assert line == f"data.mirror=https://…@127.0.0.1/x: {expected}"
+
+
+def test_a_search_does_not_write_down_the_password_of_its_database():
+    options = {"sampler": "tpe", "n_trials": None, "n_jobs": None, "metric": "val/acc", "direction": None}
+    options |= {"study_name": None, "seed": 0}
+    for storage in ("sqlite:////tmp/study.db", "postgresql://me@127.0.0.1/studies", None):
+        assert check_study(options | {"storage": storage})["storage"] == storage
+    with pytest.raises(UserError, match=r"storage=postgresql://…@127\.0\.0\.1/studies: must hold no password"):
+        check_study(options | {"storage": "postgresql://me:secret@127.0.0.1/studies"})

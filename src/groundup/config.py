@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -243,7 +244,7 @@ def _shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f"[{','.join(_shown(item) for item in value)}]"
-    return str(value)
+    return re.sub(r"(://).*@", r"\1…@", str(value))  # what goes before a host may be a password
 
 
 # What cannot go together

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
@@ -42,9 +43,32 @@ def _rising(sizes: list[list[float]]) -> list[list[float]]:
 
 
 def _reachable(mirror: str) -> str:
-    if "://" in mirror and not mirror.lower().startswith(("http://", "https://")):
+    """A URL to whose end the names of files are put, or a folder. It is written down with the run, so no password."""
+    if "://" not in mirror:
+        return mirror
+    if not mirror.lower().startswith(("http://", "https://")):
         raise PydanticCustomError("scheme", "must be a URL that begins with http:// or https://, or a folder")
+    url = _url(mirror)
+    if "@" in url.netloc:
+        raise PydanticCustomError("secret", "must hold no password, it would be written down: put it into ~/.netrc")
+    if url.query or url.fragment or not url.hostname:
+        raise PydanticCustomError("url", "must be a URL that names of files can be put to the end of, without ? and #")
     return mirror
+
+
+def _url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # is looked at when it is asked for
+    except ValueError as error:
+        raise PydanticCustomError("url", "must be a URL") from error
+    return url
+
+
+def _without_password(storage: str) -> str:
+    if "://" in storage and _url(storage).password is not None:
+        raise PydanticCustomError("secret", "must hold no password, it would be written down: ~/.pgpass takes it")
+    return storage
 
 
 def _in_memory(chosen: bool) -> bool:
@@ -546,7 +570,7 @@ class Study(Node):
     n_jobs: Positive | None
     metric: Literal["val/acc", "val/loss"]  # what results.json holds of validation; never the test split
     direction: Literal["maximize", "minimize"] | None
-    storage: Text | None
+    storage: Annotated[Text, AfterValidator(_without_password)] | None
     study_name: Text | None
     seed: Count
 
