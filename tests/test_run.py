@@ -81,6 +81,47 @@ def test_test_accuracy_counts_every_image_of_the_test_split(small_run):
     assert results["test/acc"] * (size - 1) != pytest.approx(round(results["test/acc"] * (size - 1)), abs=1e-3)
 
 
+def test_figures_of_counts_are_exact_wherever_they_are_written(small_run):
+    results, run_dir = small_run
+    epochs = list(csv.DictReader((run_dir / "metrics.csv").open()))
+    right = sum(row[i] for i, row in enumerate(results["test/confusion"]))
+    assert results["test/acc"] == right / 359 == evaluate(run_dir, accelerator="cpu")["test/acc"]
+    best = epochs[results["best_epoch"]]
+    assert results["val/acc"] == float(best["val/acc"]) == round(results["val/acc"] * 144) / 144
+    assert results["train/acc"] == float(best["train/acc"]) == round(results["train/acc"] * 1294) / 1294
+    assert float(torch.tensor(results["test/acc"])) != results["test/acc"]  # the control: in single precision
+
+
+def test_accuracy_over_several_views_is_exact(make_config, tmp_path):
+    results = run(make_config("data.tta=mirror", "data.limit_test=50"), tmp_path)
+    assert json.dumps(results["test/acc_tta"]) == json.dumps(round(results["test/acc_tta"] * 50) / 50)
+
+
+def test_a_class_without_test_images_has_no_accuracy(make_config, tmp_path):
+    results = run(make_config("data.limit_test=4"), tmp_path)
+    absent = {name for name, row in zip("0123456789", results["test/confusion"], strict=True) if not sum(row)}
+    read = json.loads((tmp_path / "results.json").read_text())["test/per_class"]
+    assert {name for name, value in read.items() if value is None} == absent
+    assert absent
+
+
+def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
+    from groundup.evaluate import _means
+
+    draws = [
+        {"test/acc": hits / 1000, "test/loss": math.inf, "test/confusion": [[hits, 1000 - hits], [0, 0]]}
+        for hits in (100, 200, 300)
+    ]
+    assert sum(draw["test/acc"] for draw in draws) / 3 != 0.2  # the control
+    found = _means(draws, ("a", "b"))
+    assert json.dumps(found["test/acc"]) == "0.2"
+    assert found["test/acc sd"] == pytest.approx(0.1)
+    assert not math.isfinite(found["test/loss sd"])
+    assert found["test/per_class"]["a"] == 0.2
+    assert math.isnan(found["test/per_class"]["b"])
+    assert found["test/confusion"] == [[600, 2400], [0, 0]]
+
+
 def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run):
     from sklearn.metrics import confusion_matrix
 

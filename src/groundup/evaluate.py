@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
+from groundup.learning.evaluation import recalls, share
 from groundup.learning.learner import Learner
 from groundup.quiet import quiet
 from groundup.results import as_json
@@ -56,7 +58,7 @@ def evaluate(
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
-    return every[0] if draws == 1 else _means(every)
+    return every[0] if draws == 1 else _means(every, learner.spec.class_names)
 
 
 def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:
@@ -66,17 +68,29 @@ def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule
     return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
 
 
-def _means(every: list[dict[str, Any]]) -> dict[str, Any]:
+def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Of the metrics of several draws, at least two."""
-    numbers = [name for name, value in every[0].items() if isinstance(value, float)]
-    mean = {name: statistics.fmean(metrics[name] for metrics in every) for name in numbers}
-    mean |= {f"{name} sd": statistics.stdev(metrics[name] for metrics in every) for name in numbers}
-    per_class = {
-        name: statistics.fmean(metrics["test/per_class"][name] for metrics in every)
-        for name in every[0]["test/per_class"]
+    confusion = np.sum([metrics["test/confusion"] for metrics in every], axis=0)
+    images = int(confusion.sum()) // len(every)
+    values = {
+        name: [metrics[name] for metrics in every] for name, value in every[0].items() if isinstance(value, float)
     }
-    confusion = np.sum([metrics["test/confusion"] for metrics in every], axis=0).tolist()
-    return mean | {"test/per_class": per_class, "test/confusion": confusion}
+    mean = {name: _mean(of_draws, images) for name, of_draws in values.items()}
+    mean |= {f"{name} sd": statistics.stdev(of_draws) for name, of_draws in values.items()}
+    per_class = dict(zip(classes, recalls(confusion), strict=True))
+    return mean | {"test/per_class": per_class, "test/confusion": confusion.tolist()}
+
+
+def _mean(values: Sequence[float], images: int) -> float:
+    """Of shares of so many images, as accuracy is, a quotient of whole numbers again; no digit is lost by rounding."""
+    counts = [round(value * images) if math.isfinite(value) else 0 for value in values]
+    if all(share(count, images) == value for count, value in zip(counts, values, strict=True)):
+        return sum(counts) / (images * len(values))
+    return statistics.fmean(values)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundup.callbacks.watcher import Watcher, is_due, is_watched, last_step
+from groundup.learning.evaluation import ConfusionCounts
 from groundup.learning.learner import Learner
 
 
@@ -77,30 +78,6 @@ def moment(trainer: Trainer, split: str) -> str:
     return "test, the chosen checkpoint" if split == "test" else f"val, after epoch {trainer.current_epoch + 1}"
 
 
-class ConfusionCounts:
-    """How often each class was taken for each, counted on the device.
-
-    Args:
-        classes: K.
-        device: of the batches.
-    """
-
-    def __init__(self, classes: int, device: torch.device):
-        self._classes = classes
-        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
-
-    def update(self, target: Tensor, logits: Tensor) -> None:
-        """Takes in a batch: true classes `(N,)`, logits `(N, K)`."""
-        cells = target * self._classes + logits.argmax(dim=1)
-        self._counts.scatter_add_(0, cells, torch.ones_like(cells))  # bincount would wait for the device
-
-    def read(self, trainer: Trainer) -> NDArray[np.int64]:
-        """`(K, K)`, true classes down, predicted ones across, over all processes."""
-        counts = trainer.strategy.reduce(self._counts, reduce_op="sum")
-        assert isinstance(counts, Tensor)
-        return counts.view(self._classes, self._classes).cpu().numpy()
-
-
 class CountWatcher(EvaluationWatcher):
     """Base of those that show how often each class was taken for each. A subclass gives `draw`."""
 
@@ -115,6 +92,6 @@ class CountWatcher(EvaluationWatcher):
         self._counts.update(target, logits)
 
     def show(self, trainer: Trainer, learner: Learner, split: str, step: int) -> None:
-        counts = self._counts.read(trainer)
+        counts = self._counts.read(learner.sum_over_processes)
         if trainer.is_global_zero:
             self.draw(trainer, learner, split, step, counts)

@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from groundup.learning import tta
+from groundup.learning.evaluation import EvaluationMeter, hits, recalls, share
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule, falling
 from groundup.spec import DatasetSpec
@@ -35,18 +34,6 @@ def mix_seed(*numbers: int) -> int:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         state ^= state >> 31
     return state >> 1
-
-
-def evaluation_metrics(num_classes: int) -> MetricCollection:
-    """Accuracy, top-5 accuracy, macro F1 and the accuracy of every class, over all samples given."""
-    return MetricCollection(
-        {
-            "acc": MulticlassAccuracy(num_classes, average="micro"),
-            "f1": MulticlassF1Score(num_classes, average="macro"),
-            "per_class": MulticlassAccuracy(num_classes, average="none"),
-            "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(5, num_classes)),
-        }
-    )
 
 
 class Learner(LightningModule):
@@ -85,7 +72,7 @@ class Learner(LightningModule):
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
         self.rate = 0.0  # learning rate of the current step
-        self.per_class: list[float] = []  # accuracy of every class in the last evaluation
+        self.per_class: list[float] = []  # accuracy of every class in the last evaluation, NaN where it had no images
         self.confusion: list[list[int]] = []  # of the last test: a row for each true class, a column for each predicted
         self._validation: tuple[int, dict[str, float]] = (-1, {})  # the epoch that was validated last, its metrics
         self.meter = TrainMeter(1)
@@ -93,11 +80,8 @@ class Learner(LightningModule):
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
         self._seconds_before, self._started = 0.0, 0.0
         self._resumed: dict[str, Any] | None = None
-        self.eval_loss = MeanMetric()
-        self.eval_metrics = evaluation_metrics(spec.num_classes)
-        self.test_confusion = MulticlassConfusionMatrix(spec.num_classes)
-        self.test_acc_tta = MulticlassAccuracy(spec.num_classes, average="micro")
-
+        self.evaluation = EvaluationMeter(spec.num_classes, self.device)
+        self._hits_tta: Tensor | None = None  # of the views of the test images, where there are several
         self.draw = 0
         self._inference: torch.Generator | None = None
 
@@ -252,7 +236,7 @@ class Learner(LightningModule):
         return [before + now for before, now in zip(self._sums_before, sums, strict=True)]
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict(self.end_epoch())
+        self._log_exactly(self.end_epoch())
 
     def end_epoch(self) -> dict[str, float]:
         """The epoch's `train_metrics`; those of a new one begin."""
@@ -272,10 +256,8 @@ class Learner(LightningModule):
 
     def _reset_evaluation(self) -> None:
         self._inference = None
-        self.eval_loss.reset()
-        self.eval_metrics.reset()
-        self.test_confusion.reset()
-        self.test_acc_tta.reset()
+        self.evaluation = EvaluationMeter(self.spec.num_classes, self.device)
+        self._hits_tta = None
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
@@ -284,41 +266,48 @@ class Learner(LightningModule):
 
     def take(self, logits: Tensor, target: Tensor) -> Tensor:
         """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
-        self.eval_loss.update(self.loss(logits, target), weight=len(target))
-        self.eval_metrics.update(logits, target)
+        self.evaluation.update(self.loss(logits, target), logits, target)
         return logits
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         logits = self.validation_step(batch, batch_idx)
-        self.test_confusion.update(logits, batch[1])
         views = getattr(self.trainer.datamodule, "tta", "none")  # type: ignore[attr-defined]  # a foreign one has none
         if views != "none":
-            self.test_acc_tta.update(tta.VIEWS[views](self, batch[0]), batch[1])
+            found = hits(tta.VIEWS[views](self, batch[0]), batch[1])
+            self._hits_tta = found if self._hits_tta is None else self._hits_tta + found
         return logits
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.evaluated("val"))
+        self._log_exactly(self.evaluated("val"))
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.evaluated("test"))
+        self._log_exactly(self.evaluated("test"))
 
-    def evaluated(self, split: str) -> dict[str, Tensor]:
+    def evaluated(self, split: str) -> dict[str, float]:
         """The metrics of all images since the evaluation began, `val/acc` and so on."""
-        metrics = self.eval_metrics.compute() | {"loss": self.eval_loss.compute()}
-        self.per_class = metrics.pop("per_class").tolist()
-        metrics |= self.further_metrics()
-        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        found = self.evaluation.read(self.sum_over_processes)
+        self.per_class = recalls(found.confusion)
+        metrics = found.metrics | self.further_metrics()
         if split == "test":
-            self.confusion = self.test_confusion.compute().tolist()
-            if self.test_acc_tta.update_count:
-                named["test/acc_tta"] = self.test_acc_tta.compute()
+            self.confusion = found.confusion.tolist()
+            if self._hits_tta is not None:
+                metrics["acc_tta"] = share(int(self.sum_over_processes(self._hits_tta)), found.images)
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "val":
-            self._validation = (self.trainer.current_epoch, {name: float(value) for name, value in named.items()})
+            self._validation = (self.trainer.current_epoch, named)
         return named
 
-    def further_metrics(self) -> dict[str, Tensor]:
+    def further_metrics(self) -> dict[str, float]:
         """What a way of learning measures of the images evaluated, beside what all do; by name."""
         return {}
+
+    def sum_over_processes(self, tensor: Tensor) -> Tensor:
+        """A tensor of this process added to those of the others."""
+        return self.trainer.strategy.reduce(tensor.clone(), reduce_op="sum")  # type: ignore[return-value]
+
+    def _log_exactly(self, metrics: dict[str, float]) -> None:
+        """Logs figures as they are: Lightning rounds a float to single precision, 0.011 to 0.010999999940395355."""
+        self.log_dict({name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()})
 
     # Checkpoints hold plain containers and tensors only
 

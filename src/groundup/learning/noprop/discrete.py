@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from groundup.errors import UserError
+from groundup.learning.evaluation import hits, share
 from groundup.learning.local import LocalLearner
 from groundup.learning.noprop.embedded import WithEmbedding
 from groundup.learning.noprop.stacked import block_logits
@@ -160,21 +161,20 @@ class NoPropDT(WithEmbedding, LocalLearner):
     def _reset_evaluation(self) -> None:
         super()._reset_evaluation()
         self._seen = 0
-        self._hits = torch.zeros(len(self.net.blocks) + 1, device=self.device)
+        self._hits = torch.zeros(len(self.net.blocks) + 1, dtype=torch.int64, device=self.device)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, target = batch
         logits, guesses = self.net.trajectory(images, self.inference_draws)
         without_noise, _ = self.net.trajectory(images, self.inference_draws, noise=False)
-        hits = [(guess.argmax(dim=1) == target).sum() for guess in (*guesses, without_noise)]
-        self._hits += torch.stack(hits)
+        self._hits += torch.stack([hits(guess, target) for guess in (*guesses, without_noise)])
         self._seen += len(target)
         return self.take(logits.float(), target)
 
-    def further_metrics(self) -> dict[str, Tensor]:
+    def further_metrics(self) -> dict[str, float]:
         """`acc_block_01` and so on, and `acc_without_noise`: of equation 3 without its eps."""
-        sums = torch.cat([self._hits, self._hits.new_tensor([self._seen])])
-        if self.trainer.world_size > 1:
-            sums = self.trainer.strategy.reduce(sums, reduce_op="sum")  # type: ignore[assignment]
-        *of_blocks, without_noise = sums[:-1] / sums[-1]
-        return {f"acc_block_{t:02}": hits for t, hits in enumerate(of_blocks, 1)} | {"acc_without_noise": without_noise}
+        counts = torch.cat([self._hits, self._hits.new_tensor([self._seen])])
+        *found, images = self.sum_over_processes(counts).tolist()
+        *of_blocks, without_noise = [share(right, images) for right in found]
+        named = {f"acc_block_{t:02}": right for t, right in enumerate(of_blocks, 1)}
+        return named | {"acc_without_noise": without_noise}

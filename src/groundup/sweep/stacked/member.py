@@ -163,7 +163,7 @@ class Member:
     def _begin_evaluation(self, stage: str) -> None:
         self.learner.eval()
         self.learner.on_validation_epoch_start()
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen = 0  # batches
         self._tell(f"on_{stage}_start")
 
     @torch.no_grad()
@@ -171,22 +171,15 @@ class Member:
         """Takes in a batch of the split that is evaluated."""
         images, target = batch
         logits = self.learner(images).float()
-        self.learner.eval_loss.update(self.learner.loss(logits, target), weight=len(target))
+        self.learner.take(logits, target)
         for callback in self._watchers:
             # that of the test does the same
-            callback.on_validation_batch_end(self.parts.trainer, self.learner, logits, batch, len(self._seen))
-        self._seen.append((logits, target))
+            callback.on_validation_batch_end(self.parts.trainer, self.learner, logits, batch, self._seen)
+        self._seen += 1
 
     def _evaluated(self, split: str) -> dict[str, float]:
         """The metrics of all batches seen, `val/acc` and so on; none without any."""
-        if not self._seen:
-            return {}
-        logits, targets = (torch.cat(tensors) for tensors in zip(*self._seen, strict=True))
-        self._seen.clear()
-        self.learner.eval_metrics.update(logits, targets)  # once: each time costs a millisecond
-        if split == "test":
-            self.learner.test_confusion.update(logits, targets)
-        return {name: float(value) for name, value in self.learner.evaluated(split).items()}
+        return self.learner.evaluated(split) if self._seen else {}
 
     def _tell(self, hook: str) -> None:
         for callback in self._watchers:

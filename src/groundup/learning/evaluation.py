@@ -1,0 +1,117 @@
+"""What comes of the images that are evaluated, counted on the device until it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+TOP = 5
+
+Reduce = Callable[[Tensor], Tensor]  # a tensor to its sum over all processes
+
+
+class ConfusionCounts:
+    """How often each class was taken for each, counted on the device.
+
+    Args:
+        classes: K.
+        device: of the batches.
+    """
+
+    def __init__(self, classes: int, device: torch.device):
+        self._classes = classes
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+
+    def update(self, target: Tensor, logits: Tensor) -> None:
+        """Takes in a batch: true classes `(N,)`, logits `(N, K)`."""
+        cells = target * self._classes + logits.argmax(dim=1)
+        self._counts.scatter_add_(0, cells, torch.ones_like(cells))  # bincount would wait for the device
+
+    def read(self, reduce: Reduce) -> NDArray[np.int64]:
+        """`(K, K)`, true classes down, predicted ones across, over all processes."""
+        return reduce(self._counts).view(self._classes, self._classes).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation. Its shares are quotients of whole numbers: 11 of 1,000 images are 0.011 to the last digit.
+
+    Attributes:
+        loss: mean over the images.
+        confusion: `(K, K)` counts, true classes down, predicted ones across.
+        top: images whose class is among the five likeliest.
+    """
+
+    loss: float
+    confusion: NDArray[np.int64]
+    top: int
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """`acc`, `f1`, `top5` and `loss`."""
+        return {
+            "acc": share(int(self.confusion.trace()), self.images),
+            "f1": macro_f1(self.confusion),
+            "top5": share(self.top, self.images),
+            "loss": self.loss,
+        }
+
+    @property
+    def images(self) -> int:
+        return int(self.confusion.sum())
+
+
+def recalls(confusion: NDArray[np.int64]) -> list[float]:
+    """The share of each class's images that is right, of counts `(K, K)`; NaN for a class without images."""
+    return [share(row[true], sum(row)) for true, row in enumerate(confusion.tolist())]
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """The mean of 2 right / (true + predicted), of counts `(K, K)`, over the classes that occur among either."""
+    right, occurs = confusion.diagonal(), confusion.sum(axis=0) + confusion.sum(axis=1)
+    there = occurs > 0
+    return float(np.mean(2 * right[there] / occurs[there])) if there.any() else math.nan
+
+
+def hits(logits: Tensor, target: Tensor) -> Tensor:
+    """How many of a batch are right, a scalar on its device: logits `(N, K)`, true classes `(N,)`."""
+    return (logits.argmax(dim=1) == target).sum()
+
+
+def share(part: float, whole: int) -> float:
+    """Their quotient; NaN of nothing."""
+    return part / whole if whole else math.nan
+
+
+class EvaluationMeter:
+    """Loss and counts over one evaluation, without synchronising with the device.
+
+    Args:
+        classes: K.
+        device: of the batches.
+    """
+
+    def __init__(self, classes: int, device: torch.device):
+        self._confusion = ConfusionCounts(classes, device)
+        self._k = min(TOP, classes)
+        self._top = torch.zeros((), dtype=torch.int64, device=device)
+        precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS has not
+        self._loss = torch.zeros((), dtype=precise, device=device)
+
+    def update(self, loss: Tensor, logits: Tensor, target: Tensor) -> None:
+        """Takes in a batch: its mean loss, a scalar, its logits `(N, K)` and true classes `(N,)`."""
+        self._loss += loss.to(self._loss.dtype) * len(target)
+        self._confusion.update(target, logits)
+        self._top += (logits.topk(self._k, dim=1).indices == target[:, None]).sum()
+
+    def read(self, reduce: Reduce) -> Evaluated:
+        """What came of all batches, over all processes."""
+        confusion = self._confusion.read(reduce)
+        images = int(confusion.sum())
+        return Evaluated(share(float(reduce(self._loss)), images), confusion, int(reduce(self._top)))
