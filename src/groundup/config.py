@@ -89,6 +89,7 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     """
     config = _check_reader(cfg, schema.Evaluate)
     _make_absolute(config["data"], "root")
+    _make_absolute(config["data"], "mirror")
     return config
 
 

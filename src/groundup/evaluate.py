@@ -15,11 +15,13 @@ from groundup.assemble import accelerator_for, build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_weights
+from groundup.data.download import is_there
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.learning.evaluation import recalls, share
 from groundup.learning.learner import Learner
+from groundup.paths import PROJECT, data_root
 from groundup.quiet import quiet
 from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
@@ -33,7 +35,8 @@ def evaluate(
     Args:
         ckpt: `best`, `last` or a path.
         draws: how often, where predictions depend on random numbers.
-        data: data keys to use instead of the run's own, such as `root` where the files have moved.
+        data: data keys to use instead of the run's own, such as `root` where the files have moved. Missing files are
+            fetched from the published address, or from the `mirror` given here, never from the run's.
 
     Returns:
         `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, and
@@ -45,7 +48,7 @@ def evaluate(
     """
     config = read_config(run_dir)
     checkpoint = find_checkpoint(run_dir, ckpt)
-    options = config["data"] | dict(data or {})
+    options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
         spec = make_spec(options)
         module = build(options, spec=spec, seed=config["seed"])
@@ -59,6 +62,24 @@ def evaluate(
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
     return every[0] if draws == 1 else _means(every, learner.spec.class_names)
+
+
+def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The data keys of the run, and what was chosen in their place.
+
+    Somebody else may have written the first: nothing is fetched from where they say, nor to a folder that they name.
+
+    Raises:
+        UserError: files would have to be fetched to such a folder.
+    """
+    options = {**of_run, "mirror": None, **chosen}
+    own = "root" in chosen or options.get("root") == data_root(PROJECT)
+    if not own and not is_there(str(options.get("name")), str(options.get("root"))):
+        raise UserError(
+            f"run={run_dir}: files of {options['name']} are missing in {options['root']}, where its config.yaml has "
+            "them, and nothing is downloaded to where a run says; name the folder: data.root=DIR"
+        )
+    return options
 
 
 def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.errors import UserError
+from groundup.rundir import CONFIG, load_config
+
+log = logging.getLogger(__name__)
 
 LOCK = ".lock"  # held by the process whose run it is
 LAST = Path("checkpoints") / "last.ckpt"
@@ -35,7 +38,7 @@ def find_resume(cfg: DictConfig, runs: Path) -> Path | None:
         return _newest_unfinished(config, runs)
     checkpoint = _named_checkpoint(config["resume"])
     run_dir = checkpoint.parent.parent
-    if not (run_dir / "config.yaml").is_file():
+    if not (run_dir / CONFIG).is_file():
         return None
     _refuse_another_net(config, run_dir)
     return run_dir
@@ -66,22 +69,21 @@ def _named_checkpoint(resume: str) -> Path:
 
 def _newest_unfinished(config: Mapping[str, Any], runs: Path) -> Path | None:
     for run_dir in sorted(runs.glob("*/"), reverse=True):  # names begin with the time
-        if _is_unfinished(run_dir) and _comparable(_read_config(run_dir)) == _comparable(config):
+        if _is_unfinished(run_dir) and _is_of(run_dir, config):
             return run_dir
     return None
 
 
+def _is_of(run_dir: Path, config: Mapping[str, Any]) -> bool:
+    try:
+        return _comparable(load_config(run_dir, "resume")) == _comparable(config)
+    except UserError as error:  # it says nothing of the other runs
+        log.warning(f"passed over: {error}")
+        return False
+
+
 def _is_unfinished(run_dir: Path) -> bool:
     return (run_dir / LAST).is_file() and _status(run_dir) != "finished" and not is_running(run_dir)
-
-
-def _read_config(run_dir: Path) -> dict[str, Any]:
-    file = run_dir / "config.yaml"
-    try:
-        config = yaml.safe_load(file.read_text()) if file.is_file() else None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"resume={run_dir}: config.yaml cannot be read: {' '.join(str(error).split())}") from error
-    return config if isinstance(config, dict) else {}
 
 
 def _status(run_dir: Path) -> str | None:
@@ -110,7 +112,7 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
-    before, now = _what_must_stay(_read_config(run_dir)), _what_must_stay(config)
+    before, now = _what_must_stay(load_config(run_dir, "resume")), _what_must_stay(config)
     if different := [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]:
         key = min(different, key=lambda key: (not key.endswith("name"), key))
         raise UserError(

@@ -11,7 +11,6 @@ from typing import Any
 
 import filelock
 import torch
-import yaml
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from groundup.assemble import Parts, assemble
@@ -26,6 +25,7 @@ from groundup.hyperparameters import chosen, hyperparameters
 from groundup.links import refuse_links_out_of_run
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
+from groundup.plain import write_yaml
 from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
 from groundup.quiet import log_of_tracebacks, quiet
 from groundup.results import FILE as RESULTS
@@ -173,7 +173,7 @@ def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
 
 
 def _as_yaml(config: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(config), sort_keys=False)
+    return write_yaml(dict(config))
 
 
 # Training

@@ -7,31 +7,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from groundup.build import refuse_foreign_targets
 from groundup.errors import UserError
+from groundup.plain import Unreadable, read_yaml
+from groundup.trust import refuse_foreign_targets
 
-PARTS = {"data", "model", "loss", "optimizer", "scheduler", "trainer", "seed"}
+CONFIG = "config.yaml"
+BUILT = ("data", "model", "loss", "optimizer", "scheduler")  # to read a run; callbacks and loggers only to train it
+GROUPS = (*BUILT, "trainer")
+
+
+def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
+    """What the config of a run says, whoever wrote it: to be compared, not to be built.
+
+    Args:
+        key: of the command that names the run, for messages.
+
+    Raises:
+        UserError: no readable config.yaml of a run.
+    """
+    try:
+        config = read_yaml(run_dir / CONFIG)
+    except Unreadable as error:
+        raise UserError(f"{key}={run_dir}: {CONFIG} cannot be read: {error}") from error
+    groups = config if isinstance(config, dict) else {}
+    if not all(isinstance(groups.get(group), dict) for group in GROUPS) or type(groups.get("seed")) is not int:
+        raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
+    return groups
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
-    """The resolved config of a run.
+    """The part of a run's resolved config that it takes to read the run; what may stand there, see `groundup.trust`.
 
     Raises:
-        UserError: no run directory, no readable config.yaml, or one that names code from elsewhere.
+        UserError: no run directory, no readable config.yaml, or one that asks for more than parts of a run.
     """
-    file = run_dir / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"run={run_dir}: no config.yaml there; accepted: a run directory such as outputs/runs/*/*")
-    try:
-        config = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"run={run_dir}: config.yaml cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict) or PARTS - set(config):
-        raise UserError(f"run={run_dir}: config.yaml is not the config of a run")
-    refuse_foreign_targets(config)
-    return config
+    if not (run_dir / CONFIG).is_file():
+        raise UserError(f"run={run_dir}: no {CONFIG} there; accepted: a run directory such as outputs/runs/*/*")
+    config = load_config(run_dir)
+    refuse_foreign_targets({group: config[group] for group in BUILT})
+    return {key: config[key] for key in (*GROUPS, "seed")}
 
 
 @contextmanager
@@ -43,7 +57,9 @@ def building_from(run_dir: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: each part has its own way not to bear a value
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(f"run={run_dir}: what its config.yaml says cannot be built: {reason}") from error
 

@@ -585,6 +585,7 @@ class Run(Node):
 
 class EvaluateData(Node):
     root: Text | None
+    mirror: Annotated[Text, AfterValidator(_reachable)] | None
     tta: Literal["none", "mirror", "shift", "mirror_shift"] | None
     eval_batch_size: Positive | None
 

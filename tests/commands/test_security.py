@@ -12,6 +12,7 @@ from launch import SMALL
 
 from groundup.checkpoint import load_checkpoint
 from groundup.errors import UserError
+from groundup.evaluate import evaluate
 
 
 class Payload:
@@ -126,9 +127,45 @@ def test_resuming_builds_what_the_command_says_not_what_the_run_directory_says(c
     file = own_run / "config.yaml"
     config = yaml.safe_load(file.read_text())
     config["loss"] = {"name": "x", "_target_": "os.system", "command": f"touch {tmp_path}/executed"}
-    config["callbacks"]["x"] = config["loss"]
+    config["callbacks"]["x"] = dict(config["loss"])
     file.write_text(yaml.safe_dump(config))
     done = command("train.py", *SMALL, "trainer.max_epochs=5", f"resume={own_run}")
     assert done.wait() == 0, done.stderr
     assert not (tmp_path / "executed").exists()
     assert "os.system" not in file.read_text()  # the command's own config is written in its place
+
+
+def edit(run_dir, **groups):
+    """Writes values into the groups of a run's config."""
+    file = run_dir / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    for group, values in groups.items():
+        config[group] |= values
+    file.write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """What `data.module` would have fetched: name, root and mirror."""
+    calls = []
+    monkeypatch.setattr("groundup.data.module.ensure", lambda *given: calls.append(given))
+    return calls
+
+
+def test_nothing_is_fetched_from_the_mirror_of_a_run(own_run, fetched, tmp_path):
+    edit(own_run, data={"mirror": "http://stranger.invalid"})
+    evaluate(own_run, accelerator="cpu")
+    evaluate(own_run, accelerator="cpu", data={"mirror": "http://mine.invalid"})
+    root = yaml.safe_load((own_run / "config.yaml").read_text())["data"]["root"]
+    assert fetched == [("digits", root, None), ("digits", root, "http://mine.invalid")]
+
+
+def test_nothing_is_downloaded_to_where_a_run_says(own_run, fetched, tmp_path):
+    edit(own_run, data={"name": "mnist", "root": str(tmp_path / "theirs")})
+    with pytest.raises(UserError, match=r"files of mnist are missing in .*theirs.*; name the folder: data\.root=DIR"):
+        evaluate(own_run, accelerator="cpu")
+    assert fetched == []
+    assert not (tmp_path / "theirs").exists()
+    # the control: the same folder named by the command is asked for
+    with pytest.raises(UserError, match="made by another network"):
+        evaluate(own_run, accelerator="cpu", data={"root": str(tmp_path / "theirs")})

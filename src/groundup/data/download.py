@@ -61,6 +61,12 @@ def ensure(
                 _provide(name, archive, root, mirror, sleep)
 
 
+def is_there(name: str, root: str | os.PathLike[str]) -> bool:
+    """Whether all files of a data set lie below `root`, whole or damaged: nothing would be fetched."""
+    members = [member for archive in ARCHIVES.get(name, ()) for member in archive.members]
+    return all(Path(root, member).exists() for member in members)
+
+
 def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
     here = root / archive.path
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundup.errors import UserError
 from groundup.links import leads_out
-from groundup.report.runs import CONFIG, Run, is_config, read_run, read_yaml
+from groundup.report.runs import Run, is_config, read_config, read_run
 from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, read_jobs
 from groundup.sweep.state import RESULTS
@@ -92,7 +92,7 @@ def _below(directory: Path, notes: list[str]) -> Iterator[_Place]:
 
 
 def _is_run(directory: Path) -> bool:
-    return (directory / RESULTS).is_file() or is_config(read_yaml(directory / CONFIG))
+    return (directory / RESULTS).is_file() or is_config(read_config(directory))
 
 
 def _children(directory: Path, notes: list[str]) -> list[Path]:

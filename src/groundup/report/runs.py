@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from groundup.hyperparameters import GROUPS
+from groundup.plain import Unreadable, read_yaml
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
 
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
-# In C where PyYAML has it: ten times as fast, and there may be hundreds of files.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def read_run(path: Path, name: str, job: FrozenJob | None, notes: list[str]) -> 
         notes: to be added to.
     """
     state = read_state(path)
-    config = read_yaml(path / CONFIG) if job is None else job.config
+    config = read_config(path) if job is None else job.config
     overrides = _texts(state.results.get("overrides")) if job is None else job.overrides
     if not is_config(config):
         if job is None:  # else it was refused before it began
@@ -80,11 +77,11 @@ def read_run(path: Path, name: str, job: FrozenJob | None, notes: list[str]) -> 
     return Run(name, path, state, overrides, config, _read_epochs(path / METRICS, name, state, notes))
 
 
-def read_yaml(file: Path) -> dict[str, Any]:
-    """What a YAML file holds; nothing where it is no mapping or cannot be read."""
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """The config of a run; nothing where it is no mapping or cannot be read."""
     try:
-        content = yaml.load(file.read_text(), _Loader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        content = read_yaml(run_dir / CONFIG)
+    except Unreadable:
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from groundup.plain import Unreadable, read_json
 from groundup.resume import LAST, is_running
 
 RESULTS = "results.json"
@@ -51,8 +51,8 @@ def read_state(run_dir: Path) -> JobState:
 def read_results(run_dir: Path) -> dict[str, Any]:
     """What `results.json` holds; nothing where there is none, or none that can be read."""
     try:
-        results = json.loads((run_dir / RESULTS).read_text())
-    except (OSError, ValueError):
+        results = read_json(run_dir / RESULTS)
+    except Unreadable:
         return {}
     return results if isinstance(results, dict) else {}
 
