@@ -23,7 +23,8 @@ from groundup.allocator import keep_freed_memory
 from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_weights
+from groundup.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.data.classes import refuse_others
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
@@ -71,7 +72,11 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
 
 
 def _first_step(learner: Learner, resume: Path, config: Mapping[str, Any]) -> int:
-    checkpoint = load_weights(learner, resume)  # Lightning loads them too, but what does not fit is said here
+    checkpoint = load_checkpoint(resume)
+    classes = spec_in(checkpoint, resume).class_names
+    advice = "put the data back as they were, or begin a new run without resume"
+    refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
+    put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
     missing |= PROGRESS - checkpoint.get("progress", {}).keys()
     if missing:

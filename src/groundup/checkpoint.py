@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from groundup.errors import UserError
+from groundup.spec import DatasetSpec
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -38,14 +40,41 @@ def load_weights(module: torch.nn.Module, path: Path) -> dict[str, Any]:
     """Puts a checkpoint's weights into `module` and returns the checkpoint.
 
     Raises:
-        UserError: as `load_checkpoint`, or the weights are of another network.
+        UserError: as `load_checkpoint` and `put_weights`.
     """
     checkpoint = load_checkpoint(path)
+    put_weights(module, checkpoint, path)
+    return checkpoint
+
+
+def put_weights(module: torch.nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Puts the weights of a loaded checkpoint into `module`.
+
+    Args:
+        path: of the checkpoint, for the message.
+
+    Raises:
+        UserError: the weights are of another network.
+    """
     try:
         module.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
-    return checkpoint
+
+
+def spec_in(checkpoint: Mapping[str, Any], path: Path) -> DatasetSpec:
+    """The data set that a checkpoint was trained on, from the checkpoint alone.
+
+    Args:
+        path: of the checkpoint, for the message.
+
+    Raises:
+        UserError: it does not say.
+    """
+    try:
+        return DatasetSpec(**checkpoint["spec"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"checkpoint {path}: it does not say what data it was trained on") from error
 
 
 def _reason(error: Exception) -> str:

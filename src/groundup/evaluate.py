@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,10 @@ from lightning.pytorch import LightningDataModule, Trainer
 from groundup.assemble import accelerator_for, build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_weights
+from groundup.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.data.classes import listed
 from groundup.data.download import is_there
-from groundup.data.specs import make_spec
+from groundup.data.specs import make_test_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
 from groundup.learning.evaluation import recalls, share
@@ -26,11 +28,15 @@ from groundup.quiet import quiet
 from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
 
+log = logging.getLogger(__name__)
+
 
 def evaluate(
     run_dir: Path, ckpt: str = "best", accelerator: str = "auto", data: Mapping[str, Any] | None = None, draws: int = 1
 ) -> dict[str, Any]:
     """Runs the test split through a run's network.
+
+    Classes are those of the network, told by their names: images may lie where their classes sort otherwise.
 
     Args:
         ckpt: `best`, `last` or a path.
@@ -39,28 +45,31 @@ def evaluate(
             fetched from the published address, or from the `mirror` given here, never from the run's.
 
     Returns:
-        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, and
-        `test/confusion`, a row of counts for each true class. Of several draws means, their sample standard deviations
-        as `test/acc sd` and so on, and the sum of all counts.
+        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, NaN for one
+        without images, and `test/confusion`, a row of counts for each true class. Of several draws means, their sample
+        standard deviations as `test/acc sd` and so on, and the sum of all counts.
 
     Raises:
-        UserError: no such run or checkpoint, or it has no test split.
+        UserError: no such run or checkpoint, it has no test split, or one with classes that the network does not know.
     """
     config = read_config(run_dir)
-    checkpoint = find_checkpoint(run_dir, ckpt)
+    checkpoint_file = find_checkpoint(run_dir, ckpt)
+    checkpoint = load_checkpoint(checkpoint_file)
+    trained = spec_in(checkpoint, checkpoint_file)
     options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
-        spec = make_spec(options)
+        spec = make_test_spec(options, trained)
         module = build(options, spec=spec, seed=config["seed"])
         learner = build_learner(config, spec)
         trainer = _make_trainer(accelerator_for(config["model"], accelerator), config["trainer"]["precision"], run_dir)
-    load_weights(learner, checkpoint)
+    put_weights(learner, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
     if draws > 1 and not learner.draws_at_inference:
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
+    _say_what_is_absent(learner)
     return every[0] if draws == 1 else _means(every, learner.spec.class_names)
 
 
@@ -87,6 +96,14 @@ def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule
     metrics = dict(trainer.test(learner, datamodule=data, verbose=False)[0])
     per_class = dict(zip(learner.spec.class_names, learner.per_class, strict=True))
     return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
+
+
+def _say_what_is_absent(learner: Learner) -> None:
+    absent = [
+        name for name, value in zip(learner.spec.class_names, learner.per_class, strict=True) if math.isnan(value)
+    ]
+    if absent:
+        log.warning(f"no test images of {listed(absent)}: without an accuracy, and in no mean")
 
 
 def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from groundup.assemble import build_learner
-from groundup.checkpoint import load_checkpoint, load_weights
+from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.folder import EXTENSIONS
 from groundup.data.images import read_image
 from groundup.errors import UserError
@@ -44,10 +44,11 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> li
     config = read_config(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
-    spec = spec_of(checkpoint_file)
+    checkpoint = load_checkpoint(checkpoint_file)
+    spec = spec_in(checkpoint, checkpoint_file)
     with building_from(run_dir):
         learner = build_learner(config, spec)
-    load_weights(learner, checkpoint_file)
+    put_weights(learner, checkpoint, checkpoint_file)
     learner.eval()
     predictions: list[Prediction] = []
     for start in range(0, len(files), BATCH):
@@ -55,19 +56,6 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> li
         batch = torch.stack([read_image(file, spec.channels, spec.image_size) for file in part])
         predictions += _classify(learner, spec, part, batch, min(top, spec.num_classes))
     return predictions
-
-
-def spec_of(checkpoint_file: Path) -> DatasetSpec:
-    """The data set that a checkpoint was trained on, from the checkpoint alone.
-
-    Raises:
-        UserError: a damaged or foreign checkpoint.
-    """
-    checkpoint = load_checkpoint(checkpoint_file)
-    try:
-        return DatasetSpec(**checkpoint["spec"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"checkpoint {checkpoint_file}: it does not say what data it was trained on") from error
 
 
 def find_images(images: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -30,3 +31,12 @@ class DatasetSpec:
     @property
     def image_size(self) -> tuple[int, int]:
         return self.height, self.width
+
+
+def class_name(name: str) -> str:
+    """The name of a class as names are compared: in Unicode's composed form (NFC).
+
+    macOS may hand over the é of a folder's name as two signs, which look the same and are not equal. Upper and lower
+    case are told apart, as file systems do.
+    """
+    return unicodedata.normalize("NFC", name)

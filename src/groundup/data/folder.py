@@ -10,10 +10,11 @@ from pathlib import Path
 
 from groundup.errors import UserError
 from groundup.printable import printable
+from groundup.spec import class_name
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
-Split = dict[str, list[str]]  # class name: the paths of its images, sorted
+Split = dict[str, list[str]]  # `class_name`: the paths of its images, sorted
 
 
 @dataclass(frozen=True)
@@ -33,23 +34,32 @@ def scan(root: str | os.PathLike[str]) -> Folder:
         UserError: `root` or `root/train` is not there, it has fewer than two classes or a class without images or with
             a name that is no text, another split has a class that train lacks, or a folder cannot be listed.
     """
-    root = Path(root).expanduser()
-    if not root.is_dir():
-        raise UserError(f"data.root={root}: no such folder; accepted: one that holds train/CLASS/*.png")
-    train = _scan_split(root / "train")
+    train = scan_split(root, "train")
     if not train:
-        raise UserError(f"data.root={root}: {root / 'train'} holds no class folders; accepted: train/CLASS/*.png")
+        raise UserError(f"data.root={root}: {Path(root) / 'train'} holds no class folders; accepted: train/CLASS/*.png")
     if len(train) < 2:
         raise UserError(f"data.root={root}: train/ holds one class ({', '.join(train)}); at least 2 are needed")
-    others = {name: _scan_split(root / name) for name in ("val", "test")}
-    for name, split in {"train": train, **others}.items():
+    others = {name: scan_split(root, name) for name in ("val", "test")}
+    for name, split in others.items():
         if unknown := sorted(set(split) - set(train)):
             raise UserError(f"data.root={root}: {name}/ has a class that train/ lacks: {', '.join(unknown)}")
-        if empty := [label for label, paths in split.items() if not paths]:
-            raise UserError(
-                f"data.root={root}: no images in {root / name / empty[0]}; accepted: {', '.join(EXTENSIONS)}"
-            )
     return Folder(tuple(train), train, others["val"], others["test"])
+
+
+def scan_split(root: str | os.PathLike[str], name: str) -> Split:
+    """Lists the images of one split alone, `train`, `val` or `test`; nothing where it is not there.
+
+    Raises:
+        UserError: `root` is not there, a class has no images or a name that is no text or looks as another's, or a
+            folder cannot be listed.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: no such folder; accepted: one that holds {name}/CLASS/*.png")
+    split = _scan_split(root / name)
+    if empty := [label for label, paths in split.items() if not paths]:
+        raise UserError(f"data.root={root}: no images in {root / name / empty[0]}; accepted: {', '.join(EXTENSIONS)}")
+    return split
 
 
 def count(split: Split) -> int:
@@ -102,7 +112,10 @@ def _scan_split(folder: Path) -> Split:
     names = _folders(folder)
     if foreign := [name for name in names if not _is_utf_8(name)]:
         raise UserError(f"{folder}: the name of a class is not UTF-8: {printable(foreign[0])}; rename its folder")
-    return {name: image_files(folder / name) for name in names}
+    called = {class_name(name): name for name in names}
+    if twins := [name for name in names if called[class_name(name)] != name]:
+        raise UserError(f"{folder}: two classes have names that look the same, {twins[0]}; rename a folder")
+    return {name: image_files(folder / called[name]) for name in sorted(called)}
 
 
 def _is_utf_8(name: str) -> bool:

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from groundup.data import folder
 from groundup.data.archives import ARCHIVES
+from groundup.data.classes import refuse_unknown
 from groundup.data.images import read_image
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
@@ -86,7 +87,9 @@ def open_folder(
     spec: DatasetSpec, root: str | os.PathLike[str], split: str, limit: int | None = None
 ) -> FolderImages | None:
     """Lists the images of a folder's split in turns, one of every class; None where there is no such split."""
-    samples = folder.samples(getattr(folder.scan(root), split), spec.class_names)
+    found = folder.scan_split(root, split)
+    refuse_unknown(found, spec.class_names, f"data.root={root}: {split}/")  # changed since the spec was made
+    samples = folder.samples(found, spec.class_names)
     return FolderImages(samples[:limit], spec) if samples else None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from groundup.data.folder import count, scan
+from groundup.data.classes import refuse_others, refuse_unknown
+from groundup.data.folder import count, scan, scan_split
 from groundup.errors import UserError
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, class_name
 
 _DIGITS = tuple("0123456789")
 _CLOTHING = (
@@ -54,6 +55,8 @@ _PUBLISHED = {
 }
 NAMES = (*_PUBLISHED, "image_folder")
 
+Found = tuple[tuple[str, ...], int, int]  # of a folder: its classes, the images to train and to test on
+
 
 def make_spec(data: Mapping[str, Any]) -> DatasetSpec:
     """Makes the spec of the data set that a data config describes.
@@ -68,7 +71,7 @@ def make_spec(data: Mapping[str, Any]) -> DatasetSpec:
     """
     name = data.get("name")
     if name == "image_folder":
-        return _folder_spec(data)
+        return _folder_spec(data, _to_train_on)
     if name not in _PUBLISHED:
         raise UserError(f"data.name={name}: unknown; accepted: {', '.join(NAMES)}")
     spec = _PUBLISHED[name]
@@ -84,7 +87,38 @@ def make_spec(data: Mapping[str, Any]) -> DatasetSpec:
     return spec
 
 
-def _folder_spec(data: Mapping[str, Any]) -> DatasetSpec:
+def make_test_spec(data: Mapping[str, Any], trained: DatasetSpec) -> DatasetSpec:
+    """Makes the spec of test images for a network that was trained on `trained`: its classes in its own order.
+
+    So labels follow from the names of classes, wherever the images come from and however their classes sort there. An
+    image folder needs no images to train on, and may lack some of the classes. Pixels are scaled as the network is
+    used to.
+
+    Raises:
+        UserError: as `make_spec`, or the network was not trained on one of the classes.
+    """
+    names = tuple(class_name(name) for name in trained.class_names)
+    if data.get("name") == "image_folder":
+        spec = _folder_spec(data, lambda root: _to_test_on(root, names))
+    else:
+        spec = make_spec(data)
+        # their labels are places among names of their own
+        refuse_others(spec.class_names, names, f"data.name={spec.name}", "accepted: data with its classes")
+    return replace(spec, class_names=names, mean=trained.mean, std=trained.std)
+
+
+def _to_train_on(root: str) -> Found:
+    found = scan(root)
+    return found.class_names, count(found.train), count(found.test)
+
+
+def _to_test_on(root: str, names: tuple[str, ...]) -> Found:
+    images = scan_split(root, "test")
+    refuse_unknown(images, names, f"data.root={root}: test/")
+    return names, 0, count(images)
+
+
+def _folder_spec(data: Mapping[str, Any], find: Callable[[str], Found]) -> DatasetSpec:
     size = _image_size(data)
     if size is None:
         raise UserError("data.image_size=null: an image folder needs a size, e.g. data.image_size=32")
@@ -93,14 +127,12 @@ def _folder_spec(data: Mapping[str, Any]) -> DatasetSpec:
         raise UserError(f"data.channels={channels}: accepted: 1 (grey), 3 (colour)")
     if not data.get("root"):
         raise UserError("data.root is not set: the folder that holds train/CLASS/*.png")
-    folder = scan(data["root"])
+    names, train_size, test_size = find(data["root"])
     mean = _per_channel("mean", data.get("mean"), channels, default=0.5)
     std = _per_channel("std", data.get("std"), channels, default=0.25)
     if min(std) <= 0:
         raise UserError(f"data.std={list(std)}: every value must be greater than 0")
-    return DatasetSpec(
-        "image_folder", channels, size, size, folder.class_names, mean, std, count(folder.train), count(folder.test)
-    )
+    return DatasetSpec("image_folder", channels, size, size, names, mean, std, train_size, test_size)
 
 
 def _image_size(data: Mapping[str, Any]) -> int | None:
