@@ -77,6 +77,13 @@ def _in_memory(chosen: bool) -> bool:
     return chosen
 
 
+def _colour(given: Any) -> Any:
+    numbers = isinstance(given, list) and all(type(value) is int and 0 <= value <= 255 for value in given)
+    if given not in ("white", "black") and not (numbers and len(given) == 3):
+        raise PydanticCustomError("colour", "must be white, black or [red,green,blue], three whole numbers of 0..255")
+    return given
+
+
 Text = Annotated[str, Field(pattern=r"\S")]  # an empty path would be the current directory
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -132,6 +139,7 @@ class ImageFolder(Data):
     channels: Literal[1, 3]
     mean: list[float] | None
     std: list[Rate] | None
+    background: Annotated[Any, AfterValidator(_colour)]
     in_memory: bool
 
 

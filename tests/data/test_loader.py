@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Generator
+from torch.utils.data import TensorDataset
 from torchvision.transforms.functional import normalize
 
 from groundup.data import augment
-from groundup.data.loader import Batches, EpochOrder, Finish, Positions, seed_from
+from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
 
@@ -164,6 +165,45 @@ def test_augmentation_differs_between_epochs_chunks_and_processes():
     results = [finish(0, 0), finish(1, 0), finish(0, 1), finish(0, 0, rank=1), finish(0, 0, seed=1)]
     assert torch.equal(results[0], finish(0, 0))
     assert all(not torch.equal(a, b) for i, a in enumerate(results) for b in results[:i])
+
+
+@pytest.mark.parametrize(("size", "batch_size", "passes", "world_size"), [(30, 4, 1, 1), (33, 8, 2, 3), (5, 8, 1, 2)])
+def test_the_sizes_of_batches_are_known_without_them(size, batch_size, passes, world_size):
+    for rank in range(world_size):
+        order = EpochOrder(size, batch_size, passes=passes, rank=rank, world_size=world_size)
+        assert order.sizes == [len(batch) for batch in order.batches()]
+
+
+def test_a_part_of_a_batch_is_augmented_as_in_the_whole():
+    images = make_images(9)[0]
+    fill = torch.zeros(2, 1, 1, dtype=torch.uint8)
+    chain = augment.chain(
+        ("flip", "alternating_flip", "crop", "shift", "cutout"),
+        **{"crop_padding": 2, "shift_distance": 1, "cutout_size": 2, "fill": fill, "coins": torch.arange(9) % 2 == 0},
+    )
+    index = torch.arange(9)
+    whole = chain(images, index, 0, Generator().manual_seed(3))
+    parts = [
+        chain(images[rows], index[rows], 0, augment.Part(Generator().manual_seed(3), rows.start, 9))
+        for rows in (slice(0, 4), slice(4, 8), slice(8, 9))
+    ]
+    assert torch.equal(torch.cat(parts), whole)
+    assert not torch.equal(chain(images[4:8], index[4:8], 0, Generator().manual_seed(3)), whole[4:8])
+
+
+@pytest.mark.parametrize("start", range(8))
+def test_streamed_batches_are_those_of_memory_in_every_chunk(start):
+    images, labels = make_images(30)
+    order = EpochOrder(30, 4, seed=5)
+    order.set_epoch(3)
+    order.start = start
+    finish = Finish(MEAN, STD, augment=random_crop, seed=5)
+    dataset = TensorDataset(images, labels, torch.arange(30))
+    pairs = [list(Batches(images, labels, order, finish, 12)), list(StreamedBatches(dataset, order, finish, chunk=12))]
+    assert len(pairs[0]) == 8 - start
+    for (x, y), (streamed_x, streamed_y) in zip(*pairs, strict=True):
+        assert torch.equal(x, streamed_x)
+        assert torch.equal(y, streamed_y)
 
 
 def test_a_new_epoch_starts_at_its_first_batch_and_the_same_one_where_it_was():

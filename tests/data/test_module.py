@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -166,21 +168,32 @@ def test_lightning_gives_every_epoch_its_own_order():
     assert not torch.equal(*expected)
 
 
+def folder_spec(root):
+    return make_spec({"name": "image_folder", "root": str(root), "image_size": 6})
+
+
 def folder(root, **options) -> ImageData:
-    spec = make_spec({"name": "image_folder", "root": str(root), "image_size": 6})
-    data = ImageData(spec, root, batch_size=2, **options)
+    data = ImageData(folder_spec(root), root, **({"batch_size": 2} | options))
     data.setup("fit")
     data.setup("test")
     return data
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_folder_streamed_from_disk_gives_the_batches_of_one_in_memory(workers, tmp_path):
-    make_folder(tmp_path)
-    for i in range(3):
-        Image.effect_noise((6, 6), 90).save(tmp_path / f"train/red/noise{i}.png")
-    streamed = folder(tmp_path, val_fraction=0.3, in_memory=False, workers=workers)
-    loaded = folder(tmp_path, val_fraction=0.3)
+def make_noise(root, count: int) -> None:
+    make_folder(root)
+    for i in range(count):
+        Image.effect_noise((6, 6), 90).save(root / f"train/red/noise{i}.png")
+
+
+AUGMENTED = {"augment": ["flip", "crop", "shift", "cutout"], "crop_padding": 2, "cutout_size": 3}
+
+
+@pytest.mark.parametrize("options", [{}, AUGMENTED], ids=["plain", "augmented"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_folder_streamed_from_disk_gives_the_batches_of_one_in_memory(workers, options, tmp_path):
+    make_noise(tmp_path, 13)
+    streamed = folder(tmp_path, val_fraction=0.3, in_memory=False, workers=workers, **options)
+    loaded = folder(tmp_path, val_fraction=0.3, **options)
     for name in ("train_dataloader", "val_dataloader"):
         pair = getattr(streamed, name)(), getattr(loaded, name)()
         for epoch in range(2):
@@ -189,6 +202,27 @@ def test_a_folder_streamed_from_disk_gives_the_batches_of_one_in_memory(workers,
             for (x, y), (expected_x, expected_y) in zip(*pair, strict=True):
                 assert torch.equal(x, expected_x)
                 assert torch.equal(y, expected_y)
+
+
+@pytest.mark.parametrize("options", [{}, AUGMENTED], ids=["plain", "augmented"])
+def test_a_network_learns_the_same_weights_from_the_disk_as_from_memory(options, tmp_path):
+    class Linear(Counting):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(108, 2))
+
+        def training_step(self, batch, batch_idx):
+            return torch.nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+    make_noise(tmp_path, 20)
+    weights = []
+    for where in ({}, {"in_memory": False}, {"in_memory": False, "workers": 2}):
+        module, data = Linear(), ImageData(folder_spec(tmp_path), tmp_path, batch_size=4, **where, **options)
+        quiet_trainer(epochs=3).fit(module, datamodule=data)
+        weights.append(module.net[1].weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
 
 
 def test_a_streamed_epoch_resumes_with_the_same_augmented_batches(tmp_path):
@@ -200,14 +234,172 @@ def test_a_streamed_epoch_resumes_with_the_same_augmented_batches(tmp_path):
     assert torch.equal(rest[0], whole[1][0])
 
 
-def test_a_bad_image_met_by_a_worker_is_one_line(tmp_path):
+def cut_off(path) -> None:
+    """An image that is damaged behind its header."""
+    Image.effect_noise((64, 64), 90).save(path)
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_is_found_to_be_damaged_while_training_is_one_line(workers, tmp_path):
     make_folder(tmp_path)
-    (tmp_path / "train/red/bad.png").write_bytes(b"garbage")
-    data = folder(tmp_path, val_fraction=0, in_memory=False, workers=1)
+    cut_off(tmp_path / "train/red/bad.png")
+    data = folder(tmp_path, val_fraction=0, in_memory=False, workers=workers)
     with pytest.raises(UserError) as caught:
         list(data.train_dataloader())
     assert str(caught.value).startswith(str(tmp_path / "train/red/bad.png"))
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_all_broken_images_of_all_splits_are_named_before_training(in_memory, tmp_path):
+    make_folder(tmp_path)
+    for split in ("val", "test"):
+        (tmp_path / split / "red").mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(tmp_path / split / "red" / "whole.png")
+    broken = [tmp_path / split / "red/bad.png" for split in ("train", "val", "test")]
+    for path in broken:
+        path.write_bytes(b"garbage")
+    (tmp_path / "test/red/dead.png").symlink_to("nowhere")
+    data = ImageData(folder_spec(tmp_path), tmp_path, in_memory=in_memory)
+    with pytest.raises(UserError) as caught:
+        quiet_trainer().fit(Counting(), datamodule=data)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "4 image files cannot be used:"
+    assert [line.strip().partition(": ")[0] for line in lines[1:]] == [
+        *map(str, broken),
+        f"{tmp_path}/test/red/dead.png",
+    ]
+
+
+def test_of_very_many_broken_images_the_first_ten_are_listed(tmp_path):
+    make_folder(tmp_path)
+    for i in range(1234):
+        (tmp_path / f"train/red/bad{i:04}.png").touch()
+    with pytest.raises(UserError) as caught:
+        folder(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "1,234 image files cannot be used:"
+    assert (len(lines), lines[-1]) == (12, "  and 1,224 more")
+    assert lines[10].endswith("bad0009.png: empty; accepted: PNG, JPEG, BMP, GIF, PPM, TIFF, WEBP")
+
+
+def test_limits_spare_the_images_that_are_not_used(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "train/red/z.png").touch()
+    assert len(folder(tmp_path, limit_train=4, val_fraction=0).splits["train"].labels) == 4
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_images_of_twelve_bits_are_said_once_with_their_number(in_memory, tmp_path, caplog):
+    make_folder(tmp_path)
+    for i in range(3):
+        Image.fromarray(np.full((4, 4), 4000, np.uint16)).save(tmp_path / f"train/red/deep{i}.png")
+    folder(tmp_path, in_memory=in_memory, val_fraction=0)
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert record.getMessage().startswith(f"{tmp_path}/train/red/deep0.png: of 16 bits, and no value above 4,000")
+    assert record.getMessage().endswith("(likewise 3 of 7 images)")
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(("background", "expected"), [("white", 1.0), ("black", -1.0), ([255, 255, 0], -1.0)])
+def test_the_background_is_the_one_asked_for(background, expected, in_memory, tmp_path):
+    for label in ("blue", "red"):
+        (tmp_path / "train" / label).mkdir(parents=True)
+        Image.new("RGBA", (6, 6), (0, 0, 0, 0)).save(tmp_path / "train" / label / "nothing.png")
+    data = folder(tmp_path, val_fraction=0, in_memory=in_memory, background=background)
+    (x, _), *_ = data.train_dataloader()
+    assert x[:, 2].unique().tolist() == [expected * 2]  # (1 - 0.5) / 0.25, of the blue
+
+
+# Going on with a run
+
+
+def trained(root, tmp_path, **options):
+    """The checkpoint of a run on a folder."""
+    trainer = quiet_trainer()
+    trainer.fit(Counting(), datamodule=ImageData(folder_spec(root), root, **({"val_fraction": 0.5} | options)))
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    return tmp_path / "last.ckpt"
+
+
+def go_on(root, checkpoint, **options) -> None:
+    data = ImageData(folder_spec(root), root, **({"val_fraction": 0.5} | options))
+    quiet_trainer(epochs=2).fit(Counting(), datamodule=data, ckpt_path=checkpoint, weights_only=True)
+
+
+def add(root) -> None:
+    Image.new("RGB", (3, 3)).save(root / "train/red/more.png")
+
+
+def remove(root) -> None:
+    (root / "train/red/0.png").unlink()
+
+
+def rename(root) -> None:
+    (root / "train/blue/1.png").rename(root / "train/blue/x.png")
+
+
+def give_validation(root) -> None:
+    (root / "val/red").mkdir(parents=True)
+    Image.new("RGB", (3, 3)).save(root / "val/red/0.png")
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (add, "4 images then, 5 now; 1 new: train/red/more.png"),
+        (remove, "4 images then, 3 now; 1 gone: train/red/0.png"),
+        (rename, "4 images then, 4 now; 1 new: train/blue/x.png, 1 gone: train/blue/1.png"),
+        (give_validation, "4 images then, 5 now; 1 new: val/red/0.png"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_images(change, words, in_memory, tmp_path):
+    root = tmp_path / "images"
+    make_folder(root)
+    checkpoint = trained(root, tmp_path, in_memory=in_memory)
+    go_on(root, checkpoint, in_memory=in_memory)
+    change(root)
+    with pytest.raises(UserError, match=re.escape(f"({words})")):
+        go_on(root, checkpoint, in_memory=in_memory)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"limit_train": 3}, "data.limit_train=3 with resume: that run has data.limit_train=None"),
+        ({"val_fraction": 0.25}, "data.val_fraction=0.25 with resume: that run has data.val_fraction=0.5"),
+        ({"seed": 1}, "seed=1 with resume: that run has seed=0"),
+        ({"background": "black"}, "data.background=black with resume: that run has data.background=white"),
+    ],
+)
+def test_a_run_does_not_go_on_with_images_cut_otherwise(options, words, tmp_path):
+    root = tmp_path / "images"
+    make_folder(root)
+    checkpoint = trained(root, tmp_path)
+    with pytest.raises(UserError, match=re.escape(words)):
+        go_on(root, checkpoint, **options)
+
+
+def test_a_folder_may_move_and_its_test_split_grow_while_a_run_is_stopped(tmp_path):
+    make_folder(tmp_path / "images")
+    checkpoint = trained(tmp_path / "images", tmp_path)
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/test/red").mkdir(parents=True)
+    Image.new("RGB", (3, 3)).save(tmp_path / "elsewhere/test/red/0.png")
+    go_on(tmp_path / "elsewhere", checkpoint)
+
+
+def test_a_checkpoint_of_an_older_version_does_not_say_its_images(tmp_path):
+    root = tmp_path / "images"
+    make_folder(root)
+    checkpoint = trained(root, tmp_path)
+    content = torch.load(checkpoint, weights_only=True)
+    del content["ImageData"]
+    torch.save(content, checkpoint)
+    add(root)
+    go_on(root, checkpoint)
 
 
 def test_a_folder_with_its_own_validation_keeps_all_for_training(tmp_path):

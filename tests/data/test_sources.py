@@ -153,6 +153,6 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
 
 def test_grey_and_colour_are_converted(tmp_path):
     path = tmp_path / "red.png"
-    Image.new("RGBA", (4, 4), (255, 0, 0, 128)).save(path)
+    Image.new("RGB", (4, 4), (255, 0, 0)).save(path)
     assert read_image(path, 3, (2, 2))[:, 0, 0].tolist() == [255, 0, 0]
     assert read_image(path, 1, (2, 2))[:, 0, 0].tolist() == [76]  # 0.299 * 255, ITU-R 601

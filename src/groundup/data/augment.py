@@ -1,21 +1,40 @@
 """Augmentation of whole batches: pure functions of images `(N, C, H, W)` of any type, on any device.
 
-What is random comes from the `generator`, which lives on the images' device. None of them waits for the device.
+What is random comes from the `generator`, which lives on the images' device, or from a `Part` of what it gives. None of
+them waits for the device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-Step = Callable[[Tensor, Tensor, int | Tensor, Generator], Tensor]
+
+@dataclass(frozen=True)
+class Part:
+    """A generator for some of the images of a batch: they get the numbers that they would get in the whole of it.
+
+    Args:
+        generator: as it would be for the whole batch.
+        first: the place of the first of these images in it.
+        total: images of the whole batch.
+    """
+
+    generator: Generator
+    first: int
+    total: int
 
 
-def flip(images: Tensor, generator: Generator) -> Tensor:
+Random = Generator | Part
+Step = Callable[[Tensor, Tensor, int | Tensor, Random], Tensor]
+
+
+def flip(images: Tensor, generator: Random) -> Tensor:
     """Mirrors every image left to right with probability 1/2."""
     return _mirror(images, _coins(len(images), generator))
 
@@ -34,7 +53,7 @@ def alternating_flip(images: Tensor, coins: Tensor, epoch: int | Tensor) -> Tens
     return _mirror(images, coins ^ (epoch % 2 == 1))
 
 
-def crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
+def crop(images: Tensor, padding: int, generator: Random) -> Tensor:
     """Pads by reflection and cuts a window of the old size at a random place, one of `(2 * padding + 1)**2`.
 
     `padding`, in pixels, must be less than height and width.
@@ -44,12 +63,12 @@ def crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
     return _window(images, padding, generator)
 
 
-def shift(images: Tensor, distance: int, generator: Generator) -> Tensor:
+def shift(images: Tensor, distance: int, generator: Random) -> Tensor:
     """Moves every image by up to `distance` pixels along both axes; what comes in is zero."""
     return _window(pad(images, [distance] * 4), distance, generator)
 
 
-def cutout(images: Tensor, size: int, fill: Tensor, generator: Generator) -> Tensor:
+def cutout(images: Tensor, size: int, fill: Tensor, generator: Random) -> Tensor:
     """Fills a square of `size` pixels a side, its centre anywhere in the image, the rest of it cut off at the border.
 
     Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017).
@@ -89,14 +108,33 @@ def chain(
     return partial(_run, chosen) if chosen else None
 
 
-def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int | Tensor, generator: Generator) -> Tensor:
+def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int | Tensor, generator: Random) -> Tensor:
     for step in steps:
         images = step(images, index, epoch, generator)
     return images
 
 
-def _coins(count: int, generator: Generator) -> Tensor:
-    return torch.rand(count, generator=generator, device=generator.device) < 0.5
+def _drawn(count: int, generator: Random, draw: Callable[[int, Generator], Tensor]) -> Tensor:
+    """What `draw(N, generator)` gives for N images, which are its last axis."""
+    if isinstance(generator, Generator):
+        return draw(count, generator)
+    return draw(generator.total, generator.generator)[..., generator.first : generator.first + count]
+
+
+def _integers(below: int, count: int, generator: Random, rows: int) -> Tensor:
+    """Whole numbers of 0..below-1, `(rows, count)`."""
+    return _drawn(
+        count,
+        generator,
+        lambda images, source: torch.randint(below, (rows, images), generator=source, device=source.device),
+    )
+
+
+def _coins(count: int, generator: Random) -> Tensor:
+    return (
+        _drawn(count, generator, lambda images, source: torch.rand(images, generator=source, device=source.device))
+        < 0.5
+    )
 
 
 def _mirror(images: Tensor, which: Tensor) -> Tensor:
@@ -109,18 +147,18 @@ def _reflected(size: int, padding: int, device: torch.device) -> Tensor:
     return (size - 1) - ((size - 1) - position).abs()
 
 
-def _window(padded: Tensor, margin: int, generator: Generator) -> Tensor:
+def _window(padded: Tensor, margin: int, generator: Random) -> Tensor:
     """Cuts from every image, `margin` larger on all four sides, a window of the old size at a random place."""
     count, _, height, width = padded.shape
     views = padded.unfold(2, height - 2 * margin, 1).unfold(3, width - 2 * margin, 1)  # (N, C, 2m + 1, 2m + 1, H, W)
-    place = torch.randint(2 * margin + 1, (2, count), generator=generator, device=padded.device)
+    place = _integers(2 * margin + 1, count, generator, rows=2)
     return views[torch.arange(count, device=padded.device), :, place[0], place[1]]
 
 
-def _span(images: Tensor, dim: int, size: int, generator: Generator) -> Tensor:
+def _span(images: Tensor, dim: int, size: int, generator: Random) -> Tensor:
     """`(N, length)` of bool: the `size` positions around a random centre."""
     length = images.shape[dim]
-    centre = torch.randint(length, (len(images), 1), generator=generator, device=images.device)
+    centre = _integers(length, len(images), generator, rows=1).T
     position = torch.arange(length, device=images.device)
     first = centre - size // 2
     return (first <= position) & (position < first + size)

@@ -48,7 +48,7 @@ def ensure(
     Raises:
         UserError: the files cannot be had, or one that is there is damaged. Nothing is ever deleted.
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     if mirror is not None and "://" not in mirror:
         mirror = os.path.expanduser(mirror)
     missing = [archive for archive in ARCHIVES.get(name, ()) if not _unpacked(archive, root)]

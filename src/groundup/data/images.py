@@ -1,50 +1,204 @@
-"""One image file, decoded: its size is checked before its pixels are."""
+"""One image file, decoded: its size is checked before its pixels are, and whatever goes wrong names the file."""
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 
 from groundup.errors import UserError
+from groundup.printable import printable
+
+log = logging.getLogger(__name__)
 
 MAX_PIXELS = 50_000_000
+DIM = 4096  # a picture of 16 bits that stays below may hold 12
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")  # no format that starts another program, as EPS does
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by the EXIF tag Orientation
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # tags of TIFF
+_LARGEST = {"L;2": 3, "L;4": 15}  # of the values of a grey PNG of so few bits, which Pillow spreads over 0..255
+
+Background = str | Sequence[int]  # a colour's name, or its red, green and blue of 0..255
 
 
-def read_image(path: str | os.PathLike[str], channels: int, image_size: tuple[int, int]) -> Tensor:
+class Decoded(NamedTuple):
+    """An image, and what makes one doubt that it was meant so, in words; None where nothing does."""
+
+    pixels: Tensor
+    doubt: str | None
+
+
+def read_image(
+    path: str | os.PathLike[str], channels: int, image_size: tuple[int, int], background: Background = "white"
+) -> Tensor:
+    """Reads an image as `decode` does, and logs what is doubtful about it."""
+    pixels, doubt = decode(path, channels, image_size, background)
+    if doubt is not None:
+        log.warning("%s: %s", printable(os.fspath(path)), doubt)
+    return pixels
+
+
+def decode(
+    path: str | os.PathLike[str], channels: int, image_size: tuple[int, int], background: Background = "white"
+) -> Decoded:
     """Reads an image as `(channels, H, W)` of uint8, turned as its EXIF data says and resized (bilinear, antialiased).
+
+    Of several frames or pages the first is read. Of 16 bits the upper 8 are; of 12, where the file says that it holds
+    12 (a TIFF), the upper 8 of these.
 
     Args:
         path: of a PNG, JPEG, BMP, GIF, PPM, TIFF or WebP file.
         channels: 1 (grey) or 3 (colour); the file may have others.
         image_size: height and width; the aspect ratio is not kept.
+        background: what shows through where the image is transparent.
 
     Raises:
         UserError: the file cannot be read, is no such image, or has more than `MAX_PIXELS` pixels.
     """
+    with _opened(path) as image:
+        rawmode = _rawmode(image)
+        image.load()
+        turn = _turn(image)
+        flat, doubt = flattened(image, rawmode, background)
+        grey_or_colour = flat.convert("L" if channels == 1 else "RGB")
+        upright = grey_or_colour if turn is None else grey_or_colour.transpose(turn)
+        height, width = image_size
+        pixels = np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
+    return Decoded(torch.from_numpy(pixels.reshape(height, width, channels).transpose(2, 0, 1).copy()), doubt)
+
+
+def inspect(path: str | os.PathLike[str]) -> str | None:
+    """Reads an image's header alone, but all of one of 16 bits. Returns what is doubtful about it.
+
+    Raises:
+        UserError: as `decode`, but for a picture that is damaged behind its header.
+    """
+    with _opened(path) as image:
+        deep = image.mode.startswith("I;16")
+    return decode(path, 1, (1, 1)).doubt if deep else None
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """An image file whose header is read. Whatever is raised inside, by a decoder say, becomes words about the file."""
+    name = printable(os.fspath(path))
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        _refuse_other_than_a_file(path)
+        with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"{path}: {image.width}x{image.height} pixels; accepted: at most {MAX_PIXELS:,} in all")
-            pixels = np.asarray(_convert(image, channels, image_size))
+                raise UserError(f"{name}: {image.width}x{image.height} pixels; accepted: at most {MAX_PIXELS:,} in all")
+            yield image
+    except UserError:
+        raise
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: {error}; accepted: at most {MAX_PIXELS:,} pixels in all") from error
+        raise UserError(f"{name}: {error}; accepted: at most {MAX_PIXELS:,} pixels in all") from error
     except UnidentifiedImageError as error:
-        raise UserError(f"{path}: not an image; accepted: {', '.join(_FORMATS)}") from error
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files of various formats
-        raise UserError(f"{path}: cannot be read as an image: {error}") from error
-    return torch.from_numpy(pixels.reshape(*image_size, channels).transpose(2, 0, 1).copy())
+        empty = os.path.getsize(path) == 0
+        raise UserError(f"{name}: {'empty' if empty else 'not an image'}; accepted: {', '.join(_FORMATS)}") from error
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read as an image: {error.strerror or _words(error)}") from error
+    except Exception as error:  # of any kind: decoders meet damaged bytes with TypeError, struct.error and others
+        raise UserError(f"{name}: cannot be read as an image: {_words(error)}") from error
 
 
-def _convert(image: Image.Image, channels: int, image_size: tuple[int, int]) -> Image.Image:
-    if image.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255 instead of scaling them
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+def _words(error: Exception) -> str:
+    return printable(str(error)) or type(error).__name__
+
+
+def _refuse_other_than_a_file(path: str | os.PathLike[str]) -> None:
+    """A named pipe would keep its reader waiting, and a device never end."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise UserError(f"{printable(os.fspath(path))}: a link to {printable(os.readlink(path))}, which is not there")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        kind = "a folder" if os.path.isdir(path) else "a named pipe or a device"
+        raise UserError(f"{printable(os.fspath(path))}: {kind}; accepted: an image file")
+
+
+def _rawmode(image: Image.Image) -> str:
+    """How the pixels lie in the file, in Pillow's words, and by which decoder; known until they are loaded."""
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile:
+        return ""
+    codec, _, _, args = image.tile[0]
+    return "scaled" if codec.startswith("ppm") else str(args[0] if isinstance(args, tuple) and args else args)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What turns the picture upright. Of its EXIF data the orientation alone is decoded; a TIFF is upright already."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception as error:
+        raise ValueError(f"its EXIF data, which says which way is up, is damaged: {_words(error)}") from error
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
+
+
+def flattened(image: Image.Image, rawmode: str, background: Background) -> tuple[Image.Image, str | None]:
+    """The image with 8 bits a channel and without transparency, and what is doubtful about it."""
+    if set(_tag(image, _SAMPLE_FORMAT, (1,))) != {1}:
+        raise ValueError("pixels that are signed or of floating point; accepted: of 8 or 16 bits, from 0 on")
+    doubt = None
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        image, doubt = _of_eight_bits(image, rawmode)
     elif image.mode in ("I", "F"):
         raise ValueError("pixels of 32 bits; accepted: 8 or 16")
-    upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-    height, width = image_size
-    return upright.resize((width, height), Image.Resampling.BILINEAR)
+    elif "transparency" in image.info:
+        _correct_transparent_value(image, rawmode)
+    if image.mode == "LAB":
+        image = image.convert("RGB")  # it has no other way to L
+    return _opaque(image, background), doubt
+
+
+def _tag(image: Image.Image, number: int, default: Any) -> Any:
+    """Of a TIFF; the default of another format."""
+    return getattr(image, "tag_v2", {}).get(number, default)
+
+
+def _of_eight_bits(image: Image.Image, rawmode: str) -> tuple[Image.Image, str | None]:
+    """An image of 16 bits, which Pillow would clip at 255, with 8 bits; one that has a transparent value as LA."""
+    values = np.asarray(image).astype(np.uint16)  # from here on in the machine's own order of bytes
+    bits = 12 if rawmode == "I;12" else 16
+    if image.format == "TIFF" and _tag(image, _PHOTOMETRIC, 0) == 0:
+        values = (2**bits - 1) - values  # white is zero: Pillow sees to it for 8 bits alone
+    doubt = None
+    if bits == 16 and rawmode != "scaled" and 0 < (largest := int(values.max())) < DIM:
+        doubt = (
+            f"of 16 bits, and no value above {largest:,} of 65,535, so it is nearly black; if it holds 12 bits, "
+            "multiply its values by 16 and save it anew"
+        )
+    grey = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    if (transparent := image.info.get("transparency")) is None:
+        return grey, doubt
+    seen = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    return Image.merge("LA", (grey, seen)), doubt
+
+
+def _correct_transparent_value(image: Image.Image, rawmode: str) -> None:
+    """Pillow compares a PNG's transparent value, which is as in the file, to pixels that it has brought to 8 bits."""
+    if rawmode == "RGB;16B":
+        raise ValueError("a transparent colour of 16 bits a channel; accepted: 8 bits, or an alpha channel")
+    if rawmode in _LARGEST:
+        image.info["transparency"] = image.info["transparency"] * 255 // _LARGEST[rawmode]
+
+
+def _opaque(image: Image.Image, background: Background) -> Image.Image:
+    """The image on its background, as RGBA; one without transparency as it is."""
+    if not image.has_transparency_data:
+        return image
+    ground = background if isinstance(background, str) else (*background, 255)
+    straight = image.convert("LA") if image.mode == "La" else image  # La has no way to RGBA
+    return Image.alpha_composite(Image.new("RGBA", image.size, ground), straight.convert("RGBA"))

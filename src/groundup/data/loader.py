@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 
@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from groundup.data.augment import Step
+from groundup.data.augment import Part, Step
 from groundup.errors import UserError
 
 CHUNK = 1024  # images made ready at once: a few large operations cost less than many small ones
@@ -94,6 +94,13 @@ class EpochOrder:
     def batches_per_pass(self) -> int:
         return len(self._bounds) - 1
 
+    @property
+    def sizes(self) -> list[int]:
+        """This process's images of every batch of an epoch."""
+        return [
+            len(range(start + self.rank, stop, self.world_size)) for start, stop in pairwise(self._bounds)
+        ] * self.passes
+
     def __iter__(self) -> Iterator[list[int]]:
         return iter([batch.tolist() for batch in self.batches()[self.start :]])
 
@@ -154,19 +161,29 @@ class Finish:
         self._scale = 1 / (255 * torch.tensor(std, device=device)[:, None, None])
         self._augment, self._seed, self._rank = augment, seed, rank
 
-    def __call__(self, images: Tensor, index: Tensor, epoch: int, number: int, out: Tensor | None = None) -> Tensor:
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor,
+        epoch: int,
+        number: int,
+        out: Tensor | None = None,
+        place: tuple[int, int] | None = None,
+    ) -> Tensor:
         """Finishes images of a data set.
 
         Args:
             images: `(N, C, H, W)` of uint8.
             index: `(N,)`, their positions in the data set.
             epoch: counted from 0.
-            number: of the chunk or batch in its epoch; it seeds what is random.
+            number: of the chunk in its epoch; it seeds what is random.
             out: where to put them, `(N, C, H, W)` of float32; None makes a tensor.
+            place: of a part of a chunk, where it begins in the chunk, and how many images that has.
         """
         if self._augment is not None:
-            seed = seed_from(self._seed, _AUGMENT, epoch, number, self._rank)
-            images = self._augment(images, index, epoch, Generator(self.device).manual_seed(seed))
+            generator = Generator(self.device).manual_seed(seed_from(self._seed, _AUGMENT, epoch, number, self._rank))
+            random = generator if place is None else Part(generator, *place)
+            images = self._augment(images, index, epoch, random)
         return self._normalised(images, out)
 
     def draw(self, images: Tensor, index: Tensor, epoch: Tensor, generator: Generator) -> Tensor:
@@ -178,6 +195,11 @@ class Finish:
     def _normalised(self, images: Tensor, out: Tensor | None = None) -> Tensor:
         finished = images.to(torch.float32) if out is None else out.copy_(images)
         return finished.sub_(self._shift).mul_(self._scale)
+
+
+def _batches_of(chunk: int, sizes: Sequence[int]) -> int:
+    """How many batches of these sizes make up a chunk of images."""
+    return max(1, chunk // sizes[0])
 
 
 class Batches:
@@ -207,7 +229,7 @@ class Batches:
             index = torch.cat(batches).to(self.images.device)
         sizes = [len(batch) for batch in batches]
         stops = [0, *accumulate(sizes)]
-        step = max(1, self._chunk // sizes[0])  # batches a chunk
+        step = _batches_of(self._chunk, sizes)
         for first in range(start - start % step, len(batches), step):
             last = min(first + step, len(batches))
             rows = index[stops[first] : stops[last]]
@@ -254,24 +276,26 @@ class Positions:
 
 
 class StreamedBatches:
-    """The same batches of images that do not fit in memory: read from disk by workers, finished on the device.
+    """The same batches, to the last bit, of images that do not fit in memory: read by workers, finished on the device.
 
     Args:
         dataset: gives `(image of uint8, label, position)`.
         order: which images make up a batch.
         finish: augments and normalises.
         workers: processes that read; 0 reads in this one.
+        chunk: of `Batches` whose random numbers these shall have.
     """
 
-    def __init__(self, dataset: Dataset, order: EpochOrder, finish: Finish, workers: int = 0):
+    def __init__(self, dataset: Dataset, order: EpochOrder, finish: Finish, workers: int = 0, chunk: int = CHUNK):
         self.sampler = self.batch_sampler = order  # Lightning looks for both, to set the epoch
-        self._finish = finish
+        self._finish, self._chunk = finish, chunk
         self._loader: DataLoader = DataLoader(
             dataset,
             batch_sampler=order,  # type: ignore[arg-type]  # any iterable of lists of positions will do
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=finish.device.type == "cuda",
+            generator=Generator(),  # else it takes a number from the global one
         )
 
     def __len__(self) -> int:
@@ -279,10 +303,14 @@ class StreamedBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch, start, device = self.sampler.epoch, self.sampler.start, self._finish.device
+        sizes = self.sampler.sizes
+        step = _batches_of(self._chunk, sizes)
         try:
             for number, batch in enumerate(self._loader, start):
                 images, labels, index = (tensor.to(device, non_blocking=True) for tensor in batch)
-                yield self._finish(images, index, epoch, number), labels
+                chunk = number // step
+                place = sum(sizes[chunk * step : number]), sum(sizes[chunk * step : (chunk + 1) * step])
+                yield self._finish(images, index, epoch, chunk, place=place), labels
         except UserError as error:
             # A worker's error arrives with its whole traceback as its message, which ends with the message proper.
             raise UserError(str(error).rpartition(f"{UserError.__name__}: ")[2].strip()) from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,12 +16,17 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
+from groundup.data.images import Background
+from groundup.data.listing import difference, packed
 from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
 from groundup.data.progressive import resize, size_at
-from groundup.data.sources import FolderImages, Images, open_folder, read
+from groundup.data.sources import BrokenImages, FolderImages, Images, open_folder, read
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
+from groundup.printable import printable
 from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
 
 _SPLIT, _COINS = 2, 3  # separate streams of random numbers, beside the loader's
 
@@ -42,8 +50,10 @@ class ImageData(LightningDataModule):
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
             then on, see `groundup.data.progressive`; None keeps it.
         tta: of the test: what its accuracy is measured with too, see `groundup.learning.tta`; `none` or a name there.
-        in_memory: False reads an image folder from disk, batch by batch.
+        in_memory: False reads an image folder from disk, batch by batch: the same batches.
         workers: processes that read, where not in memory.
+        background: of an image folder, what shows through where an image is transparent: a colour's name, or its red,
+            green and blue of 0..255.
         labels: `fine` or `coarse`, of cifar100.
         seed: of the split, the order and the augmentation.
 
@@ -70,6 +80,7 @@ class ImageData(LightningDataModule):
         tta: str = "none",
         in_memory: bool = True,
         workers: int = 0,
+        background: Background = "white",
         labels: str = "fine",
         seed: int = 0,
         image_size: int | None = None,
@@ -81,14 +92,14 @@ class ImageData(LightningDataModule):
         if not in_memory and spec.name != "image_folder":
             raise UserError(f"data.in_memory=false: {spec.name} is always read into memory; accepted: true")
         self.spec = spec
-        self.root, self.mirror, self.labels = root, mirror, labels
+        self.root, self.mirror, self.labels = Path(root).expanduser(), mirror, labels
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction = val_fraction
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
         self.augment = check_names(augment, crop_padding, spec.image_size)
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
         self.progressive_sizes, self.tta = progressive_sizes, tta
-        self.in_memory, self.workers, self.seed = in_memory, workers, seed
+        self.in_memory, self.workers, self.background, self.seed = in_memory, workers, background, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.passes = 1  # over the training images that make up an epoch
         self.positions = False  # True: training batches are positions of images, which the learner makes images of
@@ -102,15 +113,17 @@ class ImageData(LightningDataModule):
         ensure(self.spec.name, self.root, self.mirror)
 
     def setup(self, stage: str) -> None:
-        """Reads what a stage needs and has not been read before; one that is not there is None in `splits`."""
-        if stage in ("fit", "validate") and "train" not in self.splits:
-            train, val = self.read("train"), self.read("val")
-            if val is None and self.val_fraction > 0:
-                assert train is not None, "every data set has a training split"
-                train, val = (self._pick(train, positions) for positions in self.cut(train.labels))
-            self.splits |= {"train": train, "val": val}
-        if stage == "test" and "test" not in self.splits:
-            self.splits["test"] = self.read("test")
+        """Reads what has not been read before; a split that is not there is None in `splits`.
+
+        To fit, the test split is read too: what is broken in it would else be found when training is over.
+        """
+        wanted = ("test",) if stage == "test" else ("train", "val", "test")
+        found = self.read(*[name for name in wanted if name not in self.splits])
+        if "train" in found and found["val"] is None and self.val_fraction > 0:
+            train = found["train"]
+            assert train is not None, "every data set has a training split"
+            found["train"], found["val"] = (self._pick(train, positions) for positions in self.cut(train.labels))
+        self.splits |= found
 
     @property
     def train_size(self) -> int:
@@ -174,11 +187,68 @@ class ImageData(LightningDataModule):
         images = self.splits[split]
         return len(images.labels) if images is not None else 0
 
-    def read(self, split: str) -> Images | FolderImages | None:
-        """A split as it is published, which need not be there; validation is not cut from it."""
+    def read(self, *names: str) -> dict[str, Images | FolderImages | None]:
+        """Splits as they are published, None where there is none; validation is not cut from the training split.
+
+        Raises:
+            BrokenImages: all image files that cannot be read, of all these splits.
+            UserError: anything else that cannot be read.
+        """
+        found: dict[str, Images | FolderImages | None] = {}
+        problems: list[str] = []
+        for name in names:
+            try:
+                found[name] = self._read(name)
+            except BrokenImages as error:
+                problems += error.problems
+        if problems:
+            raise BrokenImages(problems)
+        return found
+
+    def _read(self, split: str) -> Images | FolderImages | None:
         if self.in_memory:
-            return read(self.spec, self.root, split, self.labels, self.limits[split])
-        return open_folder(self.spec, self.root, split, self.limits[split])
+            return read(self.spec, self.root, split, self.labels, self.limits[split], self.background)
+        images = open_folder(self.spec, self.root, split, self.limits[split], self.background)
+        if images is not None:
+            images.check()
+            log.info(
+                f"data.in_memory=false: the headers of all {len(images):,} images of {split}/ were read; one that is "
+                "damaged behind its header is found when it is read"
+            )
+        return images
+
+    def state_dict(self) -> dict[str, Any]:
+        """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""
+        state = {"val_fraction": self.val_fraction, "limit_train": self.limits["train"], "seed": self.seed}
+        if self.spec.name != "image_folder":  # the files of the others are those that were published
+            return state
+        background = self.background if isinstance(self.background, str) else list(self.background)
+        return state | {"background": background, "files": self._files}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Makes sure that a run goes on with the images that it was begun with.
+
+        Raises:
+            UserError: they are others. The message says which, or which key makes them so.
+        """
+        why = "a run goes on with the images it was begun with, lest some that it was trained on be validated on"
+        now = self.state_dict()
+        for key in state.keys() & now.keys() - {"files"}:
+            if state[key] != now[key]:
+                name = key if key == "seed" else f"data.{key}"
+                raise UserError(f"{name}={now[key]} with resume: that run has {name}={state[key]}; {why}")
+        if "files" in state and (changed := difference(state["files"], self._files)):
+            raise UserError(
+                f"data.root={self.root} with resume: its images are others ({printable(changed)}); {why}. Put the "
+                "folder back as it was, or begin a new run without resume"
+            )
+
+    @cached_property
+    def _files(self) -> Tensor:
+        """The names below `root` of the images of a folder to train and to validate on, packed."""
+        splits = (open_folder(self.spec, self.root, split, self.limits[split]) for split in ("train", "val"))
+        paths = [path for images in splits if images is not None for path, _ in images.samples]
+        return packed(os.path.relpath(path, self.root) for path in paths)
 
     def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The positions of a training split with these labels to train on, and those held out for validation."""
@@ -194,7 +264,7 @@ class ImageData(LightningDataModule):
     def _pick(self, images: Images | FolderImages, positions: Tensor) -> Images | FolderImages:
         if isinstance(images, Images):
             return Images(images.pixels[positions], images.labels[positions])
-        return FolderImages([images.samples[position] for position in positions.tolist()], self.spec)
+        return images.pick(positions)
 
     def _loader(
         self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1

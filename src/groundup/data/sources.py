@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import io
+import logging
 import os
 import pickle
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +22,15 @@ from torch.utils.data import Dataset
 from groundup.data import folder
 from groundup.data.archives import ARCHIVES
 from groundup.data.classes import refuse_unknown
-from groundup.data.images import read_image
+from groundup.data.images import Background, Decoded, decode, inspect
 from groundup.errors import UserError
+from groundup.printable import printable
 from groundup.spec import DatasetSpec
 
+log = logging.getLogger(__name__)
+
 _RESIZED_AT_ONCE = 1000  # images
+_PROBLEMS_SHOWN = 10
 
 
 class Images(NamedTuple):
@@ -32,37 +38,93 @@ class Images(NamedTuple):
     labels: Tensor
 
 
+class BrokenImages(UserError):
+    """Image files that cannot be read, all of them at once; `problems` has a line for each, which names it."""
+
+    def __init__(self, problems: Sequence[str]):
+        self.problems = list(problems)
+        super().__init__(self._message() if len(self.problems) != 1 else self.problems[0])
+
+    def _message(self) -> str:
+        shown, more = self.problems[:_PROBLEMS_SHOWN], len(self.problems) - _PROBLEMS_SHOWN
+        listed = [f"{len(self.problems):,} image files cannot be used:", *shown]
+        return "\n  ".join(listed + ([f"and {more:,} more"] if more > 0 else []))
+
+
 class FolderImages(Dataset):
     """The images of a folder's split, read when asked for: `(image (C, H, W) of uint8, label, position)`."""
 
-    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec):
-        self.samples = samples
-        self._channels, self._image_size = spec.channels, spec.image_size
+    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec, background: Background = "white"):
+        self.samples, self.spec, self.background = samples, spec, background
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, position: int) -> tuple[Tensor, int, int]:
-        path, label = self.samples[position]
-        return read_image(path, self._channels, self._image_size), label, position
+        return self._decoded(position).pixels, self.samples[position][1], position
 
     @property
     def labels(self) -> Tensor:
         return torch.tensor([label for _, label in self.samples])
 
+    def pick(self, positions: Tensor) -> FolderImages:
+        """Some of the images."""
+        return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.background)
+
     def load(self) -> Images:
-        """Reads them all, into memory."""
-        pixels = torch.empty(len(self), self._channels, *self._image_size, dtype=torch.uint8)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
-            for position, (image, _, _) in enumerate(pool.map(self.__getitem__, range(len(self)))):
-                pixels[position] = image
+        """Reads them all, into memory.
+
+        Raises:
+            BrokenImages: some cannot be read.
+        """
+        pixels = torch.empty(len(self), self.spec.channels, *self.spec.image_size, dtype=torch.uint8)
+
+        def read(position: int) -> str | None:
+            pixels[position], doubt = self._decoded(position)
+            return doubt
+
+        self._each(read)
         return Images(pixels, self.labels)
+
+    def check(self) -> None:
+        """Reads the headers of them all, which is many times faster; what is damaged behind them is not seen.
+
+        Raises:
+            BrokenImages: some are broken.
+        """
+        self._each(lambda position: inspect(self.samples[position][0]))
+
+    def _decoded(self, position: int) -> Decoded:
+        return decode(self.samples[position][0], self.spec.channels, self.spec.image_size, self.background)
+
+    def _each(self, look: Callable[[int], str | None]) -> None:
+        """Looks at every image, in several threads; says once what is doubtful about some, and how many these are."""
+        problems: list[str] = []
+        doubts: list[str] = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
+            tasks = [pool.submit(look, position) for position in range(len(self))]
+            for (path, _), task in zip(self.samples, tasks, strict=True):
+                try:
+                    doubt = task.result()
+                except UserError as error:
+                    problems.append(str(error))
+                else:
+                    doubts += [f"{printable(path)}: {doubt}"] if doubt is not None else []
+        if problems:
+            raise BrokenImages(problems)
+        if doubts:
+            log.warning("%s (likewise %d of %d images)", doubts[0], len(doubts), len(self))
 
 
 def read(
-    spec: DatasetSpec, root: str | os.PathLike[str], split: str, labels: str = "fine", limit: int | None = None
+    spec: DatasetSpec,
+    root: str | os.PathLike[str],
+    split: str,
+    labels: str = "fine",
+    limit: int | None = None,
+    background: Background = "white",
 ) -> Images | None:
-    """Reads a split of a published data set whose files are there, resized to the spec's size where that differs.
+    """Reads a split of a data set whose files are there, resized to the spec's size where that differs.
 
     Args:
         spec: of the data set.
@@ -70,12 +132,13 @@ def read(
         split: `train`, `val` or `test`; None is returned for one that is not published.
         labels: `fine` or `coarse`, of cifar100.
         limit: only the first so many images.
+        background: of an image folder, what shows through where an image is transparent.
 
     Raises:
         UserError: a file is damaged.
     """
     if spec.name == "image_folder":
-        images = open_folder(spec, root, split, limit)
+        images = open_folder(spec, root, split, limit, background)
         return images.load() if images is not None else None
     if split == "val":
         return None
@@ -84,13 +147,17 @@ def read(
 
 
 def open_folder(
-    spec: DatasetSpec, root: str | os.PathLike[str], split: str, limit: int | None = None
+    spec: DatasetSpec,
+    root: str | os.PathLike[str],
+    split: str,
+    limit: int | None = None,
+    background: Background = "white",
 ) -> FolderImages | None:
     """Lists the images of a folder's split in turns, one of every class; None where there is no such split."""
     found = folder.scan_split(root, split)
     refuse_unknown(found, spec.class_names, f"data.root={root}: {split}/")  # changed since the spec was made
     samples = folder.samples(found, spec.class_names)
-    return FolderImages(samples[:limit], spec) if samples else None
+    return FolderImages(samples[:limit], spec, background) if samples else None
 
 
 def _digits(split: str) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,8 @@ class StackedImages:
     def __init__(self, members: Sequence[ImageData], device: torch.device):
         first = members[0]
         first.prepare_data()
-        train, self._val = (_to(first.read(split), device) for split in ("train", "val"))
+        found = first.read("train", "val", "test")
+        train, self._val = (_to(found[split], device) for split in ("train", "val"))
         assert train is not None, "every data set has a training split"
         self._train, self._device, self._first = train, device, first
         own = self._val is None and first.val_fraction > 0
@@ -38,7 +39,7 @@ class StackedImages:
         self._orders = [EpochOrder(count, member.batch_size, seed=member.seed) for member in members]
         self._finish = [member.finish("train", count, device) for member in members]
         self._plain = first.finish("val", count, device)
-        self._test: Images | None = None
+        self._test = found["test"]
         self._augments = bool(first.augment)
         self._x: Tensor | None = None
 
@@ -81,10 +82,9 @@ class StackedImages:
 
     def test(self) -> Evaluation:
         """The test batches; none where nothing is published or asked for."""
-        if self._test is None and self._first.test_size:
-            self._test = _to(self._first.read("test"), self._device)
-        count = len(self._test.labels) if self._test is not None else 0
-        return self._evaluation(self._test, torch.arange(count))
+        images = _to(self._test, self._device)
+        count = len(images.labels) if images is not None else 0
+        return self._evaluation(images, torch.arange(count))
 
     def _evaluation(self, images: Images | None, positions: Tensor) -> Evaluation:
         return Evaluation(images, positions.to(self._device), self._first.eval_batch_size, self._plain)
