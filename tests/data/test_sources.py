@@ -132,7 +132,7 @@ def test_an_image_too_large_is_refused_before_it_is_decoded(tmp_path, monkeypatc
     monkeypatch.setattr(image_files, "MAX_PIXELS", 2000)
     assert read_image(path, 1, (8, 8)).shape == (1, 8, 8)
     monkeypatch.setattr(image_files, "MAX_PIXELS", 1999)
-    monkeypatch.setattr(image_files, "_convert", lambda *_: pytest.fail("was decoded"))
+    monkeypatch.setattr(image_files, "flattened", lambda *_: pytest.fail("was decoded"))
     with pytest.raises(UserError, match=r"large\.png: 50x40 pixels"):
         read_image(path, 1, (8, 8))
 
