@@ -117,6 +117,29 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["-m", "model=cnn,resnet"], "did you mean model=resnet18?"),
         (["-m", "--foo"], "--foo: unknown option"),
         (["seed=${nosuch}", "hydra.run.dir=${seed}"], "nosuch"),
+        (["hydra.run.dir=${oc.env:NOPE}"], "hydra.run.dir=${oc.env:NOPE}: Environment variable 'NOPE' not found"),
+        (["hydra.job.name=${oc.env:NOPE}"], "hydra.job.name=${oc.env:NOPE}: Environment variable 'NOPE' not found"),
+        (["model=${oc.env:NOPE}"], "model=${oc.env:NOPE}: Environment variable 'NOPE' not found"),
+        (["-m", "hydra.sweep.dir=${oc.env:NOPE}"], "hydra.sweep.dir=${oc.env:NOPE}: Environment"),
+        (["hydra.run.dir="], "hydra.run.dir=: must be given"),
+        (["--config-name=x"], "--config-name=x: no x.yaml in"),
+        (["--config-name", "x"], "there are toy"),
+        (["--config-path=DIR"], "--config-path=DIR: no toy.yaml in"),
+        (["--config-dir=DIR"], "--config-dir=DIR: no such folder"),
+        (["+model=cnn"], "+model=cnn: there is a key 'model' already, which is set without the sign: model=cnn"),
+        (["+seed=1"], "+seed=1: there is a key 'seed' already, which is set without the sign: seed=1"),
+        (["+model=nosuch"], "there is no model 'nosuch'"),
+        (["model=3"], "model=3: a group is chosen by the name of an option"),
+        (["model=[cnn,nosuch]"], "there is no model 'nosuch'; Accepted: cnn, resnet18"),
+        (["model@x=cnn"], "model@x=cnn: there is no group 'model@x'"),
+        (["=1"], "=1: not a setting: there is no key"),
+        (["seed", "=", "1"], "did you mean seed=1?"),
+        (["seed=", "1"], "1: not a setting. Write KEY=VALUE without blanks around the sign; did you mean seed=1?"),
+        (["model.width=a&b"], "& cannot stand there unquoted: \"model.width='a&b'\""),
+        (["-m", "model.width=a&b"], "model.width=a&b: not a setting"),
+        (["-m", "seed=choice()"], "seed=choice(): not a setting: choice(...) does not take that"),
+        (["-m", "hydra/launcher=basic,joblib"], "it holds for the whole sweep: accepted is one value"),
+        (["hydra.launcher.n_jobs=2"], "a launcher with settings is chosen by hydra/launcher="),
     ],
 )
 def test_a_bad_request_gets_one_short_message_and_2(toy, capsys, words, expected):
@@ -188,6 +211,15 @@ def test_hydras_own_wish_for_tracebacks_is_respected(toy, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(Exception, match="Could not override 'modle'"):
         toy("modle=cnn")
+
+
+def test_a_path_is_what_was_typed_also_where_tracebacks_are_wanted(toy, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for wanted in ("0", "1"):
+        monkeypatch.setenv("HYDRA_FULL_ERROR", wanted)
+        assert toy("+data.root=~/photos (1)", f"hydra.run.dir={tmp_path}/ünï&{wanted}") == 0
+        assert toy.module.calls[-1].data.root == f"{tmp_path}/photos (1)"
+        assert (tmp_path / f"ünï&{wanted}").is_dir()
 
 
 def test_processes_of_a_run_do_not_inherit_our_environment(toy):

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from groundup.config import check, check_predict, check_study
 from groundup.errors import UserError
@@ -407,3 +409,26 @@ def test_a_search_does_not_write_down_the_password_of_its_database():
         assert check_study(options | {"storage": storage})["storage"] == storage
     with pytest.raises(UserError, match=r"storage=postgresql://…@127\.0\.0\.1/studies: must hold no password"):
         check_study(options | {"storage": "postgresql://me:secret@127.0.0.1/studies"})
+
+
+def test_relative_paths_are_relative_to_where_the_command_was_typed(compose_config, tmp_path, monkeypatch):
+    cfg = compose_config("data.root=files", "data.mirror='~/mirror'")
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir(tmp_path)
+    assert check(cfg)["data"]["root"] == str(tmp_path / "files")
+    assert check(cfg)["data"]["mirror"] == "/home/me/mirror"
+    hydra = OmegaConf.create({"hydra": {"mode": "RUN", "job": {"chdir": True}, "runtime": {"cwd": "/typed/here"}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)  # the current directory is that of the run
+    assert check(cfg)["data"]["root"] == "/typed/here/files"
+
+
+def test_a_reference_to_nothing_is_named_with_its_key(compose_config, monkeypatch):
+    monkeypatch.delenv("NOPE", raising=False)
+    for key in ("optimizer.lr", "seed", "callbacks.checkpoints.monitor"):
+        [line] = problems(compose_config, f"{key}=${{oc.env:NOPE}}")
+        assert line == f"{key}=${{oc.env:NOPE}}: Environment variable 'NOPE' not found"
+
+
+@pytest.mark.parametrize("group", ["model", "trainer", "callbacks", "logger"])
+def test_a_group_that_is_left_out_is_named_as_it_was(compose_config, group):
+    assert problems(compose_config, f"~{group}")[0].startswith(f"~{group}: cannot be left out")

@@ -55,13 +55,15 @@ def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictCo
             compose_and_run = hydra.main(version_base="1.3", config_path=str(root / "conf"), config_name=config_name)
             if task is function:
                 _refuse_sweep_where_there_is_none(sweeps)
-                return compose_and_run(task)()
+                with _paths_as_typed():
+                    return compose_and_run(task)()
             primary = root / "conf" / f"{config_name}.yaml"
             # TRACEBACKS: else Hydra itself prints errors, its own way
             with _one_message(root, primary, sweeps), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
+                _refuse_missing_configs(primary)
                 _refuse_sweep_where_there_is_none(sweeps)
-                with _settings_of_single_jobs_hidden():
+                with _paths_as_typed(), _settings_of_single_jobs_hidden():
                     compose_and_run(task)()
 
         return main
@@ -162,13 +164,31 @@ def _overrides() -> list[str]:
 
 
 @contextmanager
+def _paths_as_typed() -> Iterator[None]:
+    """See `groundup.grammar.literal`."""
+    from groundup.grammar import literal
+
+    with _settings(literal):
+        yield
+
+
+@contextmanager
 def _settings_of_single_jobs_hidden() -> Iterator[None]:
     """For a sweep: see `groundup.sweep.words`."""
-    before, asked = sys.argv, get_args_parser().parse_args()
-    if asked.multirun:
-        from groundup.sweep.words import hide
+    if not get_args_parser().parse_args().multirun:
+        yield
+        return
+    from groundup.sweep.words import hide
 
-        sys.argv = [hide(word) if word in asked.overrides else word for word in sys.argv]
+    with _settings(hide):
+        yield
+
+
+@contextmanager
+def _settings(change: Callable[[str], str]) -> Iterator[None]:
+    """Changes the settings of the command line, and puts back what was there."""
+    before, settings = sys.argv, _overrides()
+    sys.argv = [change(word) if word in settings else word for word in sys.argv]
     try:
         yield
     finally:
@@ -192,6 +212,23 @@ def _refuse_unknown_options() -> None:
 
     parser.error = refuse  # type: ignore[method-assign]
     parser.parse_args()
+
+
+def _refuse_missing_configs(primary: Path) -> None:
+    """Hydra's options for where configs are: words of our own where nothing is."""
+    asked = get_args_parser().parse_args()
+    folder, name = asked.config_path, (asked.config_name or primary.name).removesuffix(".yaml")
+    if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
+        raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
+    if folder is not None and "://" in folder:
+        return
+    where = primary.parents[1] / folder if folder is not None else primary.parent  # as Hydra: beside the command's file
+    if (where / f"{name}.yaml").is_file():
+        return
+    there = ", ".join(sorted(file.stem for file in where.glob("*.yaml"))) or "none"
+    if folder is not None:
+        raise UserError(f"--config-path={folder}: no {name}.yaml in {where}; leave it out for this project's own conf")
+    raise UserError(f"--config-name={asked.config_name}: no {name}.yaml in {where}; there are {there}")
 
 
 def _refuse_sweep_where_there_is_none(sweeps: bool) -> None:

@@ -19,6 +19,7 @@ from groundup.build import computes_in_numpy
 from groundup.data.augment_names import check_names
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
+from groundup.explain import explain_interpolation
 from groundup.suggest import nearest
 from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 
@@ -128,7 +129,7 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
             raise UserError("\n".join(f"{key}=???: must be given: {key}=VALUE" for key in missing))
         return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise UserError(explain_interpolation(error)) from error
 
 
 # Types, ranges and misspelt keys
@@ -140,14 +141,19 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _node_problems(schema.Run, top, "", siblings=list(config))
     for group, nodes in groups.items():
         node = config.get(group)
-        if not isinstance(node, Mapping):
+        if group not in config:
+            yield f"~{group}: cannot be left out; another one is chosen by {group}=OPTION"
+        elif not isinstance(node, Mapping):
             yield f"{group}={_shown(node)}: must be a group: {group}=OPTION"
         elif keys := _schema_of(nodes, node):
             yield from _node_problems(keys, node, f"{group}.")
         else:
             yield from _foreign_problems(group, node)
     for group in OPEN_GROUPS:
-        yield from _named_node_problems(group, config.get(group))
+        if group not in config:
+            yield f"~{group}: cannot be left out as a whole; one of its parts is by {group}.NAME=null"
+        else:
+            yield from _named_node_problems(group, config[group])
 
 
 def _schema_of(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> type[schema.Node] | None:
@@ -380,6 +386,13 @@ def _is_sweep() -> bool:
 
 
 def _make_absolute(node: dict[str, Any], key: str) -> None:
-    """Paths are relative to the current directory, which a later `evaluate.py` need not share. A URL stays."""
+    """Paths are relative to where the command was typed, which a later `evaluate.py` need not share. A URL stays."""
     if node.get(key) and "://" not in node[key]:
-        node[key] = os.path.abspath(os.path.expanduser(node[key]))
+        node[key] = os.path.abspath(os.path.join(_where_typed(), os.path.expanduser(node[key])))
+
+
+def _where_typed() -> str:
+    """The current directory, but for `hydra.job.chdir=true`, which makes that the run's."""
+    if HydraConfig.initialized() and HydraConfig.get().job.chdir:
+        return HydraConfig.get().runtime.cwd
+    return os.getcwd()

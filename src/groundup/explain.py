@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from groundup.grammar import literal, wrong
+from groundup.paths import options
 from groundup.suggest import nearest
+from groundup.sweep.words import hide, show
 
 
 def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: bool) -> str:
@@ -25,9 +28,13 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
         sweeps: whether the command takes several values for a key.
     """
     if isinstance(error, OverrideParseException):
-        return _bad_grammar(error)
+        return _bad_grammar(error.override, overrides)
+    if nameless := next((word for word in overrides if re.match(r"[+~]*(=|@|$)", word)), None):
+        return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _no_such_option(error.missing_cfg_file, error.options or [])
+        return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent)
+    if unresolved := [cause for cause in _chain(error) if _is_unresolved(cause)]:
+        return _no_such_value(unresolved, overrides)
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(cause.parent_node, DictConfig):
         return _no_such_key(cause, overrides, primary)
@@ -39,24 +46,55 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
     return _reworded(message, overrides, sweeps)
 
 
+def explain_interpolation(error: OmegaConfBaseException) -> str:
+    """A value that refers to what is not there: `data.root=${oc.env:NOPE}: Environment variable 'NOPE' not found`."""
+    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error).splitlines()[0]).strip("'\"")
+    written = OmegaConf.to_container(error.parent_node) if isinstance(error.parent_node, DictConfig) else None
+    value = written.get(error.key) if isinstance(written, dict) else None
+    given = f"{error.full_key}={value}" if isinstance(value, str) else error.full_key
+    return f"{given}: {reason}" if given else reason
+
+
+def _is_unresolved(error: BaseException) -> TypeGuard[OmegaConfBaseException]:
+    return isinstance(error, OmegaConfBaseException) and "interpolation" in str(error).lower()
+
+
+def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence[str]) -> str:
+    """As `explain_interpolation`: of the word of the command line that it is in, where that can be told.
+
+    A directory that is made of other keys passes on their errors as its own: the last one knows best.
+    """
+    keyed = [error for error in errors if error.full_key] or list(errors)
+    message = explain_interpolation(keyed[-1])
+    reason = explain_interpolation(errors[-1]).rpartition(": ")[2]
+    words = [word for word in overrides if "${" in word]
+    given = next((word for word in words if message.startswith(word.lstrip("+").partition("=")[0] + "=")), None)
+    return f"{given or words[0]}: {reason}" if given or len(words) == 1 else message
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def accepted_keys(node: Any) -> list[str]:
     """The keys of a node that a user may set."""
     return [str(key) for key in node if not str(key).startswith("_") and key not in ("hydra", "name")]
 
 
-def _bad_grammar(error: OverrideParseException) -> str:
-    where = "" if "=" in error.override else f"; did you mean {error.override}=VALUE?"
-    return (
-        f"{error.override}: not a setting. Write KEY=VALUE without blanks around the sign{where}\n"
-        "Quote a value that holds = , { [ or blanks: \"KEY='VALUE'\""
-    )
+def _bad_grammar(refused: str, words: Sequence[str]) -> str:
+    word = next((word for word in words if refused in (word, literal(word), hide(literal(word)))), show(refused))
+    place = words.index(word) if word in words else len(words)
+    end = place + 3 if words[place + 1 : place + 2] == ["="] else place + 2
+    return wrong(word, "".join(words[max(place - 1, 0) : place]), "".join(words[place + 1 : end]))
 
 
-def _no_such_option(missing: str, accepted: Sequence[str]) -> str:
+def _no_such_option(missing: str, accepted: Sequence[str], conf: Path) -> str:
     group, _, option = missing.partition("/")
     if group == "hydra":
         group, _, option = missing.rpartition("/")
-    choices = [choice for choice in accepted if choice != "base"]
+    choices = [choice for choice in accepted if choice != "base"] or options(conf, group)
     if not choices:
         return f"{group}={option}: there is no {group} '{option}'; none exists"
     meant = nearest(option, choices)
@@ -92,6 +130,8 @@ def _no_such_key(cause: ConfigAttributeError | ConfigKeyError, overrides: Sequen
     message = f"{given}={value}: there is no key '{key}'{chosen}"
     if parent == "trainer" and (advice := _trainer_advice(key.rpartition(".")[2], value)):
         return f"{message}{advice}"
+    if parent == "hydra.launcher":
+        return f"{message}{chosen}; a launcher with settings is chosen by hydra/launcher=joblib or another"
     deeper = [] if parent else _deeper_keys(cause.parent_node)
     meant = nearest(key.removeprefix(prefix), [*accepted, *deeper])
     hint = f"; did you mean {prefix}{meant}={value}?" if meant else "."
@@ -134,7 +174,32 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
             return f"{ambiguous[1]}: accepted is one value; quote a path with a comma: \"{key}='{values}'\""
         return f"{ambiguous[1]}: several values are a sweep: add -m. A list is written {key}=[{values}]"
     if message.startswith("Config group override must be"):
-        given = next((override for override in overrides if override.endswith("=null")), "GROUP=null")
+        given = next((word for word in overrides if not _may_be_option(word)), "GROUP=null")
         return f"{given}: a group is chosen by the name of an option, such as model=cnn"
+    if twice := re.match("|".join(_THERE_ALREADY), message):
+        key = next(filter(None, twice.groups()))
+        given = next((word for word in overrides if word.startswith(f"+{key}=")), f"+{key}")
+        return f"{given}: there is a key '{key}' already, which is set without the sign: {given[1:]}"
+    if swept := re.match(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
+        return f"{swept[1]}: it holds for the whole sweep: accepted is one value"
+    if unknown := re.match(r"Could not override '(.*)'\.", message):
+        given = next((word for word in overrides if word.lstrip("+").startswith(f"{unknown[1]}=")), unknown[1])
+        return f"{given}: there is no group '{unknown[1]}'"
+    if dynamic := re.match(r"Error resolving interpolation '(.*?)'", message):
+        given = next((word for word in overrides if dynamic[1] in word), dynamic[1])
+        return f"{given}: which option of a group is meant must be said by its name, such as model=cnn"
     lines = [line for line in message.splitlines() if line.strip() and "+" not in line]
     return "\n".join(lines[:3]) or message
+
+
+def _may_be_option(word: str) -> bool:
+    """Whether a setting may be the choice of an option: its key has no dot, its value is a string."""
+    key, _, value = word.partition("=")
+    return "." in key or isinstance(yaml.safe_load(value), str | list)
+
+
+_THERE_ALREADY = (  # what Hydra says of `+KEY=VALUE` where it has one: of a group, optional or not, and of a value
+    r"Multiple values for (\S+)\. To override",
+    r"(\S+) appears more than once in the final defaults list",
+    r"Could not append to config\. An item is already at '(\S+)'",
+)

@@ -1,0 +1,129 @@
+"""Paths reach Hydra as they were typed; a word that is no setting is answered with the sign that is wrong in it."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from groundup.errors import UserError
+from groundup.grammar import literal, quoted, wrong
+
+parse = OverridesParser.create().parse_override
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+
+
+PATHS = [
+    "photos(1)", "a&b", "ünï", "日本", "a=b", "a;b", "a#b", "it's", '"open', 'a"b', "a!b", "a<b>", "a`b", "[x", "x]",
+    "{x}", "C:\\new(1)", "C:\\data\\", "(\\", "\\'(", "\\\\'", "12", "1e3", "true", "a b", "x:y", "a/b-c.d", "%TEMP%",
+    "$HOME", "\u200bx", "ä'\\", "https://host/ü",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_hydra_reads_the_path_that_was_typed(path):
+    word = literal(f"data.root={path}")
+    assert parse(word).value() == path
+    assert literal(word) == word
+
+
+@pytest.mark.parametrize("value", [*PATHS, "", "null", "a,b", "~", "'"])
+def test_in_quotes_every_value_is_itself(value):
+    assert parse(f"a={quoted(value)}").value() == value
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("data.root=~/d", "/home/me/d"),
+        ("run=~", "/home/me"),
+        ("hydra.run.dir=~/a (1)", "/home/me/a (1)"),
+        ("+data.root=~/é", "/home/me/é"),
+        ("resume=~nobody-of-this-name/x", "~nobody-of-this-name/x"),
+        ("data.root=a~", "a~"),
+    ],
+)
+def test_a_tilde_is_the_home_directory_as_in_a_shell(word, expected):
+    assert parse(literal(word)).value() == expected
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("data.root=a,b", "data.root=choice(a,b)", "data.root='~/d'", "data.root=null", "resume=auto", "data.root="),
+        *("data.root=${oc.env:HOME}/ü", "model.name=a&b", "data.root", "-m", "seed=1", "data.batch_size=12"),
+    ],
+)
+def test_what_hydra_can_read_and_what_is_no_path_stays(word):
+    assert literal(word) == word
+
+
+def test_each_of_several_paths_is_read():
+    found = parse(literal("data.root=~/a,ü,c"))
+    assert list(found.sweep_string_iterator()) == ["/home/me/a", "'ü'", "c"]
+
+
+@pytest.mark.parametrize("key", ["hydra.run.dir", "hydra.sweep.dir"])
+def test_a_directory_without_a_name_is_refused(key):
+    with pytest.raises(UserError, match=f"{key}=: must be given"):
+        literal(f"{key}=")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("a.b=x&y", "& cannot stand there unquoted: \"a.b='x&y'\""),
+        ("a.b=ünï", "ü and ï cannot stand there unquoted: \"a.b='ünï'\""),
+        ("a.b=~/d", "~ cannot stand there unquoted"),
+        ("a.b=x=y", "= cannot stand there unquoted: \"a.b='x=y'\""),
+        ("a.b=“x”", "“ and ” cannot"),
+        ("a.b=x\ny", "a line break cannot"),
+        ("a.b='x&y'&z", "& cannot stand there unquoted"),
+        ("a.b=it's", "' begins a quotation that does not end; as a part of the value: a.b='it\\'s'"),
+        ("a.b=[1,2", "[ is not closed"),
+        ("a.b=1]", "] closes what was not opened"),
+        ("a.b=[1)", ") closes what was not opened"),
+        ("a.b=range(0,3", "( is not closed"),
+        ("a=b,", "there is nothing before or after a comma"),
+        ("a=,b", "there is nothing before or after a comma"),
+        ("a=[1,,2]", "there is nothing before or after a comma"),
+        ("a.b=rang(0,3)", "did you mean range(...)"),
+        ("a.b=(1,2)", "a list is written [a,b]"),
+        ("a.b=range('x')", "range(...) does not take that"),
+        ("a.b={x}", "{ begins keys with values"),
+        ("modèle=cnn", "è cannot be in a key"),
+        (" seed=1", "a blank cannot be in a key"),
+        ("=1", "there is no key before the sign ="),
+        ("@x=1", "there is no key before the sign ="),
+        ("seed+=1", "'seed+' is no key"),
+        (".lr=1", "'.lr' is no key"),
+        ("a..b=1", "'a..b' is no key"),
+        ("model=cnn&data=mnist", "several are words of their own: model=cnn data=mnist"),
+        ("seed=1 optimizer.lr=0.1", "several are words of their own: seed=1 optimizer.lr=0.1"),
+        ("model", "did you mean model=VALUE?"),
+        ("seed:1", "did you mean seed=1?"),
+        ("seed 1", "did you mean seed=1?"),
+        ("\u2013m", "\u2013 is no hyphen; did you mean -m?"),
+        ("\u2014multirun", "\u2014 is no hyphen; did you mean --multirun?"),
+        ("", "'': not a setting"),
+    ],
+)
+def test_what_is_wrong_with_a_word_is_named(word, expected):
+    message = wrong(word)
+    assert "not a setting" in message
+    assert expected in message
+    message = message.replace("a list is written [a,b]", "")
+    assert all(sign in word or sign not in message for sign in "&ü[~")  # of what is there alone
+
+
+@pytest.mark.parametrize(("after", "before"), [("seed=", ""), ("seed=", "model=cnn")])
+def test_blanks_around_the_sign_are_seen(after, before):
+    assert "did you mean seed=1?" in wrong("1", after, before)
+
+
+@pytest.mark.parametrize("before", ["=1", "=VALUE"])
+def test_a_blank_before_the_sign_is_seen(before):
+    assert f"did you mean seed{before}?" in wrong("seed", "", before)
