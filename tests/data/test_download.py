@@ -3,18 +3,21 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from fake_files import install_cifar100, md5, tar_of
+from fake_files import idx, install_cifar100, md5, tar_of
 from filelock import FileLock
 
 from groundup.data import download
 from groundup.data.download import ensure
+from groundup.data.idx import shape_of
 from groundup.data.transfer import SLOWEST, Failed, Pace
 from groundup.errors import UserError
 
@@ -107,6 +110,45 @@ def test_a_damaged_file_is_named_and_kept(served, tmp_path):
     assert str(victim) in str(caught.value)
     assert "Move or delete it" in str(caught.value)
     assert victim.read_bytes() == before
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_images_of_ones_own_in_mnists_place_are_not_called_damaged(packed, fake_mnist, tmp_path):
+    own = idx(np.arange(7 * 28 * 28).reshape(7, 28, 28) % 256)
+    file = tmp_path / "MNIST/raw" / IMAGES.removesuffix("" if packed else ".gz")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(gzip.compress(own) if packed else own)
+    with pytest.raises(UserError) as caught:
+        ensure("mnist", tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{file} is a whole IDX file of 7 x 28 x 28 values, but not the one that was published: ")
+    assert "set data.root to another folder" in message
+    assert "damaged" not in message
+    assert "delete" not in message
+    assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "shape"),
+    [
+        (idx(np.zeros((2, 3, 4))), (2, 3, 4)),
+        (idx(np.zeros(5)), (5,)),
+        (gzip.compress(idx(np.zeros(5))), (5,)),
+        (struct.pack(">HBBI", 0, 0x0D, 1, 3) + bytes(12), (3,)),  # of float32
+        (idx(np.zeros(5))[:-1], None),
+        (idx(np.zeros(5)) + b"x", None),
+        (gzip.compress(idx(np.zeros(500)))[:-9], None),
+        (struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), None),
+        (struct.pack(">HBBI", 0, 7, 1, 0), None),
+        (b"\0\0\x08", None),
+        (b"", None),
+        (b"\x1f\x8b", None),
+        (b"\x1f\x8b\x08\0" + bytes(20), None),
+    ],
+)
+def test_only_a_whole_idx_file_has_a_shape(content, shape, tmp_path):
+    (tmp_path / "x").write_bytes(content)
+    assert shape_of(tmp_path / "x") == shape
 
 
 def test_a_truncated_archive_is_refused_and_kept(fake_mnist, tmp_path):

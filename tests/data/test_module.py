@@ -312,6 +312,12 @@ def test_the_background_is_the_one_asked_for(background, expected, in_memory, tm
     assert x[:, 2].unique().tolist() == [expected * 2]  # (1 - 0.5) / 0.25, of the blue
 
 
+def test_the_home_folder_is_written_with_a_tilde(tmp_path, monkeypatch):
+    make_folder(tmp_path / "photos")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(folder("~/photos", val_fraction=0).splits["train"].labels) == 4
+
+
 # Going on with a run
 
 
