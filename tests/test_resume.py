@@ -10,7 +10,8 @@ import yaml
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.resume import LAST, LOCK, find_resume, resume_checkpoint
+from groundup.lock import LOCK
+from groundup.resume import LAST, find_resume, resume_checkpoint
 
 
 @pytest.fixture

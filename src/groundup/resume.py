@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
 from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.errors import UserError
+from groundup.lock import LOCK, is_held
 from groundup.rundir import CONFIG, load_config
 
 log = logging.getLogger(__name__)
 
-LOCK = ".lock"  # held by the process whose run it is
 LAST = Path("checkpoints") / "last.ckpt"
 # A run may go on longer, or be watched differently, than it was begun.
 FREE_KEYS = ("resume", "callbacks", "logger")
@@ -92,17 +91,8 @@ def _status(run_dir: Path) -> str | None:
 
 
 def is_running(run_dir: Path) -> bool:
-    if not (run_dir / LOCK).is_file() or (run_dir / LOCK).is_symlink():  # no run makes its lock a link
-        return False
-    lock = filelock.FileLock(run_dir / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        return True
-    except PermissionError:  # another user's, to be read only: what its files say must do
-        return False
-    lock.release()
-    return False
+    """Whether a process has this run now."""
+    return is_held(run_dir / LOCK)
 
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:

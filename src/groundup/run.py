@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -23,6 +22,7 @@ from groundup.failures import one_line_cause
 from groundup.files import write_whole
 from groundup.hyperparameters import chosen, hyperparameters
 from groundup.links import refuse_links_out_of_run
+from groundup.lock import LOCK, Held, holding
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
 from groundup.plain import write_yaml
@@ -30,7 +30,7 @@ from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_
 from groundup.quiet import log_of_tracebacks, quiet
 from groundup.results import FILE as RESULTS
 from groundup.results import git_state, versions, write_results
-from groundup.resume import LAST, LOCK
+from groundup.resume import LAST
 
 log = logging.getLogger(__name__)
 
@@ -141,20 +141,17 @@ def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None
 def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
     """The run directory, there and ours alone."""
     refuse_links_out_of_run(run_dir)
-    lock = filelock.FileLock(run_dir / LOCK)
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise UserError(f"resume={run_dir}: this run is still going on in another process") from error
-    except OSError as error:
-        raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(holding(run_dir / LOCK))
+        except Held as error:
+            raise UserError(f"resume={run_dir}: this run is still going on in another process") from error
+        except OSError as error:
+            raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
         if resume is None and ((run_dir / RESULTS).exists() or (run_dir / LAST).exists()):
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already; go on with it by resume=, or name another")
         yield
-    finally:
-        lock.release()
 
 
 def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, results: dict[str, Any]) -> None:

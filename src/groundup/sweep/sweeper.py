@@ -13,11 +13,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -29,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from groundup.config import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
 from groundup.links import refuse_links_out_of_sweep
+from groundup.lock import LOCK, Held, holding
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
@@ -42,7 +42,6 @@ from groundup.sweep.table import as_text, make_table, write_table
 from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
-LOCK = ".lock"  # of a sweep: held while it runs
 MANY = 500  # jobs that take a few seconds to check
 
 
@@ -171,20 +170,17 @@ def _primary(master: DictConfig) -> Path:
 def opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
     """The directory of a sweep, there and ours alone, with its list of jobs."""
     refuse_links_out_of_sweep(sweep_dir)
-    lock = filelock.FileLock(sweep_dir / LOCK)
-    try:
-        sweep_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-        if not (sweep_dir / JOBS).exists():
-            write_jobs(sweep_dir, jobs)
-    except filelock.Timeout as error:
-        raise UserError(f"sweep.resume={sweep_dir}: this sweep is still going on in another process") from error
-    except OSError as error:
-        raise UserError(f"hydra.sweep.dir={sweep_dir}: cannot be written: {error.strerror or error}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            sweep_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(holding(sweep_dir / LOCK))
+            if not (sweep_dir / JOBS).exists():
+                write_jobs(sweep_dir, jobs)
+        except Held as error:
+            raise UserError(f"sweep.resume={sweep_dir}: this sweep is still going on in another process") from error
+        except OSError as error:
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: cannot be written: {error.strerror or error}") from error
         yield
-    finally:
-        lock.release()
 
 
 # The jobs
