@@ -28,6 +28,7 @@ from groundup.data.classes import refuse_others
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
+from groundup.identity import identity_in, new_identity
 from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
@@ -47,6 +48,7 @@ class Parts:
     trainer: Trainer
     checkpoints: Checkpoints | None
     compile: bool
+    identity: str
 
 
 def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
@@ -61,17 +63,19 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
     callbacks = [build(node) for node in config["callbacks"].values() if node]
-    first_step = _first_step(learner, resume, config) if resume else 0
+    checkpoint = _checkpoint(learner, resume, config) if resume else None
+    first_step = checkpoint["global_step"] if checkpoint else 0
+    identity = identity_in(checkpoint or {}) or new_identity()
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
-    trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers)
+    trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers, identity)
     _check_space(run_dir, learner)
     if trainer.world_size > 1:
         stop.hold()
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
-    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"])
+    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"], identity)
 
 
-def _first_step(learner: Learner, resume: Path, config: Mapping[str, Any]) -> int:
+def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     checkpoint = load_checkpoint(resume)
     classes = spec_in(checkpoint, resume).class_names
     advice = "put the data back as they were, or begin a new run without resume"
@@ -96,7 +100,7 @@ def _first_step(learner: Learner, resume: Path, config: Mapping[str, Any]) -> in
             f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
             f"{progress['batch_size']}; accepted: the same"
         )
-    return checkpoint["global_step"]
+    return checkpoint
 
 
 def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
@@ -158,7 +162,7 @@ class NoProfiler(PassThroughProfiler):
 
 
 def build_trainer(
-    options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger]
+    options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger], identity: str
 ) -> Trainer:
     """Lightning's Trainer, without the habits that cost time or print noise."""
     _refuse_absent_device(options["accelerator"])
@@ -173,7 +177,7 @@ def build_trainer(
             default_root_dir=run_dir,
             callbacks=callbacks,
             logger=loggers or False,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(identity)],
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
             enable_model_summary=False,
             use_distributed_sampler=False,  # the loader itself gives every process its share

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from groundup.archive import refuse_damage
 from groundup.errors import UserError
+from groundup.identity import identity_in, identity_of
 from groundup.spec import DatasetSpec
 
 
@@ -19,20 +21,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint, on the CPU.
 
     Raises:
-        UserError: no such file, a damaged one, or one that holds anything but tensors and plain containers.
+        UserError: no such file, a damaged one, one that holds anything but tensors and plain containers, or one of
+            another run than that in whose directory it lies.
     """
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a foreign file: refused all the same
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            refuse_damage(file)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)  # of the very file that was looked at
     except Exception as error:  # of any kind: torch reads damaged bytes as instructions to an unpickler
         raise UserError(
             f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({_reason(error)})"
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"checkpoint {path}: not a checkpoint of this project (no state_dict in it)")
+    _refuse_another_runs(checkpoint, path)
     return checkpoint
 
 
@@ -54,12 +59,13 @@ def put_weights(module: torch.nn.Module, checkpoint: Mapping[str, Any], path: Pa
         path: of the checkpoint, for the message.
 
     Raises:
-        UserError: the weights are of another network.
+        UserError: the weights are of another network, or not all of them are numbers.
     """
     try:
         module.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
+    _refuse_what_is_no_number(module, path)
 
 
 def spec_in(checkpoint: Mapping[str, Any], path: Path) -> DatasetSpec:
@@ -69,12 +75,37 @@ def spec_in(checkpoint: Mapping[str, Any], path: Path) -> DatasetSpec:
         path: of the checkpoint, for the message.
 
     Raises:
-        UserError: it does not say.
+        UserError: it does not say, or says what no data set is.
     """
     try:
         return DatasetSpec(**checkpoint["spec"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"checkpoint {path}: it does not say what data it was trained on") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"checkpoint {path}: it does not say what data it was trained on ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _refuse_another_runs(checkpoint: Mapping[str, Any], path: Path) -> None:
+    folder = path.absolute().parent
+    its, own = identity_in(checkpoint), identity_of(folder.parent)
+    if folder.name == "checkpoints" and own is not None and its is not None and its != own:
+        raise UserError(
+            f"checkpoint {path}: of another run than that in whose directory it lies; accepted: the run's own in its "
+            "place, and any other where it was written, by its path"
+        )
+
+
+def _refuse_what_is_no_number(module: torch.nn.Module, path: Path) -> None:
+    """Predictions of such a network are no numbers either. Infinity may be meant in a buffer, such as a mask."""
+    for name, weights in module.state_dict(keep_vars=True).items():
+        if not weights.is_floating_point():
+            continue
+        is_wrong = ~weights.isfinite() if isinstance(weights, torch.nn.Parameter) else weights.isnan()
+        if count := int(is_wrong.sum()):
+            raise UserError(
+                f"checkpoint {path}: {count} of the {weights.numel()} values of {name} are no numbers (NaN or "
+                "infinite): training has diverged; a smaller optimizer.lr or trainer.gradient_clip_val=1 may help"
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -21,6 +21,7 @@ from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
 from groundup.files import write_whole
 from groundup.hyperparameters import chosen, hyperparameters
+from groundup.identity import as_comment
 from groundup.links import refuse_links_out_of_run
 from groundup.lock import LOCK, Held, holding
 from groundup.models.summary import summarize
@@ -89,7 +90,7 @@ class Recorded:
     def assemble(self, stop: StopOnSignal) -> Parts:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume)
-        _write_config(self.config, self.run_dir)
+        write_whole(self.run_dir / "config.yaml", as_comment(self.parts.identity) + _as_yaml(self.config))
         _announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
         self.results |= _describe(self.parts)
         return self.parts
@@ -163,10 +164,6 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
             _log_final_hparams(parts, config, results)
     except OSError as error:
         raise RunFailed(one_line_cause(error, run_dir)) from error
-
-
-def _write_config(config: Mapping[str, Any], run_dir: Path) -> None:
-    write_whole(run_dir / "config.yaml", _as_yaml(config))
 
 
 def _as_yaml(config: Mapping[str, Any]) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+LARGEST = 2**26  # numbers an image: 4,700 x 4,700 pixels in colour
 
 
 @dataclass(frozen=True)
@@ -12,6 +17,9 @@ class DatasetSpec:
 
     `mean` and `std` are per channel, of pixels scaled to 0..1. `train_size` and `test_size` count the published
     splits, before validation is cut from the training split.
+
+    Raises:
+        ValueError: there is no such data set: a size, a name or a statistic is none, or there are too few of them.
     """
 
     name: str
@@ -23,6 +31,20 @@ class DatasetSpec:
     std: tuple[float, ...]
     train_size: int
     test_size: int
+
+    def __post_init__(self) -> None:
+        """Specs come from files, too, which may be damaged or a stranger's."""
+        sizes = {name: getattr(self, name) for name in ("channels", "height", "width")}
+        for name, value in sizes.items():
+            _require(_is_count(value) and value >= 1, name, value)
+        _require(math.prod(sizes.values()) <= LARGEST, "channels x height x width", math.prod(sizes.values()))
+        for name in ("train_size", "test_size"):
+            _require(_is_count(getattr(self, name)), name, getattr(self, name))
+        _require(_are_names(self.class_names) and len(self.class_names) > 0, "class_names", self.class_names)
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            _require(_are_numbers(values) and len(values) == self.channels, name, values)
+        _require(min(self.std) > 0, "std", self.std)
 
     @property
     def num_classes(self) -> int:
@@ -40,3 +62,22 @@ def class_name(name: str) -> str:
     case are told apart, as file systems do.
     """
     return unicodedata.normalize("NFC", name)
+
+
+def _require(condition: bool, name: str, value: Any) -> None:
+    if not condition:
+        raise ValueError(f"{name} cannot be {str(value)[:60]}")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_names(values: Any) -> bool:
+    names = isinstance(values, Sequence) and not isinstance(values, str)
+    return names and all(isinstance(value, str) for value in values)
+
+
+def _are_numbers(values: Any) -> bool:
+    numbers = isinstance(values, Sequence) and all(type(value) in (int, float) for value in values)
+    return numbers and all(math.isfinite(value) for value in values)

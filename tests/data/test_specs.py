@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -91,6 +92,17 @@ def test_statistics_must_fit_the_channels(key, value, tmp_path):
     paint(tmp_path, "train/dog/1.png", "train/cat/1.png")
     with pytest.raises(UserError, match=rf"data\.{key}="):
         make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": 8, key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [("std", [0.1, math.nan, 0.1], "std"), ("mean", [0.1, 0.1, math.inf], "mean"), ("image_size", 10**5, "height")],
+)
+def test_what_no_data_set_has_is_refused(key, value, named, tmp_path):
+    paint(tmp_path, "train/dog/1.png", "train/cat/1.png")
+    options = {"name": "image_folder", "root": str(tmp_path), "image_size": 8, key: value}
+    with pytest.raises(UserError, match=rf"data=image_folder: .*{named}.* cannot be"):
+        make_spec(options)
 
 
 def test_the_first_images_of_a_folder_are_of_all_classes(tmp_path):

@@ -13,16 +13,29 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from groundup.checkpoint import load_checkpoint
 from groundup.files import whole
+from groundup.identity import KEY
 from groundup.learning.learner import Learner
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target and renames, so that a killed process never leaves half a checkpoint."""
+    """Writes beside the target and renames, so that a killed process never leaves half a checkpoint; reads it checked.
+
+    Args:
+        identity: of the run, see `groundup.identity`.
+    """
+
+    def __init__(self, identity: str):
+        self._identity = identity
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        """As `groundup.checkpoint` has it, whatever Lightning asks for."""
+        return load_checkpoint(Path(path))
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
-        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone)
+        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone) | {KEY: self._identity}
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:  # opened here: a full disk is then an OSError, not torch's own riddle
             torch.save(checkpoint, file)

@@ -69,6 +69,13 @@ def make_spec(data: Mapping[str, Any]) -> DatasetSpec:
     Raises:
         UserError: an unknown name or value, or an image folder that cannot be used.
     """
+    try:
+        return _make_spec(data)
+    except ValueError as error:  # of what no data set has, in the words of `DatasetSpec`
+        raise UserError(f"data={data.get('name')}: {error}") from error
+
+
+def _make_spec(data: Mapping[str, Any]) -> DatasetSpec:
     name = data.get("name")
     if name == "image_folder":
         return _folder_spec(data, _to_train_on)

@@ -1,0 +1,125 @@
+"""A checkpoint of another run in a run's place is noticed, wherever checkpoints are read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from small_runs import with_callback
+
+from groundup.checkpoint import load_checkpoint
+from groundup.errors import Interrupted, UserError
+from groundup.evaluate import evaluate
+from groundup.identity import KEY, identity_of
+from groundup.predict import predict
+from groundup.run import run
+
+ANOTHER = "of another run than that in whose directory it lies"
+
+
+def checkpoint(run_dir, name):
+    return run_dir / "checkpoints" / f"{name}.ckpt"
+
+
+@pytest.fixture
+def two_runs(make_config, tmp_path):
+    """Of one network; the first was stopped in its second epoch."""
+    with pytest.raises(Interrupted):
+        run(with_callback(make_config(), "SignalAt", step=30), tmp_path / "one")
+    run(make_config("optimizer.lr=0.2"), tmp_path / "other")
+    return tmp_path / "one", tmp_path / "other"
+
+
+def test_a_run_knows_its_checkpoints_and_keeps_its_name_when_it_goes_on_or_is_moved(two_runs, make_config, tmp_path):
+    one, other = two_runs
+    name = identity_of(one)
+    assert {load_checkpoint(checkpoint(one, kind))[KEY] for kind in ("best", "last")} == {name}
+    assert name != identity_of(other)
+    one.rename(tmp_path / "moved")
+    run(make_config(), tmp_path / "moved", resume=checkpoint(tmp_path / "moved", "last"))
+    assert identity_of(tmp_path / "moved") == name == load_checkpoint(checkpoint(tmp_path / "moved", "best"))[KEY]
+    assert yaml.safe_load((tmp_path / "moved" / "config.yaml").read_text()) == make_config()  # no setting
+
+
+@pytest.mark.parametrize("kind", ["best", "last"])
+def test_evaluate_and_predict_refuse_the_checkpoint_of_another_run(two_runs, tmp_path, kind):
+    one, other = two_runs
+    shutil.copy(checkpoint(one, kind), checkpoint(other, kind))
+    with pytest.raises(UserError, match=ANOTHER):
+        evaluate(other, ckpt=kind)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=ANOTHER):
+        predict(other, tmp_path / "a.png", ckpt=kind)
+    assert evaluate(other, ckpt=str(checkpoint(one, kind)))["test/acc"] > 0.1  # by its path, as documented
+
+
+def test_a_run_does_not_go_on_from_the_checkpoint_of_another(two_runs, make_config):
+    one, other = two_runs
+    before = (one / "results.json").read_text()
+    shutil.copy(checkpoint(other, "last"), checkpoint(one, "last"))
+    with pytest.raises(UserError, match=ANOTHER):
+        run(make_config(), one, resume=checkpoint(one, "last"))
+    assert (one / "results.json").read_text() == before
+
+
+def test_a_new_run_goes_on_from_a_checkpoint_elsewhere_under_its_name(two_runs, make_config, tmp_path):
+    one, _ = two_runs
+    shutil.copy(checkpoint(one, "last"), tmp_path / "some.ckpt")
+    results = run(make_config(), tmp_path / "new", resume=tmp_path / "some.ckpt")
+    assert results["status"] == "finished"
+    assert identity_of(tmp_path / "new") == identity_of(one)
+
+
+def test_runs_that_do_not_say_who_they_are_still_go_on_and_are_read(two_runs, make_config, tmp_path):
+    """Those of version 0.1, and those whose config was written by hand."""
+    one, other = two_runs
+    for kind in ("best", "last"):
+        old = torch.load(checkpoint(one, kind), weights_only=True)
+        del old[KEY]
+        torch.save(old, checkpoint(one, kind))
+    (one / "config.yaml").write_text(yaml.safe_dump(make_config()))
+    assert identity_of(one) is None
+    assert evaluate(one)["test/acc"] > 0.1
+    run(make_config(), one, resume=checkpoint(one, "last"))
+    assert json.loads((one / "results.json").read_text())["status"] == "finished"
+    (other / "config.yaml").write_text(yaml.safe_dump(make_config("optimizer.lr=0.2")))
+    run(make_config("optimizer.lr=0.2"), other, resume=checkpoint(other, "last"))
+    assert identity_of(other) == load_checkpoint(checkpoint(other, "best"))[KEY]  # as it was
+
+
+@pytest.mark.parametrize("name", [3, None, "x", "0" * 15 + "\n", ["0" * 16], "# a: b\n" * 3])
+def test_a_name_that_is_none_is_not_taken_over(two_runs, make_config, tmp_path, name):
+    one, _ = two_runs
+    forged = torch.load(checkpoint(one, "last"), weights_only=True) | {KEY: name}
+    torch.save(forged, tmp_path / "some.ckpt")
+    run(make_config(), tmp_path / "new", resume=tmp_path / "some.ckpt")
+    assert yaml.safe_load((tmp_path / "new" / "config.yaml").read_text()) == make_config()
+
+
+def test_a_damaged_checkpoint_ends_a_resume_in_words_and_leaves_the_run_as_it_was(two_runs, make_config):
+    one, _ = two_runs
+    last, before = checkpoint(one, "last"), (one / "results.json").read_text()
+    damaged = bytearray(last.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    last.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"last\.ckpt: refused, it is damaged"):
+        run(make_config(), one, resume=last)
+    assert (one / "results.json").read_text() == before
+
+
+def test_lightning_reads_checkpoints_no_other_way(two_runs, make_config, tmp_path):
+    from groundup.assemble import assemble
+    from groundup.callbacks.interrupt import StopOnSignal
+
+    one, _ = two_runs
+    last = checkpoint(one, "last")
+    damaged = bytearray(last.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "bad.ckpt").write_bytes(damaged)
+    parts = assemble(make_config(), one, StopOnSignal())
+    with pytest.raises(UserError, match="damaged"):
+        parts.trainer.fit(parts.learner, datamodule=parts.data, ckpt_path=tmp_path / "bad.ckpt", weights_only=True)
