@@ -14,7 +14,7 @@ from small_runs import with_callback
 from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted, UserError
 from groundup.evaluate import evaluate
-from groundup.identity import KEY, identity_of
+from groundup.identity import KEY, identity_of, new_identity
 from groundup.predict import predict
 from groundup.run import run
 
@@ -64,6 +64,13 @@ def test_a_run_does_not_go_on_from_the_checkpoint_of_another(two_runs, make_conf
     with pytest.raises(UserError, match=ANOTHER):
         run(make_config(), one, resume=checkpoint(one, "last"))
     assert (one / "results.json").read_text() == before
+
+
+def test_the_same_config_makes_the_same_name_and_any_other_another(make_config):
+    name = new_identity(make_config())
+    assert new_identity(make_config() | {"resume": "auto"}) == name
+    others = [make_config(word) for word in ("optimizer.lr=0.2", "seed=1", "trainer.max_epochs=3", "model.dropout=0.1")]
+    assert len({name, *map(new_identity, others)}) == 5
 
 
 def test_a_new_run_goes_on_from_a_checkpoint_elsewhere_under_its_name(two_runs, make_config, tmp_path):

@@ -65,7 +65,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     callbacks = [build(node) for node in config["callbacks"].values() if node]
     checkpoint = _checkpoint(learner, resume, config) if resume else None
     first_step = checkpoint["global_step"] if checkpoint else 0
-    identity = identity_in(checkpoint or {}) or new_identity()
+    identity = identity_in(checkpoint or {}) or new_identity(config)
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
     trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers, identity)
     _check_space(run_dir, learner)

@@ -1,14 +1,16 @@
-"""Which run a checkpoint is of: a random name that both know. Imports no torch.
+"""Which run a checkpoint is of: a name that both know. Imports no torch.
 
-It is in every checkpoint, and in the first line of `config.yaml`, a comment: it is no setting, so that the same config
-stays the same. A run that goes on, in its own directory or in another, keeps it. Where one of the two does not say,
-because it was written by version 0.1 or by hand, nothing is compared.
+It is a digest of the config that the run began with: runs that share it share their weights, too. It is in every
+checkpoint, and in the first line of `config.yaml`, a comment, for it is no setting. A run that goes on, in its own
+directory or in another, keeps it, though its config may have changed. Where one of the two does not say, because it was
+written by version 0.1 or by hand, nothing is compared.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ _NAME = re.compile(r"[0-9a-f]{16}")
 _LINE = re.compile(rf"# run ({_NAME.pattern})\b".encode())
 
 
-def new_identity() -> str:
-    return secrets.token_hex(8)
+def new_identity(config: Mapping[str, Any]) -> str:
+    """The name of a run that begins."""
+    begun_with = {key: value for key, value in config.items() if key != "resume"}
+    return hashlib.sha256(json.dumps(begun_with, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def identity_in(checkpoint: Mapping[str, Any]) -> str | None:
