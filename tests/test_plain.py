@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 
 import pytest
@@ -65,6 +66,12 @@ def test_what_is_not_plain_is_refused_in_one_line(read, text, reason):
     with pytest.raises(Unreadable, match=reason) as refused:
         read(text)
     assert "\n" not in str(refused.value)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "results.json")
+    with pytest.raises(Unreadable, match="it is no file but"):
+        read_json(tmp_path / "results.json")
 
 
 def test_a_file_that_cannot_be_opened_is_said(tmp_path):

@@ -7,6 +7,7 @@ values or for themselves; no tags, which name types; no number of more digits th
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ def read_yaml(file: Path) -> Any:
     Raises:
         Unreadable: it cannot be read, holds anything else, or too much.
     """
-    text = _text(file, CONFIG_SIZE)
+    text = read_text(file, CONFIG_SIZE)
     try:
         _refuse_what_is_not_plain(text)
         return yaml.load(text, _PlainLoader)
@@ -49,7 +50,28 @@ def read_json(file: Path, size: int = RESULTS_SIZE) -> Any:
     Raises:
         Unreadable: it cannot be read, or is too large or too deep.
     """
-    return parse_json(_text(file, size))
+    return parse_json(read_text(file, size))
+
+
+def read_text(file: Path, size: int) -> str:
+    """The text of a file of at most `size` bytes.
+
+    Raises:
+        Unreadable: it cannot be read, is larger, or is no file but a named pipe, say, which would be waited for.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise Unreadable("it is no file but a directory, a pipe or a device")
+        with file.open("rb") as stream:
+            content = stream.read(size + 1)
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+    if len(content) > size:
+        raise Unreadable(f"it is larger than {size / MIB:g} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(str(error)) from error
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -66,20 +88,6 @@ def parse_json(text: str | bytes) -> Any:
         raise Unreadable(str(error)) from error
     _refuse_depth(content)
     return content
-
-
-def _text(file: Path, size: int) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(size + 1)
-    except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from error
-    if len(content) > size:
-        raise Unreadable(f"it is larger than {size / MIB:g} MiB")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise Unreadable(str(error)) from error
 
 
 def _refuse_depth(content: Any) -> None:

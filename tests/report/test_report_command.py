@@ -145,6 +145,15 @@ def test_a_job_that_is_a_link_out_of_its_sweep_is_left_out_and_a_lock_that_is_on
     assert (tmp_path / "profile").read_text() == "mine"
 
 
+def test_a_strangers_named_pipes_are_not_waited_for(report, sweep):
+    (sweep / "report").mkdir()
+    for name in ("0/results.json", "1/metrics.csv", "2/.lock", "report/.groundup-report.json"):
+        (sweep / name).unlink(missing_ok=True)
+        os.mkfifo(sweep / name)
+    (sweep / "2" / "results.json").unlink()
+    assert report(sweep)[0] == 0
+
+
 def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(report, tmp_path):
     results = make_results(overrides=["model=mlp\x1b]0;title\x07"]) | {"status": "failed", "error": "\x1b[2J\x9b31m"}
     write_run(tmp_path / "runs" / "a\x1b[31m", results, make_config())

@@ -9,6 +9,7 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import as_csv, write_whole
+from groundup.plain import Unreadable, read_json
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
@@ -65,8 +66,8 @@ def _contents(sections: Sequence[Section]) -> dict[str, str | bytes]:
 def _written(folder: Path) -> set[str]:
     """What an earlier report has written there: names of files in this very folder, whatever its list says."""
     try:
-        content = json.loads((folder / LIST).read_text())
-    except (FileNotFoundError, ValueError, RecursionError):
+        content = read_json(folder / LIST)
+    except Unreadable:
         return set()
     names = content.get("files") if isinstance(content, dict) else None
     return {name for name in names if _is_plain(name)} if isinstance(names, list) else set()

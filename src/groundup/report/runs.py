@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from groundup.hyperparameters import GROUPS
-from groundup.plain import Unreadable, read_yaml
+from groundup.plain import MIB, Unreadable, read_text, read_yaml
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
 
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
+METRICS_SIZE = 256 * MIB  # bytes
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,8 @@ def _texts(value: Any) -> list[str] | None:
 
 def _read_epochs(file: Path, name: str, state: JobState, notes: list[str]) -> list[dict[str, float]]:
     try:
-        with file.open(newline="") as stream:
-            rows = [_numbers(row) for row in csv.DictReader(stream)]
-    except (OSError, ValueError, csv.Error):
+        rows = [_numbers(row) for row in csv.DictReader(StringIO(read_text(file, METRICS_SIZE), newline=""))]
+    except (Unreadable, csv.Error):
         rows = []
     rows = [row for row in rows if "epoch" in row]
     if not rows and state.status == "finished":
