@@ -6,11 +6,11 @@ Source: Y. LeCun, "The MNIST database of handwritten digits".
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
 
 _BYTES = {0x08: 1, 0x09: 1, 0x0B: 2, 0x0C: 4, 0x0D: 4, 0x0E: 8}  # a value, by type
 _LARGEST = 1 << 30  # bytes that are looked at
@@ -32,7 +32,7 @@ def shape_of(path: Path) -> tuple[int, ...] | None:
         return None
 
 
-def _shape(file: IO[bytes]) -> tuple[int, ...] | None:
+def _shape(file: io.BufferedIOBase) -> tuple[int, ...] | None:
     zeros, kind, axes = struct.unpack(">HBB", file.read(4).ljust(4, b"\xff"))
     lengths = file.read(4 * axes)
     if zeros != 0 or kind not in _BYTES or axes == 0 or len(lengths) < 4 * axes:
@@ -42,7 +42,7 @@ def _shape(file: IO[bytes]) -> tuple[int, ...] | None:
     return shape if expected <= _LARGEST and _rest(file, expected) == expected else None
 
 
-def _rest(file: IO[bytes], enough: int) -> int:
+def _rest(file: io.BufferedIOBase, enough: int) -> int:
     """How many bytes are left in a file, or more than enough."""
     count = 0
     while count <= enough and (part := file.read(_CHUNK)):
