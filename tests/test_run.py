@@ -206,6 +206,32 @@ def test_samples_per_second_counts_the_images_that_were_trained_on(make_config, 
     assert results["samples_per_second"] == pytest.approx(2 * 3 * 64 / results["train_seconds"], rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("config.yaml", "config.yaml is not the config of a run"),
+        ("metrics.csv", "holds metrics.csv and no run"),
+        ("checkpoints/best.pt", "holds checkpoints and no run"),
+    ],
+)
+def test_files_of_the_users_own_with_a_runs_names_are_not_written_over(make_config, tmp_path, name, expected):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine: 1")
+    with pytest.raises(UserError, match=f"={tmp_path}: {expected}"):
+        run(make_config(), tmp_path)
+    assert (tmp_path / name).read_text() == "mine: 1"
+    assert {path.name for path in tmp_path.rglob("*")} <= {".lock", "checkpoints", Path(name).name}
+
+
+def test_a_run_does_not_begin_where_a_link_leads_out(make_config, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to("../own")
+    with pytest.raises(UserError, match="run/checkpoints: a link that leads to"):
+        run(make_config(), tmp_path / "run")
+    assert not any((tmp_path / "own").iterdir())
+
+
 def test_a_directory_that_holds_a_run_is_not_written_over(small_run, make_config):
     _, run_dir = small_run
     with pytest.raises(UserError, match="holds a run already"):

@@ -32,6 +32,7 @@ from groundup.quiet import log_of_tracebacks, quiet
 from groundup.results import FILE as RESULTS
 from groundup.results import git_state, versions, write_results
 from groundup.resume import LAST
+from groundup.rundir import refuse_files_of_no_run
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +153,8 @@ def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
             raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
         if resume is None and ((run_dir / RESULTS).exists() or (run_dir / LAST).exists()):
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already; go on with it by resume=, or name another")
+        if resume is None:
+            refuse_files_of_no_run(run_dir)
         yield
 
 

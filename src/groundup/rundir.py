@@ -48,6 +48,20 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     return {key: config[key] for key in (*GROUPS, "seed")}
 
 
+def refuse_files_of_no_run(run_dir: Path) -> None:
+    """For a run that begins in a directory of the user's choice.
+
+    Raises:
+        UserError: a file or folder there has the name of one that a run writes, and is none: it would be overwritten.
+    """
+    if (run_dir / CONFIG).exists():
+        load_config(run_dir, "hydra.run.dir")
+        return
+    for name in ("metrics.csv", "checkpoints"):
+        if (run_dir / name).exists():
+            raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
+
+
 @contextmanager
 def building_from(run_dir: Path) -> Iterator[None]:
     """For what is built from a run's config inside: the file may have been edited, or be of another version.

@@ -209,6 +209,15 @@ def test_a_directory_that_holds_runs_is_not_written_over(sweep, runs, capsys):
     assert "holds a sweep already; go on with it by sweep.resume=" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["sweep.csv", "sweep.md", "sweep.json"])
+def test_a_table_of_the_users_own_is_not_written_over(sweep, runs, capsys, tmp_path, name):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / name).write_text("mine")
+    assert sweep("seed=0,1") == 2
+    assert f"s: holds {name} and no sweep" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in (tmp_path / "s").iterdir()] == [(name, "mine")]
+
+
 def test_a_directory_with_a_run_of_another_origin_is_not_taken_for_a_job(sweep, runs, capsys, tmp_path):
     (tmp_path / "s" / "1").mkdir(parents=True)
     (tmp_path / "s" / "1" / "results.json").write_text('{"status": "finished"}')

@@ -29,7 +29,14 @@ from groundup.sweep.frozen import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.state import JobState, read_state
-from groundup.sweep.sweeper import checked, make_launcher, opened, refuse_what_no_sweep_obeys, reported
+from groundup.sweep.sweeper import (
+    checked,
+    make_launcher,
+    opened,
+    refuse_to_overwrite,
+    refuse_what_no_sweep_obeys,
+    reported,
+)
 from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
@@ -72,8 +79,7 @@ def run_study(
     if sweep_dir is None:
         _refuse_bad_corners(space, composer)
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
-        if (sweep_dir / JOBS).exists():
-            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on by sweep.resume={sweep_dir}")
+        refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
         study = _open_study(sweep_dir, options, words)
         Search(study, sweep_dir, space, options, composer).run(number, settings["fail_fast"], context, task, master)

@@ -38,7 +38,7 @@ from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.resume import named_sweep, newest_sweep
 from groundup.sweep.state import JobState, clean, one_line, read_state
-from groundup.sweep.table import as_text, make_table, write_table
+from groundup.sweep.table import FILES, as_text, make_table, write_table
 from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
@@ -92,16 +92,24 @@ def _begin_or_go_on(
     if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all)):
         return found
     frozen = compose_all()
-    _refuse_to_overwrite(new_dir, frozen)
+    refuse_to_overwrite(new_dir, frozen)
     return new_dir, frozen
 
 
-def _refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
+    """For a sweep that begins in a directory of the user's choice.
+
+    Raises:
+        UserError: it holds a sweep, a run in the place of a job, or a file where a sweep's table would be.
+    """
     if (sweep_dir / JOBS).exists():
         raise UserError(
             f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
             "another directory"
         )
+    for name in FILES:
+        if (sweep_dir / name).exists():
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep: it would be written over")
     for job in jobs:
         if read_state(sweep_dir / str(job.number)).status != "not run":
             raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {job.number} holds a run already; name another")

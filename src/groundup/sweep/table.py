@@ -17,6 +17,7 @@ from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", "train_seconds", "parameters")
+FILES = ("sweep.json", "sweep.md", "sweep.csv")
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
 MANY = 50  # rows that a terminal still shows
@@ -128,10 +129,11 @@ def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
 
 
 def write_table(sweep_dir: Path, table: Table) -> None:
-    """Writes `sweep.csv`, `sweep.md` and `sweep.json`, each whole or not at all."""
-    write_whole(sweep_dir / "sweep.json", json.dumps(as_json(table), indent=2) + "\n")
-    write_whole(sweep_dir / "sweep.md", as_markdown(table))
-    write_csv(sweep_dir / "sweep.csv", csv_rows(table))
+    """Writes `sweep.json`, `sweep.md` and `sweep.csv`, each whole or not at all."""
+    as_data, as_page, as_sheet = (sweep_dir / name for name in FILES)
+    write_whole(as_data, json.dumps(as_json(table), indent=2) + "\n")
+    write_whole(as_page, as_markdown(table))
+    write_csv(as_sheet, csv_rows(table))
 
 
 def as_json(table: Table) -> dict[str, Any]:
