@@ -23,7 +23,6 @@ from groundup.explain import explain_interpolation
 from groundup.suggest import nearest
 from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 
-OPEN_GROUPS = ("callbacks", "logger")  # named nodes of any kind
 DIGITS_SIDE = 8
 
 
@@ -137,7 +136,7 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     groups = {**schema.NODES, "trainer": [schema.Trainer]}
-    top = {key: value for key, value in config.items() if key not in (*groups, *OPEN_GROUPS)}
+    top = {key: value for key, value in config.items() if key not in (*groups, *schema.NAMED_NODES)}
     yield from _node_problems(schema.Run, top, "", siblings=list(config))
     for group, nodes in groups.items():
         node = config.get(group)
@@ -149,7 +148,7 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield from _node_problems(keys, node, f"{group}.")
         else:
             yield from _foreign_problems(group, node)
-    for group in OPEN_GROUPS:
+    for group in schema.NAMED_NODES:
         if group not in config:
             yield f"~{group}: cannot be left out as a whole; one of its parts is by {group}.NAME=null"
         else:
@@ -239,7 +238,7 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
             continue
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             yield f"{group}.{name}={_shown(node)}: must be null, or keys with a _target_"
-        elif keys := _with_target(schema.CALLBACKS, node):
+        elif keys := _with_target(schema.NAMED_NODES[group], node):
             yield from _node_problems(keys[0], node, f"{group}.{name}.")
 
 

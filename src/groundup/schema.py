@@ -562,6 +562,11 @@ class PrCurves(Node):
     every_n_epochs: Positive = 5
 
 
+class TensorBoard(Node):
+    target: Literal["groundup.callbacks.tensorboard.TensorBoard"] = Field(alias="_target_")
+    partial: Literal[True] = Field(alias="_partial_")
+
+
 class Sweep(Node):
     """How jobs are swept; no part of any of them."""
 
@@ -626,10 +631,13 @@ NODES: dict[str, list[type[Node]]] = {
     "optimizer": [Sgd, Adam, AdamW, Muon, DecoupledSgd, NumPySgd, NumPyRmsProp, NumPyAdam],
     "scheduler": [Constant, Step, Cosine, OneCycle, Triangle],
 }
-CALLBACKS: list[type[Node]] = [
-    *(Checkpoints, EarlyStopping, Lookahead, Ema, Progress, MetricsCsv),
-    *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher, DeadUnits, PrCurves),
-]
+NAMED_NODES: dict[str, list[type[Node]]] = {  # groups of nodes with names of the user's choice
+    "callbacks": [
+        *(Checkpoints, EarlyStopping, Lookahead, Ema, Progress, MetricsCsv),
+        *(Watcher, SmoothLoss, Samples, RecurringWatcher, CountedWatcher, DeadUnits, PrCurves),
+    ],
+    "logger": [TensorBoard],
+}
 
 
 def accepted(node: type[Node], field: str) -> tuple[Any, ...]:

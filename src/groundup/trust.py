@@ -6,6 +6,7 @@ there is something to look up.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -94,6 +95,9 @@ def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
         if text == "???":
             raise UserError(f"{_key(place)}=???: has no value")
     for place, node in _nodes((), config):
+        if _is_shipped(place, node["_target_"]):
+            _refuse_reaching_out(place, node, None)
+            continue
         kind = _kind_of(place)
         found = _find(node["_target_"], kind) if kind is not None else None
         if kind is None or found is None:
@@ -112,6 +116,20 @@ def _kind_of(place: tuple[str, ...]) -> Kind | None:
     if kind is None or len(place) < depth:
         return None
     return kind if len(place) == depth else NETWORK
+
+
+def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
+    """Whether this is one of the parts that `conf/` names, in its place: not looked up, which takes torch."""
+    kind = _kind_of(place)
+    return kind is not None and kind is KINDS.get(place[0]) and target in _shipped()[place[0]]
+
+
+@functools.cache
+def _shipped() -> dict[str, list[str]]:
+    from groundup import schema
+
+    nodes = schema.NODES | schema.NAMED_NODES
+    return {group: [target for node in nodes[group] for target in schema.accepted(node, "target")] for group in KINDS}
 
 
 def _find(target: Any, kind: Kind) -> Any:
@@ -148,7 +166,8 @@ def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found:
                 f"{_key((*place, key))}={printable(str(value))}: refused in the config of a run, which may name no "
                 "files and ask for no weights; accepted: null"
             )
-    for name, parameter in inspect.signature(found).parameters.items():
+    parameters = inspect.signature(found).parameters if found is not None else {}
+    for name, parameter in parameters.items():
         if WEIGHTS.search(name) and name not in node and parameter.default not in (None, False):
             raise UserError(
                 f"{_key((*place, name))}: must be given as null in the config of a run: {node['_target_']} would "

@@ -67,13 +67,14 @@ def test_a_frozen_config_is_given_with_the_commands_hydra_node(master, tmp_path,
 def test_ten_thousand_jobs_are_cheap(master, tmp_path, compose_config):
     loader, command = master
     config = check(compose_config())
-    write_jobs(tmp_path, [FrozenJob(number, [f"seed={number}"], config | {"seed": number}) for number in range(10_000)])
+    jobs = [FrozenJob(number, [f"seed={number}"], config | {"seed": number}) for number in range(10_000)]
+    write_jobs(tmp_path, jobs)
     frozen = FrozenLoader(tmp_path, loader)
-    frozen.load_sweep_config(command, ["hydra.sweep.subdir=0"])
+    frozen.load_sweep_config(command, launch_words(jobs[0]))
     assert len(pickle.dumps(frozen)) < 20_000
     start = time.perf_counter()
     for number in (9_999, 5_000, 1):
-        assert frozen.load_sweep_config(command, [f"hydra.sweep.subdir={number}"]).seed == number
+        assert frozen.load_sweep_config(command, launch_words(jobs[number])).seed == number
     assert time.perf_counter() - start < 1.5
 
 

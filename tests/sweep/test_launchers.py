@@ -19,7 +19,7 @@ JOBS = [FrozenJob(number, [f"seed={number}"], {}) for number in range(5)]
 
 class LocalLauncher:  # by its name: submitit's
     def __init__(self, cpus_per_task=None):
-        self.params = {"cpus_per_task": cpus_per_task, "timeout_min": 60}
+        self.params = {"cpus_per_task": cpus_per_task, "timeout_min": 60, "submitit_folder": "s/.submitit/%j"}
         self.launched: list[tuple[int, int, str | None]] = []
 
     def launch(self, words, initial_job_idx):

@@ -7,6 +7,7 @@ changes nothing, and composing, half of what a small job costs, is done once.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,9 +20,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.errors import UserError
 from groundup.files import write_whole
+from groundup.plain import MIB, Unreadable, parse_json
 
 FILE = "jobs.jsonl"
 NUMBER = "hydra.sweep.subdir"  # of a job: the name of its directory
+DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
+LINE_SIZE, FILE_SIZE = MIB, 512 * MIB  # bytes; a line has some four thousand
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,23 @@ class FrozenJob:
     overrides: list[str]
     config: dict[str, Any]
 
+    @property
+    def digest(self) -> str:
+        """Of all that it says."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+
 
 def write_jobs(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
-    """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen."""
-    lines = (json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs)
+    """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen.
+
+    Raises:
+        UserError: it would be larger than `read_jobs` reads.
+    """
+    lines = [json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs]
+    if sum(map(len, lines)) > FILE_SIZE or max(map(len, lines), default=0) > LINE_SIZE:
+        raise UserError(
+            f"{len(jobs):,} jobs: their configs take more than {FILE_SIZE // MIB} MiB; accepted: fewer jobs"
+        )
     write_whole(sweep_dir / FILE, "".join(lines))
 
 
@@ -49,12 +66,13 @@ def read_jobs(sweep_dir: Path) -> list[FrozenJob]:
     if not file.is_file():
         raise UserError(f"sweep.resume={sweep_dir}: no {FILE} there; accepted: auto, or a sweep's directory")
     try:
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
-        numbers = {line.pop("of") for line in lines}
-        jobs = [FrozenJob(**line) for line in lines]
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {reason}") from error
+        if file.stat().st_size > FILE_SIZE:
+            raise Unreadable(f"it is larger than {FILE_SIZE // MIB} MiB")
+        with file.open("rb") as stream:
+            lines = [_parse(line) for line in iter(lambda: stream.readline(LINE_SIZE + 1), b"")]
+    except (Unreadable, OSError) as error:
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {error}") from error
+    jobs, numbers = [job for job, _ in lines], {of for _, of in lines}
     if [job.number for job in jobs] != list(range(len(jobs))):
         raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: its jobs are not numbered 0, 1, 2, …")
     if jobs and numbers != {len(jobs)}:
@@ -63,15 +81,33 @@ def read_jobs(sweep_dir: Path) -> list[FrozenJob]:
     return jobs
 
 
+def _parse(line: bytes) -> tuple[FrozenJob, int]:
+    """A job, and how many there are.
+
+    Raises:
+        Unreadable: no line of `jobs.jsonl`.
+    """
+    if len(line) > LINE_SIZE:
+        raise Unreadable(f"a line of more than {LINE_SIZE // MIB} MiB")
+    content = parse_json(line)
+    kinds = {"number": int, "overrides": list, "config": dict, "of": int}
+    if not isinstance(content, dict) or {key: type(value) for key, value in content.items()} != kinds:
+        raise Unreadable(f"a line that is no job, with {', '.join(kinds)}")
+    if not all(isinstance(word, str) for word in content["overrides"]):
+        raise Unreadable("a job whose overrides are no words")
+    return FrozenJob(content["number"], content["overrides"], content["config"]), content["of"]
+
+
 def launch_words(job: FrozenJob) -> list[str]:
-    """What a launcher is given for a job: its overrides, and its number, by which the loader knows it."""
-    return [*job.overrides, f"{NUMBER}={job.number}"]
+    """What a launcher is given for a job: its overrides, and its number and digest, by which the loader knows it."""
+    return [*job.overrides, f"{NUMBER}={job.number}", f"{DIGEST}={job.digest}"]
 
 
 class FrozenLoader(ConfigLoaderImpl):
     """Gives launchers the frozen configs of the jobs in `sweep_dir`.
 
-    Small when pickled, whatever the number of jobs: a process reads the lines that it needs.
+    Small when pickled, whatever the number of jobs: a process reads the lines that it needs. What it reads is what the
+    process of the sweep has checked: else it is refused, whoever has written in the file meanwhile.
     """
 
     def __init__(self, sweep_dir: Path, composing: ConfigLoader):
@@ -84,7 +120,9 @@ class FrozenLoader(ConfigLoaderImpl):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The whole config of a job: what is frozen, and the `hydra` node of the command."""
-        job = self._read(_number(sweep_overrides))
+        job = self._read(int(_word(NUMBER, sweep_overrides)))
+        if job.digest != _word(DIGEST, sweep_overrides):
+            raise UserError(f"{self.file}: job {job.number} has been changed since the sweep began, or went on")
         config = OmegaConf.create(copy.deepcopy(job.config))
         with open_dict(config):
             config.hydra = master_config.hydra
@@ -107,10 +145,10 @@ class FrozenLoader(ConfigLoaderImpl):
                 for line in file:
                     self._offsets.append(self._offsets[-1] + len(line))
             file.seek(self._offsets[number])
-            job = json.loads(file.readline())
-            return FrozenJob(job["number"], job["overrides"], job["config"])
+            job, _ = _parse(file.readline(LINE_SIZE + 1))
+            return job
 
 
-def _number(overrides: Sequence[str]) -> int:
-    words = dict(word.split("=", 1) for word in overrides if word.startswith(f"{NUMBER}="))
-    return int(words[NUMBER])
+def _word(key: str, overrides: Sequence[str]) -> str:
+    """The value of the last word with this key, which ours are."""
+    return next((word.partition("=")[2] for word in reversed(overrides) if word.startswith(f"{key}=")), "")

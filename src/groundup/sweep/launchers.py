@@ -17,10 +17,12 @@ from typing import Any
 from hydra.plugins.launcher import Launcher
 
 from groundup.errors import UserError
+from groundup.paths import unique_name
 from groundup.sweep.elsewhere import attended
 from groundup.sweep.frozen import FrozenJob, launch_words
 
 IN_THIS_PROCESS = ("StackedLauncher",)
+OF_SUBMITIT = ("LocalLauncher", "SlurmLauncher")
 IGNORE_CTRL_C = "trap '' INT"  # of a shell, and what it starts
 AN_HOUR, A_YEAR = 60, 366 * 24 * 60  # minutes; an hour is submitit's default, for clusters
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -46,6 +48,8 @@ def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> No
     if not jobs:
         return
     kind = type(launcher).__name__  # plugins need not be installed; Hydra loads its own a second time
+    if kind in OF_SUBMITIT:
+        _give_a_fresh_folder(launcher)
     if kind == "BasicLauncher":
         for job in jobs:  # one by one: it would keep all their configs in memory
             launcher.launch([launch_words(job)], initial_job_idx=job.number)
@@ -59,6 +63,12 @@ def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> No
         _launch_by_ray(launcher, jobs, sweep_dir)
     else:
         _launch_elsewhere(launcher, jobs, sweep_dir)
+
+
+def _give_a_fresh_folder(launcher: Any) -> None:
+    """submitit unpickles what lies in its folder under the name of a job, and the sweep may be a stranger's."""
+    folder = Path(str(launcher.params["submitit_folder"]))
+    launcher.params["submitit_folder"] = str(folder.parent / unique_name() / folder.name)
 
 
 def _launch_elsewhere(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path, first: int = 0) -> None:

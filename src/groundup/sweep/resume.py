@@ -13,27 +13,36 @@ from groundup.sweep.frozen import FILE, FrozenJob, read_jobs
 from groundup.sweep.tell import tell
 
 Compose = Callable[[], list[FrozenJob]]
+Refuse = Callable[[Path, list[FrozenJob]], None]
 
 
-def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose) -> list[FrozenJob]:
+def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose, refuse: Refuse) -> list[FrozenJob]:
     """The frozen jobs of the sweep in this directory, which must be those of the command; no settings: whatever it has.
 
     Jobs are the same by their settings, in any order, and else by their configs. The first holds when `conf/` has been
     edited since, the second when a value was spelt in another way.
 
+    Args:
+        sweep_dir: of the sweep.
+        jobs: of the command.
+        compose: gives them with their configs.
+        refuse: raises where jobs of a directory ask for more than a stranger's may.
+
     Raises:
-        UserError: it is another sweep, or none.
+        UserError: it is another sweep, or none, or one that is refused.
     """
     frozen = read_jobs(sweep_dir)
     if not frozen:
         raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it holds no jobs")
-    if not any(jobs) or _same_settings(frozen, jobs):
-        return frozen
-    _refuse_another(sweep_dir, frozen, compose())
+    if any(jobs) and not _same_settings(frozen, jobs):
+        _refuse_another(sweep_dir, frozen, compose())
+    refuse(sweep_dir, frozen)
     return frozen
 
 
-def newest_sweep(folder: Path, jobs: Sequence[list[str]], compose: Compose) -> tuple[Path, list[FrozenJob]] | None:
+def newest_sweep(
+    folder: Path, jobs: Sequence[list[str]], compose: Compose, refuse: Refuse
+) -> tuple[Path, list[FrozenJob]] | None:
     """The newest sweep in `folder` with the jobs of the command, and its frozen jobs; None where there is none."""
     for sweep_dir in sorted((file.parent for file in folder.glob(f"*/{FILE}")), reverse=True):  # names begin with time
         try:
@@ -41,11 +50,21 @@ def newest_sweep(folder: Path, jobs: Sequence[list[str]], compose: Compose) -> t
         except UserError as error:
             tell(f"passed over: {error}")
             continue
-        if _same_settings(frozen, jobs):
-            return sweep_dir, frozen
-        if len(frozen) == len(jobs) and _configs(frozen).keys() == _configs(compose()).keys():
-            return sweep_dir, frozen
+        if not _same_jobs(frozen, jobs, compose):
+            continue
+        try:
+            refuse(sweep_dir, frozen)
+        except UserError as error:
+            tell(f"passed over: {error}")
+            continue
+        return sweep_dir, frozen
     return None
+
+
+def _same_jobs(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]], compose: Compose) -> bool:
+    if _same_settings(frozen, jobs):
+        return True
+    return len(frozen) == len(jobs) and _configs(frozen).keys() == _configs(compose()).keys()
 
 
 def _same_settings(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]]) -> bool:

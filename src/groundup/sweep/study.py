@@ -6,6 +6,7 @@ directory says is the truth: a sweep that was killed tells the study, when it go
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import warnings
@@ -21,9 +22,12 @@ from omegaconf import DictConfig, read_write
 from groundup.config import check_study, check_sweep
 from groundup.errors import UserError
 from groundup.files import write_whole
+from groundup.plain import Unreadable, read_json
+from groundup.printable import printable
 from groundup.results import write_results
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import is_own, label
+from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.job import Job
@@ -69,8 +73,11 @@ def run_study(
     refuse_what_no_sweep_obeys(master)
     words = [show(word) for word in words]
     sweep_dir = _directory(settings["resume"], words, master)
-    if sweep_dir is not None and not _settings(words):
-        words = [*_known(sweep_dir)["words"], *words]
+    typed = _settings(words)
+    if sweep_dir is not None and not typed:
+        before = _known(sweep_dir)["words"]
+        refuse_foreign_words(sweep_dir, before)
+        words = [*before, *words]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
     space = parse_space(words, context.config_loader)
@@ -81,6 +88,7 @@ def run_study(
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
+        refuse_foreign_jobs(sweep_dir, read_jobs(sweep_dir), typed, functools.partial(checked, composer=composer))
         study = _open_study(sweep_dir, options, words)
         Search(study, sweep_dir, space, options, composer).run(number, settings["fail_fast"], context, task, master)
 
@@ -115,16 +123,31 @@ def _directory(resume: str | None, words: Sequence[str], master: DictConfig) -> 
 
 def _known(sweep_dir: Path) -> dict[str, Any]:
     try:
-        return json.loads((sweep_dir / FILE).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"sweep.resume={sweep_dir}: no study there: {FILE} cannot be read") from error
+        known = read_json(sweep_dir / FILE)
+    except Unreadable as error:
+        raise UserError(f"sweep.resume={sweep_dir}: no study there: {FILE} cannot be read: {error}") from error
+    words = known.get("words") if isinstance(known, dict) else None
+    names = [known.get(name) for name in ("study_name", "metric", "direction")] if isinstance(words, list) else []
+    if not names or not all(isinstance(word, str) for word in [*(words or ()), *names, known.get("storage") or ""]):
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it does not say what the study is")
+    return known
+
+
+def _refuse_unnamed_storage(sweep_dir: Path, there: str | None, named: str | None) -> None:
+    """A stranger's study may be in a database on a server of the stranger's, or in any file."""
+    if there is not None and there != named:
+        raise UserError(
+            f"sweep.resume={sweep_dir}: its study is in the database {printable(there)}; only one that this command "
+            "names is opened: add hydra.sweeper.storage=URL"
+        )
 
 
 def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) -> optuna.Study:
     """The study in its database, made where it is not there; what it is stays as it was when it began."""
     if (sweep_dir / FILE).exists():
         before = _known(sweep_dir)
-        options |= {name: before[name] for name in ("storage", "study_name", "metric", "direction")}
+        _refuse_unnamed_storage(sweep_dir, before.get("storage"), options["storage"])
+        options |= {name: before.get(name) for name in ("storage", "study_name", "metric", "direction")}
     else:
         options["study_name"] = options["study_name"] or sweep_dir.name
         options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
@@ -279,7 +302,7 @@ class Search:
         """Not those of other sweeps on the same study."""
         name = self.options["study_name"] if self._alone else str(self.sweep_dir)
         for trial in self.study.get_trials(deepcopy=False):
-            if trial.user_attrs.get(SWEEP) == name and JOB in trial.user_attrs:
+            if trial.user_attrs.get(SWEEP) == name and type(trial.user_attrs.get(JOB)) is int:
                 yield trial
 
     @property

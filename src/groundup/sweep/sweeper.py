@@ -32,6 +32,7 @@ from groundup.lock import LOCK, Held, holding
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand, label, varied_keys
+from groundup.sweep.foreign import refuse_foreign_jobs
 from groundup.sweep.frozen import FILE as JOBS
 from groundup.sweep.frozen import NUMBER, FrozenJob, FrozenLoader, write_jobs
 from groundup.sweep.job import Job
@@ -87,9 +88,11 @@ def _begin_or_go_on(
     new_dir = Path(master.hydra.sweep.dir).absolute()
     composer = Composer(context.config_loader, master)
     compose_all = functools.cache(lambda: freeze(jobs, composer))
+    typed = {word for overrides in jobs for word in overrides}
+    refuse = functools.partial(refuse_foreign_jobs, typed=typed, compose=functools.partial(checked, composer=composer))
     if resume is not None and resume != "auto":
-        return Path(resume), named_sweep(Path(resume), jobs, compose_all)
-    if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all)):
+        return Path(resume), named_sweep(Path(resume), jobs, compose_all, refuse)
+    if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all, refuse)):
         return found
     frozen = compose_all()
     refuse_to_overwrite(new_dir, frozen)

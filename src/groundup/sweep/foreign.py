@@ -1,0 +1,95 @@
+"""What is taken from the directory of a sweep, which may be a stranger's.
+
+The words of this command and this checkout's `conf/` may name any code. What `jobs.jsonl` and `study.json` say is
+accepted where these say the same, and else as the config of a stranger's run is, see `groundup.trust`: so a sweep of
+one's own parts goes on with, and a stranger's runs nothing but parts of this package and of torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from groundup.errors import UserError
+from groundup.printable import printable
+from groundup.sweep.frozen import FrozenJob
+from groundup.trust import FILES, WEIGHTS, refuse_foreign_targets
+
+# An interpolation, an escape, a mapping, or a key such as `_target_`.
+NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")
+ELSEWHERE = re.compile(r"\.\.|(^|[^\w])/")  # of a group: options are files, and these would lie outside of `conf/`
+RESERVED = ("hydra", "sweep", "resume")  # how a command is carried out, not what a job is
+REPEAT = "repeat the sweep's own settings in this command, if they are yours"
+
+
+def refuse_foreign_jobs(
+    sweep_dir: Path,
+    jobs: Iterable[FrozenJob],
+    typed: Collection[str],
+    compose: Callable[[list[str]], Mapping[str, Any]],
+) -> None:
+    """Refuses jobs of a sweep's directory that do more than a stranger's may.
+
+    Args:
+        sweep_dir: for messages.
+        jobs: as they are there.
+        typed: the words of this command that make jobs.
+        compose: gives the checked config of a job's words, by this checkout's `conf/`.
+
+    Raises:
+        UserError: naming the first word or the first place in a config.
+    """
+    for job in jobs:
+        refuse_foreign_words(sweep_dir, job.overrides, typed)
+        try:
+            _refuse_foreign_config(job.config)
+        except UserError as error:
+            _refuse_where_it_differs(sweep_dir, job, compose, error)
+
+
+def refuse_foreign_words(sweep_dir: Path, words: Sequence[str], typed: Collection[str] = ()) -> None:
+    """Refuses words that do more than to choose options of `conf/` and to set plain values, unless they were typed.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for word in words:
+        if word not in typed and (reason := _more_than_a_value(word)):
+            raise UserError(f"sweep.resume={sweep_dir}: its setting {printable(word)} {reason}; {REPEAT}")
+
+
+def _more_than_a_value(word: str) -> str:
+    key, _, value = word.lstrip("+~").partition("=")
+    if NOT_A_VALUE.search(word):
+        return "is more than a plain value"
+    if re.split(r"[./@]", key)[0] in RESERVED:
+        return "is no setting of a job"
+    if key == "data.mirror" or FILES.search(key) or WEIGHTS.search(key.rpartition(".")[2]):
+        return "names what is fetched or written"
+    if ("." not in key or "/" in key) and ELSEWHERE.search(value):
+        return "names a file outside of conf/"
+    return ""
+
+
+def _refuse_where_it_differs(
+    sweep_dir: Path, job: FrozenJob, compose: Callable[[list[str]], Mapping[str, Any]], refusal: UserError
+) -> None:
+    """What this checkout composes to is its own, whatever it names."""
+    try:
+        own = compose(job.overrides)
+    except UserError:  # nothing: `conf/` has other options now
+        own = {}
+    try:
+        _refuse_foreign_config({key: value for key, value in job.config.items() if own.get(key) != value})
+    except UserError as error:
+        where = f"sweep.resume={sweep_dir}: job {job.number} is not what this command and conf/ make of it, and"
+        raise UserError(f"{where} {error}") from refusal
+
+
+def _refuse_foreign_config(config: Mapping[str, Any]) -> None:
+    refuse_foreign_targets(config)
+    data = config.get("data")
+    if isinstance(data, Mapping) and data.get("mirror") is not None:
+        raise UserError(f"data.mirror={printable(str(data['mirror']))}: only a mirror that the command names is asked")
