@@ -16,10 +16,11 @@ def main(cfg: DictConfig):
 
     from groundup.evaluate import evaluate, write_metrics
     from groundup.results import as_json
+    from groundup.sweep.tell import tell
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
     metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
-    print(as_json(metrics))
+    tell(as_json(metrics))
     if config["out"] is not None:
         write_metrics(metrics, Path(config["out"]))
 

@@ -14,14 +14,11 @@ def main(cfg: DictConfig):
 
     config = check_predict(cfg)
 
-    from groundup.predict import predict, write_csv
+    from groundup.predict import predict
+    from groundup.prediction_log import publish
 
-    predictions = predict(Path(config["run"]), Path(config["images"]), config["ckpt"], config["top"])
-    for prediction in predictions:
-        pairs = zip(prediction.classes, prediction.probabilities, strict=True)
-        print(prediction.image, *(f"{name} {probability:.4f}" for name, probability in pairs), sep="  ")
-    if config["out"] is not None:
-        write_csv(predictions, Path(config["out"]))
+    out = None if config["out"] is None else Path(config["out"])
+    publish(predict(Path(config["run"]), Path(config["images"]), config["ckpt"], config["top"]), out)
 
 
 if __name__ == "__main__":

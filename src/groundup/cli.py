@@ -40,8 +40,9 @@ def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictCo
 
     One that `sweeps` may be asked, with `-m`, for a job for every combination of values.
 
-    Exit codes: 0 done; 1 the run, or a job of a sweep, failed; 2 a request that cannot be met, in one message;
-    128 + signal stopped. With `HYDRA_FULL_ERROR=1` in the environment, tracebacks come out instead of messages.
+    Exit codes: 0 done; 1 the run, a job of a sweep, or an image to be classified, failed; 2 a request that cannot be
+    met, in one message; 128 + signal stopped. With `HYDRA_FULL_ERROR=1` in the environment, tracebacks come out instead
+    of messages.
     """
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from groundup import schema
 from groundup.build import computes_in_numpy
 from groundup.data.augment_names import check_names
+from groundup.data.folder import EXTENSIONS
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.explain import explain_interpolation
@@ -103,7 +104,14 @@ def check_predict(cfg: DictConfig) -> dict[str, Any]:
     _make_absolute(config, "images")
     if not Path(config["images"]).exists():
         raise UserError(f"images={config['images']}: no such file or folder")
+    _refuse_to_write_over_an_image(config)
     return config
+
+
+def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
+    out = config["out"]
+    if out is not None and (out == config["images"] or out.lower().endswith(EXTENSIONS)):
+        raise UserError(f"out={out}: this is an image, which the table would be written over; accepted: a CSV file")
 
 
 def _check_reader(cfg: DictConfig, keys: type[schema.Node]) -> dict[str, Any]:

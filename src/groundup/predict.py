@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from groundup.assemble import build_learner
 from groundup.checkpoint import load_checkpoint, put_weights, spec_in
-from groundup.data.folder import EXTENSIONS
+from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import read_image
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
+from groundup.printable import printable
 from groundup.rundir import building_from, find_checkpoint, read_config
 from groundup.spec import DatasetSpec
 
@@ -24,22 +25,32 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Prediction:
-    """The class of one image and how probable the network holds it, 0..1; the likeliest first where several."""
+    """The class of one image and how probable the network holds it, 0..1; the likeliest first where several.
+
+    Attributes:
+        error: why it has no class; None where it has.
+    """
 
     image: Path
-    classes: tuple[str, ...]
-    probabilities: tuple[float, ...]
+    classes: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    error: str | None = None
 
 
-def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> list[Prediction]:
+def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> Iterator[Prediction]:
     """Classifies image files as the run's network sees them: its colours, its size, its normalisation.
 
     Args:
-        images: a file or a folder; all images below a folder are taken.
+        images: a file of any name, or a folder; all images below a folder are taken, hidden ones passed over.
         top: how many classes an image.
 
+    Returns:
+        A prediction for each file, in their order, as soon as its batch is done. One that cannot be read has an
+        `error` and holds up no other.
+
     Raises:
-        UserError: no such run, checkpoint or images; an image that cannot be read or is too large to decode.
+        UserError: no such run, checkpoint or images; or, when its turn comes, a file that was itself named by `images`
+            cannot be read.
     """
     config = read_config(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
@@ -50,12 +61,8 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> li
         learner = build_learner(config, spec)
     put_weights(learner, checkpoint, checkpoint_file)
     learner.eval()
-    predictions: list[Prediction] = []
-    for start in range(0, len(files), BATCH):
-        part = files[start : start + BATCH]
-        batch = torch.stack([read_image(file, spec.channels, spec.image_size) for file in part])
-        predictions += _classify(learner, spec, part, batch, min(top, spec.num_classes))
-    return predictions
+    predictions = _predict(learner, spec, files, min(top, spec.num_classes))
+    return predictions if images.is_dir() else _refuse_errors(predictions)
 
 
 def find_images(images: Path) -> list[Path]:
@@ -64,41 +71,51 @@ def find_images(images: Path) -> list[Path]:
     Raises:
         UserError: there are none.
     """
-    if images.is_file():
-        return [images]
     if not images.is_dir():
-        raise UserError(f"images={images}: no such file or folder")
-    files = sorted(path for path in images.rglob("*") if path.suffix.lower() in EXTENSIONS)
+        if not os.path.lexists(images):
+            raise UserError(f"images={images}: no such file or folder")
+        return [images]
+    files = [Path(file) for file in image_files_below(images)]
     if not files:
         raise UserError(f"images={images}: no images below it; accepted: {', '.join(EXTENSIONS)}")
     return files
 
 
+def _predict(learner: Learner, spec: DatasetSpec, files: list[Path], top: int) -> Iterator[Prediction]:
+    for start in range(0, len(files), BATCH):
+        read = {file: _read(file, spec) for file in files[start : start + BATCH]}
+        images = {file: image for file, image in read.items() if isinstance(image, Tensor)}
+        found = _classify(learner, spec, images, top) if images else {}
+        for file, image in read.items():
+            yield found[file] if isinstance(image, Tensor) else Prediction(file, error=image)
+
+
+def _read(file: Path, spec: DatasetSpec) -> Tensor | str:
+    """An image, or why there is none."""
+    try:
+        return read_image(file, spec.channels, spec.image_size)
+    except UserError as error:
+        return str(error).removeprefix(f"{printable(str(file))}: ")
+
+
 @torch.inference_mode()
-def _classify(learner: Learner, spec: DatasetSpec, files: list[Path], images: Tensor, top: int) -> list[Prediction]:
+def _classify(learner: Learner, spec: DatasetSpec, images: dict[Path, Tensor], top: int) -> dict[Path, Prediction]:
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    outputs = learner(((images.float() / 255 - mean) / std).to(learner.dtype))
-    probabilities, classes = learner.probabilities(outputs).topk(top)
-    return [
-        Prediction(file, tuple(spec.class_names[c] for c in row), tuple(p))
-        for file, row, p in zip(files, classes.tolist(), probabilities.tolist(), strict=True)
-    ]
+    pixels = torch.stack(list(images.values())).float() / 255
+    probabilities = learner.probabilities(learner(((pixels - mean) / std).to(learner.dtype)))
+    are_numbers = probabilities.isfinite().all(dim=1).tolist()
+    best, classes = (tensor.tolist() for tensor in probabilities.topk(top))
+    return {
+        file: Prediction(file, tuple(spec.class_names[c] for c in classes[row]), tuple(best[row]))
+        if are_numbers[row]
+        else Prediction(file, error="what the network makes of it is no number (NaN or infinite)")
+        for row, file in enumerate(images)
+    }
 
 
-def write_csv(predictions: Iterable[Prediction], file: Path) -> None:
-    """One row per image and class: `image, rank, class, probability`.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    try:
-        with file.open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["image", "rank", "class", "probability"])
-            for prediction in predictions:
-                pairs = zip(prediction.classes, prediction.probabilities, strict=True)
-                for rank, (name, probability) in enumerate(pairs, start=1):
-                    writer.writerow([prediction.image, rank, name, f"{probability:.6f}"])
-    except OSError as error:
-        raise UserError(f"out={file}: cannot be written: {error.strerror}") from error
+def _refuse_errors(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    for prediction in predictions:
+        if prediction.error is not None:
+            raise UserError(f"{prediction.image}: {prediction.error}")
+        yield prediction
