@@ -49,7 +49,7 @@ def test_double_precision_goes_on_to_the_same_weights_and_is_evaluated_with_them
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert evaluate(tmp_path / "whole")["test/loss"] == whole["test/loss"]
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
-    assert len(predict(tmp_path / "whole", tmp_path / "black.png")) == 1
+    assert len(list(predict(tmp_path / "whole", tmp_path / "black.png"))) == 1
 
 
 def test_a_convolutional_net_with_batch_norm_goes_on_to_the_same_weights(make_config, tmp_path):

@@ -58,7 +58,7 @@ def test_predictions_are_those_of_the_network_on_the_same_pixels(request, tmp_pa
     run_dir = request.getfixturevalue(name)
     config, spec, pixels, labels = test_set_of(run_dir)
     save(tmp_path / "images", pixels[:100])
-    predictions = predict(run_dir, tmp_path / "images", top=2)
+    predictions = list(predict(run_dir, tmp_path / "images", top=2))
     expected = logits_of(run_dir, config, spec, pixels[:100]).softmax(1).topk(2)
     assert len(predictions) == min(100, len(labels))
     for prediction, classes, probabilities in zip(predictions, expected.indices, expected.values, strict=True):
@@ -144,7 +144,7 @@ def test_an_image_that_says_it_is_huge_is_refused_undecoded(command, digits_run,
 def test_a_damaged_image_is_named(digits_run, tmp_path, content):
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(UserError, match=r"bad\.png"):
-        predict(digits_run, tmp_path / "bad.png")
+        list(predict(digits_run, tmp_path / "bad.png"))
 
 
 def test_a_folder_without_images_is_named(digits_run, tmp_path):

@@ -157,7 +157,7 @@ def test_draws_of_a_network_that_draws_nothing_are_refused(small_run):
 def test_a_prediction_repeats_itself(make_config, tmp_path):
     run(make_config(small=DT), tmp_path)
     Image.new("L", (14, 14), 90).save(tmp_path / "grey.png")
-    first, second = (predict(tmp_path, tmp_path / "grey.png", top=3) for _ in range(2))
+    first, second = (list(predict(tmp_path, tmp_path / "grey.png", top=3)) for _ in range(2))
     assert first == second
 
 
