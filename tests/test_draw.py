@@ -53,3 +53,23 @@ def test_images_have_one_scale_and_their_titles():
     assert [cell.get_title() for cell in drawn] == ["a", "b", "c"]
     assert {cell.images[0].get_clim() for cell in drawn} == {(-3, 3)}
     plt.close(figure)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", ">i2", "u8", "f2"])
+def test_numbers_of_every_type_are_drawn_as_they_are(axes, dtype):
+    matrix = np.array([[1, 0], [1, 1]]).astype(dtype)
+    draw.confusion(axes, matrix, ["cat", "dog"])
+    assert [text.get_text() for text in axes.texts] == ["1", "", "1", "1"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, 0], [0.5, 0.5]])
+
+
+def test_small_integers_do_not_overflow(axes):
+    draw.confusion(axes, np.array([[200, 100], [0, 250]], np.uint8), ["cat", "dog"])
+    np.testing.assert_allclose(axes.images[0].get_array(), [[2 / 3, 1 / 3], [0, 1]])
+    figure = draw.images(np.array([[[-128, 5]]], np.int8), signed=True)
+    assert figure.axes[0].images[0].get_clim() == (-128, 128)
+
+
+def test_what_is_masked_is_blank(axes):
+    draw.grid(axes, np.ma.array([[0.5, 0.7]], mask=[[0, 1]]), [[0.1, 0.1]], ["a"], ["b", "c"])
+    assert [text.get_text() for text in axes.texts] == ["50.0\n± 10.0", ""]

@@ -16,6 +16,8 @@ import torch
 import yaml
 from small_runs import equal, hparams, weights, with_callback
 
+from groundup.data.module import ImageData
+from groundup.data.sources import Images
 from groundup.errors import RunFailed, UserError
 from groundup.evaluate import evaluate
 from groundup.failures import one_line_cause
@@ -53,6 +55,22 @@ def test_the_written_config_repeats_the_run_to_the_last_bit(small_run, tmp_path)
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     run(config, tmp_path / "again")
     assert equal(weights(run_dir), weights(tmp_path / "again"))
+
+
+class SmallIntegers(ImageData):
+    """A data module of somebody else's, whose labels count as uint8 does."""
+
+    def setup(self, stage):
+        super().setup(stage)
+        self.splits = {name: Images(split.pixels, split.labels.byte()) for name, split in self.splits.items()}
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_labels_that_would_overflow_are_refused(make_config, tmp_path, loss):
+    config = make_config(f"loss={loss}")
+    config["data"]["_target_"] = f"{__name__}.SmallIntegers"
+    with pytest.raises(UserError, match=r"labels of the data module: given uint8 of shape .* accepted: .* int64"):
+        run(config, tmp_path / "run")
 
 
 def test_seed_zero_is_a_seed_and_another_seed_gives_other_weights(make_config, tmp_path):

@@ -1,4 +1,7 @@
-"""Figures that notebooks share, drawn with matplotlib."""
+"""Figures that notebooks share, drawn with matplotlib.
+
+Numbers may be of any type: they are drawn as float64, those of a masked array that are masked as NaN, which is blank.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,11 @@ def images(
         signed: weights rather than images: red above 0, blue below, white at 0.
         size: inches a side.
     """
-    pixels = np.asarray(pixels)
+    pixels = _floats(pixels)
     rows = -(-len(pixels) // columns)
     height = size * (1.3 if titles else 1)
     figure, cells = plt.subplots(rows, columns, figsize=(size * columns, height * rows), squeeze=False)
-    bound = float(np.abs(pixels).max())
+    bound = float(np.nanmax(np.abs(pixels)))
     colours: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound} if signed else {"cmap": "gray_r"}
     for axes in cells.flat:
         axes.axis("off")
@@ -56,9 +59,9 @@ def images(
 
 def confusion(axes: Axes, matrix: ArrayLike, class_names: Sequence[str]) -> None:
     """Counts `(K, K)`, a row a true class; the colour is the share of its row. Zeros are left blank."""
-    counts = np.asarray(matrix)
+    counts = np.nan_to_num(_floats(matrix))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    texts = [[str(count) if count else "" for count in row] for row in counts]
+    texts = [[f"{count:.15g}" if count else "" for count in row] for row in counts.tolist()]
     _cells(axes, shares, texts, class_names, class_names, limits=(0, 1))
     axes.set(xlabel="predicted class", ylabel="true class")
 
@@ -67,7 +70,7 @@ def grid(
     axes: Axes, mean: ArrayLike, sd: ArrayLike, rows: Sequence[str], columns: Sequence[str], percent: bool = True
 ) -> None:
     """Means and, below each, standard deviations `(R, C)`: coloured by the mean; blank where it is NaN."""
-    mean, sd = np.asarray(mean), np.asarray(sd)
+    mean, sd = _floats(mean), _floats(sd)
     scale, digits = (100, 1) if percent else (1, 3)
     texts = [
         [_spread(m * scale, s * scale, digits) for m, s in zip(*lines, strict=True)]
@@ -78,11 +81,15 @@ def grid(
 
 def band(axes: Axes, x: ArrayLike, values: ArrayLike, label: str, **options: Any) -> None:
     """The mean of `values` `(seeds, X)` as a line, one standard deviation to both sides as a band."""
-    values = np.asarray(values)
+    values = _floats(values)
     mean = values.mean(axis=0)
     sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
     [line] = axes.plot(x, mean, label=label, **options)
     axes.fill_between(np.asarray(x), mean - sd, mean + sd, alpha=0.2, color=line.get_color(), linewidth=0)
+
+
+def _floats(values: ArrayLike) -> NDArray[np.float64]:
+    return np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
 
 
 def _cells(

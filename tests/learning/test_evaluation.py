@@ -44,6 +44,14 @@ def test_counts_are_those_of_sklearn():
     assert (found != expected.T).any()  # the control: rows are true classes
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32])
+def test_classes_are_counted_right_whatever_the_type_of_their_numbers(dtype):
+    logits, target = torch.randn(500, 100, generator=torch.Generator().manual_seed(0)), torch.arange(500) % 100
+    counts = ConfusionCounts(100, CPU)
+    counts.update(target.to(dtype), logits)
+    assert (counts.read(alone) == confusion_matrix(target, logits.argmax(dim=1))).all()
+
+
 def test_metrics_are_those_of_sklearn():
     logits, target = random_scores()
     guess = logits.argmax(dim=1)

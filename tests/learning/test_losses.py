@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from groundup.errors import UserError
-from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError, SquaredError
+from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError, SquaredError, check_labels
 
 # One sample, two classes: softmax (3/4, 1/4), sigmoids (3/4, 1/2)
 LOGITS, TARGET = torch.tensor([[log(3), 0.0]]), torch.tensor([0])
@@ -103,3 +103,16 @@ def test_outputs_trained_to_be_probabilities_are_made_to_add_up_to_one():
 def test_an_unknown_reduction_is_refused():
     with pytest.raises(UserError, match=r"loss\.reduction=sum: accepted are mean, batchmean, half"):
         SquaredError("sum")
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32, torch.bool, torch.float32])
+def test_labels_of_another_type_than_int64_are_refused(dtype):
+    with pytest.raises(UserError, match=rf"labels .* given {str(dtype)[6:]} of shape \(3,\); accepted: .* of int64"):
+        check_labels(torch.zeros(3, dtype=dtype))
+
+
+def test_labels_in_a_column_or_one_hot_are_refused():
+    for shape in ((3, 1), (3, 10), ()):
+        with pytest.raises(UserError, match=r"labels .* given int64 of shape"):
+            check_labels(torch.zeros(shape, dtype=torch.int64))
+    check_labels(torch.zeros(3, dtype=torch.int64))

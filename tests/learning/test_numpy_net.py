@@ -65,6 +65,7 @@ def batch(n=5, shape=(2, 12, 12), seed=0) -> torch.Tensor:
 def twins(kind="lenet", **options) -> tuple[NumPyNet, nn.Module]:
     """The hand-written network and PyTorch's, of the same weights, in float64."""
     make, twin = (models.lenet, LeNet) if kind == "lenet" else (models.mlp, MLP)
+    torch.manual_seed(0)  # the same weights whichever tests ran before
     ours, theirs = NumPyNet(make(*SIZE, **options, **OPTIONS)), twin(*SIZE, **options).double()
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs

@@ -121,3 +121,18 @@ def test_feature_maps_go_from_black_to_white_each_by_itself():
     tiles = bright_tiles(np.array([[[0.0, 2.0]], [[5.0, 5.0]]]))
     assert tiles[0, 0, :, 0].tolist() == [0, 255]
     assert tiles[1].max() == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 256, 300.0])
+def test_tiles_of_numbers_that_are_no_pixels_are_refused(wrong):
+    with pytest.raises(ValueError, match=rf"as_tiles: expected numbers of 0 to 255, given .*{wrong}"):
+        as_tiles(np.array([[[[wrong, 3]]]]))
+
+
+def test_counts_of_small_integers_make_the_same_picture():
+    counts = np.array([[200, 100], [0, 250]])
+    for kind in (np.uint8, np.int16, np.uint64, ">i4"):
+        same = draw_confusion(counts.astype(kind), NAMES[:2], "title")
+        np.testing.assert_array_equal(pixels(same), pixels(draw_confusion(counts, NAMES[:2], "title")))
+        bars = [draw_bars(c.diagonal(), c.sum(axis=1), NAMES[:2], "title") for c in (counts, counts.astype(kind))]
+        np.testing.assert_array_equal(*map(pixels, bars))

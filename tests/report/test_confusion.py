@@ -33,7 +33,10 @@ def test_the_matrix_of_a_perfect_run_has_no_mistakes(tmp_path):
     assert found.shares[2].tolist() == [0, 0, 0]  # a class without images
 
 
-@pytest.mark.parametrize("matrix", [None, [], [[1, 2]], "abc", [[1, 2], [3]], [[-1, 0], [0, 1]], [[10**30]], [["a"]]])
+NO_COUNTS = [None, [], {}, [[1, 2]], "abc", [["a"]], [["3"]], [[1, 2], [3]], [[-1, 0], [0, 1]], [[2.5]], [[True]]]
+
+
+@pytest.mark.parametrize("matrix", [*NO_COUNTS, [[2**63]], [[10**30]]])
 def test_a_matrix_that_is_none_is_left_out(tmp_path, matrix):
     first, second = runs(tmp_path, make_results(test__confusion=matrix), make_results(1))
     assert confusion([first]) is None

@@ -65,7 +65,7 @@ class FolderImages(Dataset):
 
     @property
     def labels(self) -> Tensor:
-        return torch.tensor([label for _, label in self.samples])
+        return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
 
     def pick(self, positions: Tensor) -> FolderImages:
         """Some of the images."""
@@ -184,7 +184,7 @@ def _published(name: str, root: Path, split: str, labels: str) -> tuple[Tensor, 
         return dataset.data[:, None], dataset.targets
     dataset = (datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100)(root, train=split == "train")
     targets = _coarse_labels(root, split) if labels == "coarse" else dataset.targets
-    return torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(targets)
+    return torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(targets, dtype=torch.int64)
 
 
 def _coarse_labels(root: Path, split: str) -> list[int]:

@@ -30,7 +30,7 @@ class ConfusionCounts:
 
     def update(self, target: Tensor, logits: Tensor) -> None:
         """Takes in a batch: true classes `(N,)`, logits `(N, K)`."""
-        cells = target * self._classes + logits.argmax(dim=1)
+        cells = target.long() * self._classes + logits.argmax(dim=1)
         self._counts.scatter_add_(0, cells, torch.ones_like(cells))  # bincount would wait for the device
 
     def read(self, reduce: Reduce) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from groundup.learning import tta
 from groundup.learning.evaluation import EvaluationMeter, hits, recalls, share
+from groundup.learning.losses import check_labels
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule, falling
 from groundup.spec import DatasetSpec
@@ -168,6 +169,8 @@ class Learner(LightningModule):
         self._seconds_before, self._started = self.train_seconds, 0.0
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if not isinstance(batch, Tensor):  # else positions of images of our own
+            check_labels(batch[1])
         step = self.trainer.global_step
         self.set_rate(step)
         # the generators themselves: torch.manual_seed looks through every kind of device, each time
@@ -266,6 +269,7 @@ class Learner(LightningModule):
 
     def take(self, logits: Tensor, target: Tensor) -> Tensor:
         """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
+        check_labels(target)
         self.evaluation.update(self.loss(logits, target), logits, target)
         return logits
 

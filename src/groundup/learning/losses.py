@@ -5,12 +5,26 @@ Each knows what the network's outputs mean under it: `probabilities` makes them 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from groundup.errors import UserError
 
 REDUCTIONS = ("mean", "batchmean", "half")
+
+
+def check_labels(target: Tensor) -> None:
+    """Refuses what a data module may give in place of class indices, and what would be counted wrongly.
+
+    Small integers overflow where classes are counted, 16 * 17 of uint8 being 16, and no loss here takes a column.
+
+    Raises:
+        UserError: anything but `(N,)` of int64.
+    """
+    if target.dtype != torch.int64 or target.ndim != 1:
+        given = f"{str(target.dtype).removeprefix('torch.')} of shape {tuple(target.shape)}"
+        raise UserError(f"labels of the data module: given {given}; accepted: class indices of int64, of shape (N,)")
 
 
 def one_hot(target: Tensor, logits: Tensor) -> Tensor:

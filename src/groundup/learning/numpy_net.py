@@ -39,18 +39,6 @@ class NumPyFunction(torch.autograd.Function):
         return None, None, None, None if dx is None else torch.from_numpy(dx).to(grad.device), *dw
 
 
-def own_state(layer: Layer) -> Layer:
-    """The same layer, its weights included, that keeps for itself what its forward pass leaves for its backward pass.
-
-    A layer knows its last forward pass alone; autograd may have several under way.
-    """
-    own = object.__new__(type(layer))
-    own.__dict__.update(layer.__dict__)
-    if isinstance(own, Sequential):
-        own.named_layers = {name: own_state(inner) for name, inner in own.named_layers.items()}
-    return own
-
-
 def _backward(layer: Layer, grad: Array, of_input: bool) -> Array | None:
     if isinstance(layer, Sequential):
         return layer.backward(grad, input_grad=of_input)
@@ -77,7 +65,8 @@ class NumPyLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.prepare()
         weights, parameters = self._parameters.keys(), self._parameters.values()
-        return NumPyFunction.apply(own_state(self.layer), list(weights), self.training, x, *parameters)
+        # a fork: a layer knows its last forward pass alone, and autograd may have several under way
+        return NumPyFunction.apply(self.layer.fork(), list(weights), self.training, x, *parameters)
 
     def prepare(self) -> None:
         """Before each forward pass: what PyTorch may have changed meanwhile is given to the layer."""
@@ -151,7 +140,7 @@ class NumPyNet(nn.Module):
         for layer in self._in_order:
             layer.prepare()
         parameters = (p for layer in self._in_order for p in layer._parameters.values())
-        latest = own_state(self.net)
+        latest = self.net.fork()
         y = NumPyFunction.apply(latest, self._names, self.training, x, *parameters)
         # Kept until the next pass is through: arrays that are freed all at once go back to the system, and getting them
         # again takes about a tenth of a step of LeNet.

@@ -10,6 +10,7 @@ from groundup.numpy_nets.flatten import Flatten
 from groundup.numpy_nets.gradient_check import central_differences, gradient_errors
 from groundup.numpy_nets.layer import InputError, Layer
 from groundup.numpy_nets.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
+from groundup.numpy_nets.misuse import MisuseWarning
 from groundup.numpy_nets.neuron import Neuron, NeuronLayer
 from groundup.numpy_nets.optimizers import SGD, Adam, Optimizer, RMSProp
 from groundup.numpy_nets.pooling import AvgPool2D, MaxPool2D
@@ -32,6 +33,7 @@ __all__ = [
     "Loss",
     "MaxPool2D",
     "MeanSquaredError",
+    "MisuseWarning",
     "Neuron",
     "NeuronLayer",
     "Optimizer",

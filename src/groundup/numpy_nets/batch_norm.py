@@ -28,6 +28,8 @@ class BatchNorm(Layer):
             a single value per channel, whose variance means nothing.
     """
 
+    differs_in_training = True
+
     def __init__(
         self,
         num_features: int,
@@ -37,7 +39,7 @@ class BatchNorm(Layer):
         rng: np.random.Generator | None = None,
     ):
         super().__init__()
-        check_sizes(self, num_features=num_features)
+        [num_features] = check_sizes(self, num_features=num_features)
         check_dtype(self, dtype)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.params.update(weight=np.ones(num_features, dtype), bias=np.zeros(num_features, dtype))

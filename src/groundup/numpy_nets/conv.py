@@ -25,7 +25,7 @@ class Conv2D(Layer):
 
     Args:
         bias: False leaves b out.
-        init: draws W; b begins with zeros.
+        init: draws W, or the name of what draws, as "xavier"; b begins with zeros.
         dtype: float32 or float64.
         rng: where W is drawn from; None is a fresh generator, different each time.
 
@@ -41,16 +41,16 @@ class Conv2D(Layer):
         stride: int = 1,
         padding: int = 0,
         bias: bool = True,
-        init: Init = uniform,
+        init: Init | str = uniform,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ):
         super().__init__()
-        check_sizes(self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
-        check_sizes(self, least=0, padding=padding)
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.stride, self.padding = stride, padding
-        set_weights(self, (out_channels, in_channels, kernel_size, kernel_size), bias, init, dtype, rng)
+        sizes = {"in_channels": in_channels, "out_channels": out_channels, "kernel_size": kernel_size, "stride": stride}
+        self.in_channels, self.out_channels, self.kernel_size, self.stride = check_sizes(self, **sizes)
+        [self.padding] = check_sizes(self, least=0, padding=padding)
+        shape = (self.out_channels, self.in_channels, self.kernel_size, self.kernel_size)
+        set_weights(self, shape, bias, init, dtype, rng)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Row h of y is W times the matrix `(i c j, w n)` of the k rows of x from h stride on."""

@@ -17,7 +17,7 @@ class Dense(Layer):
 
     Args:
         bias: False leaves b out.
-        init: draws W; b begins with zeros.
+        init: draws W, or the name of what draws, as "xavier"; b begins with zeros.
         dtype: float32 or float64.
         rng: where W is drawn from; None is a fresh generator, different each time.
 
@@ -30,14 +30,14 @@ class Dense(Layer):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        init: Init = uniform,
+        init: Init | str = uniform,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ):
         super().__init__()
-        check_sizes(self, in_features=in_features, out_features=out_features)
-        self.in_features, self.out_features = in_features, out_features
-        set_weights(self, (out_features, in_features), bias, init, dtype, rng)
+        sizes = check_sizes(self, in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = sizes
+        set_weights(self, (self.out_features, self.in_features), bias, init, dtype, rng)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         check_input(self, x, ("N", self.in_features))

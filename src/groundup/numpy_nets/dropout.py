@@ -32,6 +32,10 @@ class Dropout(Layer):
         self.rng = generator(self.label, rng)
         self._mask: Array | None = None
 
+    @property
+    def differs_in_training(self) -> bool:  # type: ignore[override]
+        return self.p > 0
+
     def forward(self, x: Array, training: bool = False) -> Array:
         check_floats(self, x)
         self.output_shape = x.shape

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets.layer import Array, InputError
-from groundup.numpy_nets.losses import Loss, check_labels
+from groundup.numpy_nets import misuse
+from groundup.numpy_nets.layer import PLAIN, Array, InputError
+from groundup.numpy_nets.losses import Loss
+from groundup.numpy_nets.targets import as_targets, check_labels, classes, true_classes
 
 if TYPE_CHECKING:
     from groundup.numpy_nets.sequential import Sequential
@@ -41,13 +43,15 @@ def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: in
     Raises:
         InputError: on another number of targets than samples, or what layers and loss refuse.
     """
-    targets = np.asarray(y)
+    targets = as_targets("evaluate", y)
+    check_loss("evaluate", loss)
     check_pairs("evaluate", x, targets)
+    misuse.warn_of_ending(net, loss)
     total, shape, predicted = 0.0, (0, 0), []
     for rows, out in outputs(net, x, batch_size):
         if not rows.start:
             shape = len(x), out.shape[1]
-            check_classes("evaluate", targets, out)
+            check_targets("evaluate", loss, targets, out)
         total += loss.forward(out, targets[rows]) / loss.factor(out.shape)
         predicted.append(classes(out))
     true, k = true_classes(targets, shape[1]), max(shape[1], 2)  # a single output tells two classes apart
@@ -61,10 +65,12 @@ def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: in
 def outputs(net: Sequential, x: Array, batch_size: int) -> Iterator[tuple[slice, Array]]:
     """What the network makes of all samples, a batch at a time: which samples, outputs `(N, K)`.
 
+    A fork of it computes: a backward pass to come is that of the forward pass before.
+
     Raises:
         InputError: on no sample, a batch size below 1, outputs of another shape.
     """
-    check_count("batch_size", batch_size)
+    batch_size, net = check_count("batch_size", batch_size), net.fork()
     if not isinstance(x, np.ndarray) or x.ndim == 0 or len(x) == 0:
         given = x.shape if isinstance(x, np.ndarray) else type(x).__name__
         raise InputError(f"{net.label}: expected an array of at least one sample, given {given}")
@@ -76,33 +82,31 @@ def outputs(net: Sequential, x: Array, batch_size: int) -> Iterator[tuple[slice,
         yield rows, out
 
 
-def classes(out: Array) -> Array:
-    """The class `(N,)` of outputs `(N, K)`: the largest; for a single output class 1 where it is above 0.5."""
-    return (out[:, 0] > 0.5).astype(np.intp) if out.shape[1] == 1 else out.argmax(axis=1)
-
-
-def true_classes(targets: Array, outputs: int) -> Array:
-    """The class `(N,)` of targets: labels are classes, of rows it is as of outputs, and so of a single number."""
-    if targets.ndim == 1 and outputs == 1:
-        targets = targets[:, None]
-    return classes(targets) if targets.ndim == 2 else targets
-
-
 def check_pairs(name: str, x: Array, targets: Array) -> None:
     """Refuses another number of targets than of samples."""
-    if not isinstance(x, np.ndarray) or x.ndim == 0:
+    if type(x) not in PLAIN or x.ndim == 0:
         raise InputError(f"{name}: expected x to be an array of samples, given {type(x).__name__}")
     if targets.ndim == 0 or len(targets) != len(x):
         raise InputError(f"{name}: expected {len(x)} targets, one for each sample, given shape {targets.shape}")
 
 
-def check_classes(name: str, targets: Array, out: Array) -> None:
-    """Refuses labels that are no class of these outputs, of the whole set at once, not of a batch far into it."""
-    if targets.ndim == 1 and targets.dtype.kind in "iu" and out.shape[1] > 1:
-        check_labels(targets, out.shape[1], name)
+def check_targets(name: str, loss: Loss, targets: Array, out: Array) -> None:
+    """Refuses what is no target of such outputs, of the whole set at once, not of a batch far into it."""
+    k = out.shape[1]
+    if targets.ndim == 1 and targets.dtype.kind == "i" and k > 1:
+        check_labels(targets, k, name)
+    else:
+        loss.entries(targets, np.broadcast_to(out[:1], (len(targets), k)))
 
 
-def check_count(name: str, value: int) -> None:
-    """Refuses what is no whole number from 1 on."""
+def check_loss(name: str, loss: Loss) -> None:
+    """Refuses what is no loss, such as its name."""
+    if not isinstance(loss, Loss):
+        raise InputError(f"{name}: expected a loss such as SoftmaxCrossEntropy(), given {loss!r}")
+
+
+def check_count(name: str, value: int) -> int:
+    """The count as one of Python's integers; refuses what is no whole number from 1 on."""
     if not isinstance(value, int | np.integer) or value < 1:
         raise InputError(f"{name} is a whole number from 1 on, given {value!r}")
+    return int(value)

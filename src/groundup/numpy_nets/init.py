@@ -80,17 +80,26 @@ def set_weights(
     layer: Layer,
     shape: tuple[int, ...],
     bias: bool,
-    init: Init,
+    init: Init | str,
     dtype: DTypeLike,
     rng: np.random.Generator | None,
 ) -> None:
     """Draws `params["weight"]` of this shape; one `params["bias"]` for each output begins with zeros.
 
+    Args:
+        init: an initialiser, or the name of one in `INITS`.
+
     Raises:
-        ValueError: neither float32 nor float64, or an `rng` that is no generator.
+        ValueError: neither float32 nor float64, an `init` of no such name, or an `rng` that is no generator.
     """
     check_dtype(layer, dtype)
-    layer.params["weight"] = init(generator(layer.label, rng), shape).astype(dtype)
+    draw = INITS.get(init) if isinstance(init, str) else init
+    if not callable(draw):
+        raise ValueError(f"{layer.label}: expected init to be a function or one of {', '.join(INITS)}, given {init!r}")
+    weight = np.asarray(draw(generator(layer.label, rng), shape))
+    if weight.shape != shape:
+        raise ValueError(f"{layer.label}: expected init to draw weights of shape {shape}, given {weight.shape}")
+    layer.params["weight"] = weight.astype(dtype)
     if bias:
         layer.params["bias"] = np.zeros(shape[0], dtype)
 

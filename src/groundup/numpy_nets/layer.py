@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]  # of float32 or float64
+
+PLAIN = (np.ndarray, np.memmap)  # masked arrays and matrices are arrays too, but compute something else
 
 
 class InputError(ValueError, TypeError):
@@ -25,13 +27,18 @@ class Layer:
     A subclass gives `forward` and `backward_input`, and with weights `backward_params` too. Weights are read from
     `params` at every use, never kept elsewhere, so that whoever puts other arrays there changes the layer.
 
+    A layer is called like a function: `layer(x)` is `layer.forward(x)`.
+
     Attributes:
         params: the weights by name; `layer.params["weight"][...] = w` sets them.
         grads: dL/dw of each weight, by the same names, written anew by every backward pass.
         buffers: arrays that the layer keeps but nobody trains.
         name: its place in a network, for messages.
         output_shape: of the last forward pass, None before it; what a gradient dL/dy is held against.
+        differs_in_training: whether `training` matters to what `forward` computes.
     """
+
+    differs_in_training = False
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
@@ -44,6 +51,9 @@ class Layer:
         """y = f(x). Keeps what the backward pass needs. `training` matters to dropout and batch norm alone."""
         raise NotImplementedError
 
+    def __call__(self, x: Array, training: bool = False) -> Array:
+        return self.forward(x, training)
+
     def backward(self, grad: Array) -> Array:
         """The chain rule: from dL/dy of the last forward pass to dL/dx, and to dL/dw in `grads`."""
         self.backward_params(grad)
@@ -55,6 +65,15 @@ class Layer:
     def backward_input(self, grad: Array) -> Array:
         """dL/dx from dL/dy."""
         raise NotImplementedError
+
+    def fork(self) -> Self:
+        """The same layer, its weights included, that keeps for itself what its forward pass leaves behind.
+
+        A layer knows its last forward pass alone: a fork of it computes without disturbing a backward pass to come.
+        """
+        own = object.__new__(type(self))
+        own.__dict__.update(self.__dict__)
+        return own
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -89,7 +108,7 @@ def check_shape(layer: Layer, x: Array, shape: Sequence[int | str], what: str = 
         InputError: naming layer, expected and given.
     """
     check_floats(layer, x)
-    if shape in (x.shape, ("N", *x.shape[1:])):  # most gradients and batches, told without a loop
+    if shape == x.shape or shape == ("N", *x.shape[1:]):  # most gradients and batches, told without a loop
         return
     fits = len(x.shape) == len(shape)
     if not fits or any(e != g for e, g in zip(shape, x.shape, strict=True) if not isinstance(e, str)):
@@ -102,7 +121,7 @@ def check_floats(layer: Layer, x: Array) -> None:
     Raises:
         InputError: naming layer, expected and given.
     """
-    if not isinstance(x, np.ndarray):
+    if type(x) not in PLAIN:
         raise InputError(f"{layer.label}: expected a NumPy array, given {type(x).__name__}")
     if x.size == 0:
         raise InputError(f"{layer.label}: expected at least one sample, given an empty array {_shown(x.shape)}")
@@ -136,15 +155,16 @@ def check_finite(label: str, x: Array) -> None:
     raise NotFinite(f"{label}: expected finite numbers, given {x[place]} at {place} ({len(bad)} of {x.size})")
 
 
-def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> None:
-    """Refuses a layer none could build: a size that is no whole number, or below `least`.
+def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> list[int]:
+    """The sizes as Python's integers, which do not overflow: `labels.max() + 1` of uint8 is a size too.
 
     Raises:
-        ValueError: naming layer, expected and given.
+        ValueError: a size that is no whole number, or below `least`, naming layer, expected and given.
     """
     for name, size in sizes.items():
         if not isinstance(size, int | np.integer) or size < least:
             raise ValueError(f"{layer.label}: expected {name} to be a whole number from {least} on, given {size!r}")
+    return [int(size) for size in sizes.values()]
 
 
 def generator(label: str, rng: np.random.Generator | None) -> np.random.Generator:

@@ -10,17 +10,31 @@ A loss is a sum of terms, one for each of the N samples and K outputs, times a f
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets.activations import softmax
-from groundup.numpy_nets.layer import Array, InputError, check_finite
+from groundup.numpy_nets.layer import PLAIN, Array, InputError, check_finite
+from groundup.numpy_nets.targets import as_targets, one_hot
 
 REDUCTIONS = ("mean", "batchmean", "sum", "half_sum")
 
 
+class Gradient(NamedTuple):
+    """What a loss computed last, and of what."""
+
+    array: Array
+    out: Array
+    target: Array
+
+
 class Loss:
     """L = factor Σ term(y, t) over all samples and outputs. A subclass gives `terms` and `slopes`.
+
+    A loss is called like a function: `loss(out, target)` is `loss.forward(out, target)`, the outputs first.
 
     Args:
         reduction: which factor, see the module.
@@ -34,26 +48,34 @@ class Loss:
             raise InputError(f"{type(self).__name__}: expected a reduction among {REDUCTIONS}, given {reduction!r}")
         self.reduction = reduction
         self._last: tuple[Array, Array] | None = None
+        self.made: Gradient | None = None
+
+    def __call__(self, out: Array, target: ArrayLike) -> float:
+        return self.forward(out, target)
 
     def forward(self, out: Array, target: ArrayLike) -> float:
         """L of outputs `(N, K)`.
 
         Args:
-            target: `(N, K)` numbers, or `(N,)` labels of an integer type, which stand for one-hot rows. For a single
+            out: as the network gave them: what `backward` returns is with respect to these.
+            target: `(N, K)` numbers, or `(N,)` labels of any integer type, which stand for one-hot rows. For a single
                 output (K = 1) `(N,)` are the numbers themselves.
 
         Raises:
             InputError: on other shapes, an empty batch, labels that are no class, NaN or infinity.
         """
         name = type(self).__name__
-        self._last = None
-        if not isinstance(out, np.ndarray) or out.ndim != 2 or out.dtype.kind != "f":
-            raise InputError(f"{name}: expected float outputs of shape (N, K), given {_described(out)}")
+        self._last = self.made = None
+        if type(out) not in PLAIN or out.ndim != 2 or out.dtype.kind != "f":
+            raise InputError(
+                f"{name}: expected float outputs of shape (N, K), given {_described(out)}"
+                " (the outputs come first: loss.forward(out, target))"
+            )
         if out.size == 0:
             raise InputError(f"{name}: expected at least one sample, given outputs of shape {out.shape}")
         check_finite(f"{name}, outputs", out)
-        entries = self.entries(np.asarray(target), out)
-        self._check(out, entries)
+        entries = self.entries(as_targets(name, target), out)
+        self._check(out)
         self._last = out, entries
         return float(self.terms(out, entries).sum()) * self.factor(out.shape)
 
@@ -67,6 +89,9 @@ class Loss:
             raise RuntimeError(f"{type(self).__name__}: backward() needs a forward() before it")
         slopes = self.slopes(*self._last)
         slopes *= self.factor(slopes.shape)
+        self.made = Gradient(slopes, *self._last)
+        if not _recent or _recent[-1] is not self:
+            _recent.append(self)
         return slopes
 
     def factor(self, shape: tuple[int, ...]) -> float:
@@ -83,22 +108,23 @@ class Loss:
         raise NotImplementedError
 
     def entries(self, target: Array, out: Array) -> Array:
-        """Targets as numbers of the outputs' shape and type."""
-        if target.ndim == 1 and target.dtype.kind in "iu" and out.shape[1] > 1:
+        """Targets, as `as_targets` gives them, as numbers of the outputs' shape and type; refuses what does not fit."""
+        if target.ndim == 1 and target.dtype.kind == "i" and out.shape[1] > 1:
             return one_hot(target, out, type(self).__name__)
         if target.ndim == 1 and out.shape[1] == 1:
             target = target[:, None]
-        if target.shape != out.shape or target.dtype.kind not in "fiub":
+        if target.shape != out.shape:
             name, n, k = type(self).__name__, *out.shape
+            cure = {(n,): "; labels are whole numbers: y.astype(int)", (n, 1): "; labels are in a row: y.ravel()"}
             raise InputError(
                 f"{name}: expected integer labels of shape ({n},) or targets of shape ({n}, {k}), "
-                f"given {_described(target)}"
+                f"given {_described(target)}{cure.get(target.shape, '')}"
             )
         check_finite(f"{type(self).__name__}, targets", target)
         return target.astype(out.dtype, copy=False)
 
-    def _check(self, out: Array, target: Array) -> None:
-        """Refuses numbers that this loss is not defined for."""
+    def _check(self, out: Array) -> None:
+        """Refuses outputs that this loss is not defined for."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(reduction={self.reduction!r})"
@@ -131,15 +157,21 @@ class BinaryCrossEntropy(Loss):
         """d term/dy = (y - t) / (y (1 - y)), the denominator at least 1e-12."""
         return (out - target) / np.maximum(out * (1 - out), 1e-12)
 
-    def _check(self, out: Array, target: Array) -> None:
-        for what, values in (("outputs", out), ("targets", target)):
-            outside = (values < 0) | (values > 1)
-            if outside.any():
-                row, column = (int(i) for i in np.argwhere(outside)[0])
-                raise InputError(
-                    f"BinaryCrossEntropy: expected {what} from 0 to 1, given {values[row, column]} at {(row, column)}"
-                    + (" (a Sigmoid layer at the end gives probabilities)" if what == "outputs" else "")
-                )
+    def entries(self, target: Array, out: Array) -> Array:
+        entries = super().entries(target, out)
+        self._check_probabilities("targets", entries)
+        return entries
+
+    def _check(self, out: Array) -> None:
+        self._check_probabilities("outputs", out, " (a Sigmoid layer at the end gives probabilities)")
+
+    def _check_probabilities(self, what: str, values: Array, cure: str = "") -> None:
+        outside = (values < 0) | (values > 1)
+        if outside.any():
+            row, column = (int(i) for i in np.argwhere(outside)[0])
+            raise InputError(
+                f"BinaryCrossEntropy: expected {what} from 0 to 1, given {values[row, column]} at {(row, column)}{cure}"
+            )
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -163,7 +195,7 @@ class SoftmaxCrossEntropy(Loss):
         return slopes
 
     def entries(self, target: Array, out: Array) -> Array:
-        if target.ndim == 1 and target.dtype.kind in "iu":
+        if target.ndim == 1 and target.dtype.kind == "i":
             return one_hot(target, out, type(self).__name__)  # of a single class too
         entries = super().entries(target, out)
         sums = entries.sum(axis=1)
@@ -177,29 +209,18 @@ class SoftmaxCrossEntropy(Loss):
         return entries
 
 
-def one_hot(labels: Array, out: Array, name: str) -> Array:
-    """Labels `(N,)` as rows of zeros with a 1 at the label, of the outputs' shape `(N, K)` and type."""
-    if len(labels) != len(out):
-        raise InputError(f"{name}: expected {len(out)} labels, one for each sample, given {len(labels)}")
-    check_labels(labels, out.shape[1], name)
-    rows = np.zeros(out.shape, out.dtype)
-    rows[np.arange(len(labels)), labels] = 1
-    return rows
+_recent: deque[Loss] = deque(maxlen=8)  # those that made a gradient, the latest last
 
 
-def check_labels(labels: Array, k: int, name: str) -> None:
-    """Refuses labels that are no class.
-
-    Raises:
-        InputError: naming the first one that is none of 0 to k - 1.
-    """
-    if labels.min() >= 0 and labels.max() < k:
-        return
-    i = int(((labels < 0) | (labels >= k)).argmax())
-    raise InputError(f"{name}: expected labels from 0 to {k - 1}, given {labels[i]} at {i}")
+def maker_of(grad: Array) -> Loss | None:
+    """The loss that made this very array lately; None where none did, as of a copy or anything computed of one."""
+    for loss in reversed(_recent):
+        if loss.made is not None and loss.made.array is grad:
+            return loss
+    return None
 
 
-def _described(x: object) -> str:
-    if not isinstance(x, np.ndarray):
+def _described(x: Any) -> str:
+    if type(x) not in PLAIN:
         return type(x).__name__
     return f"{x.dtype} of shape {x.shape}"

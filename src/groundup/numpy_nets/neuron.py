@@ -64,7 +64,7 @@ class NeuronLayer(Layer):
 
     Args:
         activation: "identity", "sigmoid", "tanh" or "relu".
-        init: draws the weights; the biases begin with zeros.
+        init: draws the weights, or the name of what draws, as "xavier"; the biases begin with zeros.
         dtype: float32 or float64.
         rng: where the weights are drawn from; None is a fresh generator, different each time.
 
@@ -78,14 +78,14 @@ class NeuronLayer(Layer):
         in_features: int,
         out_features: int,
         activation: str = "sigmoid",
-        init: Init = uniform,
+        init: Init | str = uniform,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ):
         super().__init__()
-        check_sizes(self, in_features=in_features, out_features=out_features)
-        self.in_features, self.out_features, self.activation = in_features, out_features, activation
-        set_weights(self, (out_features, in_features), True, init, dtype, rng)
+        self.in_features, self.out_features = check_sizes(self, in_features=in_features, out_features=out_features)
+        self.activation = activation
+        set_weights(self, (self.out_features, self.in_features), True, init, dtype, rng)
         self._make_neurons()  # refuses an activation that there is not, now rather than at the first batch
 
     def forward(self, x: Array, training: bool = False) -> Array:

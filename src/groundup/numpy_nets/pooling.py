@@ -26,8 +26,7 @@ class Pool(Layer):
 
     def __init__(self, size: int, stride: int | None = None):
         super().__init__()
-        self.size, self.stride = size, size if stride is None else stride
-        check_sizes(self, size=self.size, stride=self.stride)
+        self.size, self.stride = check_sizes(self, size=size, stride=size if stride is None else stride)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         check_shape(self, x, ("N", "C", "H", "W"))

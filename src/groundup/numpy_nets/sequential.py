@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from typing import TextIO
+from types import MappingProxyType
+from typing import Self, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets import evaluation, summary, trace, training, weights
-from groundup.numpy_nets.activations import Sigmoid, Softmax, softmax
+from groundup.numpy_nets import evaluation, losses, misuse, summary, trace, training, weights
+from groundup.numpy_nets.activations import softmax
+from groundup.numpy_nets.arrays import Arrays
 from groundup.numpy_nets.evaluation import Evaluation
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_finite
+from groundup.numpy_nets.layer import PLAIN, Array, InputError, Layer, check_finite
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
+from groundup.numpy_nets.targets import classes
 
 
 class Sequential(Layer):
     """Layers one after another: y = f_n(... f_2(f_1(x))).
 
-    `params`, `grads` and `buffers` hold those of all layers, named LAYER.WEIGHT: "0.weight", "features.conv1.bias".
-    They are collected anew each time: `net.params["0.weight"][...] = w` sets a weight.
+    `params`, `grads` and `buffers` hold those of all layers, named LAYER.WEIGHT: "0.weight", "features.conv1.bias";
+    `net.params["0.weight"] = w` sets a weight, see `Arrays`. A network has the layers that it was made of: another one
+    is another `Sequential`, of the same layers if you like.
 
     Args:
         layers: in order; as a list they are named "0", "1" and so on, as a dict by its keys. A layer may be a
             `Sequential` itself.
+
+    Attributes:
+        looked_for: the kinds of misuse that it was searched for already, see `misuse`.
 
     Raises:
         InputError: on no layer, on something else than a layer, on the same layer or the same name twice.
@@ -34,36 +41,43 @@ class Sequential(Layer):
     def __init__(self, layers: Iterable[Layer] | Mapping[str, Layer]):
         named = layers if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         _check_layers(named)
-        self.named_layers: dict[str, Layer] = dict(named)
-        self.name = ""
+        self._layers: dict[str, Layer] = dict(named)
+        self._y: Array | None = None  # of the last forward pass, and whether that was for training
+        self._trained = False
+        self.name, self.looked_for = "", set[str]()
         for path, layer in self.walk():
             layer.name = path
         # A layer with weights looks at its input itself, and once is enough.
         self._looks_at_input = not next(layer for _, layer in self.leaves()).params
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> tuple[Layer, ...]:
         """The layers in order: `net.layers[0]`."""
-        return list(self.named_layers.values())
+        return tuple(self._layers.values())
 
     @property
-    def params(self) -> dict[str, Array]:  # type: ignore[override]
-        return self._collect("params")
+    def named_layers(self) -> Mapping[str, Layer]:
+        """The layers in order by their names, to be read."""
+        return MappingProxyType(self._layers)
 
     @property
-    def grads(self) -> dict[str, Array]:  # type: ignore[override]
-        return self._collect("grads")
+    def params(self) -> Arrays:  # type: ignore[override]
+        return Arrays(self._collect("params"))
 
     @property
-    def buffers(self) -> dict[str, Array]:  # type: ignore[override]
-        return self._collect("buffers")
+    def grads(self) -> Arrays:  # type: ignore[override]
+        return Arrays(self._collect("grads"))
+
+    @property
+    def buffers(self) -> Arrays:  # type: ignore[override]
+        return Arrays(self._collect("buffers"))
 
     def _collect(self, kind: str) -> dict[str, Array]:
-        return {f"{n}.{key}": a for n, layer in self.named_layers.items() for key, a in getattr(layer, kind).items()}
+        return {f"{n}.{key}": a for n, layer in self._layers.items() for key, a in getattr(layer, kind).items()}
 
     def walk(self) -> Iterator[tuple[str, Layer]]:
         """Every layer and its name, networks within this one and their layers too: "features", "features.conv1"."""
-        for name, layer in self.named_layers.items():
+        for name, layer in self._layers.items():
             yield name, layer
             if isinstance(layer, Sequential):
                 yield from ((f"{name}.{inner}", leaf) for inner, leaf in layer.walk())
@@ -80,8 +94,9 @@ class Sequential(Layer):
         """
         if self._looks_at_input:
             check_batch(self.label, x)
-        for layer in self.named_layers.values():
+        for layer in self._layers.values():
             x = layer.forward(x, training)
+        self._y, self._trained = x, training
         return x
 
     def backward(self, grad: Array, input_grad: bool = False) -> Array | None:  # type: ignore[override]
@@ -89,7 +104,15 @@ class Sequential(Layer):
 
         dL/dx of the network's own input takes a large matrix product that training has no use for: it is computed
         and returned with `input_grad=True` alone.
+
+        Raises:
+            RuntimeError: before any forward pass.
+            InputError: the gradient of a loss that was not of the outputs of the last forward pass.
         """
+        self._check_maker(grad, input_grad)
+        return self._chain(grad, input_grad)
+
+    def _chain(self, grad: Array, input_grad: bool) -> Array | None:
         layers = self.layers
         first = 0 if input_grad else next((i for i, layer in enumerate(layers) if layer.params), len(layers))
         for layer in layers[:first:-1]:
@@ -100,13 +123,33 @@ class Sequential(Layer):
             layers[first].backward_params(grad)
         return None
 
+    def _check_maker(self, grad: Array, input_grad: bool) -> None:
+        """Where a loss made the gradient: refuses one of other outputs, and warns of what was hardly meant."""
+        loss = losses.maker_of(grad)
+        if loss is None or loss.made is None or self._y is None:
+            return
+        if loss.made.out is not self._y and not np.array_equal(loss.made.out, self._y):
+            if np.array_equal(loss.made.target, self._y):
+                raise InputError(
+                    f"{self.label}: expected the gradient of a loss of its outputs, given one whose target they were: "
+                    "the outputs come first, loss.forward(out, target)"
+                )
+            raise InputError(
+                f"{self.label}: expected the gradient of a loss of its last outputs, given one of other numbers: "
+                "forward(), loss.forward(out, target) and backward() belong together, with no other forward() between "
+                "and out as it came; a gradient that was worked out otherwise is taken as a copy"
+            )
+        misuse.warn_of_ending(self, loss)
+        if not self._trained and not input_grad:
+            misuse.warn_of_evaluation_mode(self)
+
     def backward_params(self, grad: Array) -> None:
         """dL/dw of every weight, into the `grads` of the layers."""
-        self.backward(grad)
+        self._chain(grad, input_grad=False)
 
     def backward_input(self, grad: Array) -> Array:
         """dL/dx. Computes the layers' `grads` on the way."""
-        dx = self.backward(grad, input_grad=True)
+        dx = self._chain(grad, input_grad=True)
         assert dx is not None
         return dx
 
@@ -115,17 +158,17 @@ class Sequential(Layer):
 
         A single output says class 1 where it is above 0.5, else class 0.
         """
-        return evaluation.classes(self._outputs(x, batch_size))
+        return classes(self._outputs(x, batch_size))
 
     def predict_proba(self, x: Array, batch_size: int = 1000) -> Array:
         """The probability of every class, `(N, K)`: the softmax of the outputs.
 
-        Outputs of a Softmax or Sigmoid layer at the end are probabilities and stay as they are (those of a Sigmoid need
-        not add up to 1), and so does a single output.
+        What softmax or sigmoid at the end gave are probabilities and stay as they are (those of a sigmoid need not add
+        up to 1), and so does a single output.
         """
         out = self._outputs(x, batch_size)
-        *_, (_, last) = self.leaves()
-        return out if isinstance(last, Softmax | Sigmoid) or out.shape[1] == 1 else softmax(out)
+        probable = misuse.activation_of(misuse.last_layer(self)) in ("softmax", "sigmoid")
+        return out if probable or out.shape[1] == 1 else softmax(out)
 
     def _outputs(self, x: Array, batch_size: int) -> Array:
         parts = [out for _, out in evaluation.outputs(self, x, batch_size)]
@@ -174,8 +217,13 @@ class Sequential(Layer):
         """Writes one training step number by number, to be checked by hand; see `trace.write`."""
         trace.write(self, x, y, file, loss, optimizer)
 
+    def fork(self) -> Self:
+        own = super().fork()
+        own._layers = {name: layer.fork() for name, layer in self._layers.items()}
+        return own
+
     def __repr__(self) -> str:
-        lines = [f"  {name}: {layer!r}".replace("\n", "\n  ") for name, layer in self.named_layers.items()]
+        lines = [f"  {name}: {layer!r}".replace("\n", "\n  ") for name, layer in self._layers.items()]
         return "\n".join(["Sequential(", *lines, ")"])
 
 
@@ -185,8 +233,8 @@ def check_batch(label: str, x: Array) -> None:
     Raises:
         InputError: on anything but a floating-point array of at least one sample, or NaN and infinity in it.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or x.ndim < 2:
-        given = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+    if type(x) not in PLAIN or x.dtype.kind != "f" or x.ndim < 2:
+        given = f"{x.dtype} of shape {x.shape}" if type(x) in PLAIN else type(x).__name__
         raise InputError(f"{label}: expected an array of float32 or float64, samples in rows, given {given}")
     if x.size == 0:
         raise InputError(f"{label}: expected at least one sample, given an empty array {x.shape}")

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets import worked
-from groundup.numpy_nets.evaluation import check_pairs
+from groundup.numpy_nets import misuse, worked
+from groundup.numpy_nets.evaluation import check_loss, check_pairs
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
 from groundup.numpy_nets.optimizers import SGD, Optimizer
+from groundup.numpy_nets.targets import as_targets
 from groundup.numpy_nets.training import check_optimizer
 from groundup.numpy_nets.worked import Index, Pass, number
 
@@ -60,12 +61,15 @@ def write(
     Raises:
         InputError: on what the layers or the loss refuse.
     """
-    check_pairs("trace", x, np.asarray(y))
+    targets, loss = as_targets("trace", y), loss or SoftmaxCrossEntropy()
+    check_pairs("trace", x, targets)
+    check_loss("trace", loss)
+    misuse.warn_of_ending(net, loss)
     if optimizer is not None:
         check_optimizer("trace", net, optimizer)
     net, optimizer = copy.deepcopy((net, optimizer))
-    steps = _Step(net, loss or SoftmaxCrossEntropy(), optimizer or SGD(net, lr=0.1))
-    text = "\n".join(steps.lines(x, np.asarray(y))) + "\n"
+    steps = _Step(net, loss, optimizer or SGD(net, lr=0.1))
+    text = "\n".join(steps.lines(x, targets)) + "\n"
     if isinstance(file, str | PathLike):
         Path(file).write_text(text, encoding="utf-8")
     else:

@@ -5,24 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets.evaluation import (
-    check_classes,
-    check_count,
-    check_pairs,
-    classes,
-    evaluate,
-    outputs,
-    true_classes,
-)
+from groundup.numpy_nets import misuse
+from groundup.numpy_nets.batch_norm import BatchNorm
+from groundup.numpy_nets.evaluation import check_count, check_loss, check_pairs, check_targets, evaluate, outputs
 from groundup.numpy_nets.layer import Array, InputError, check_finite, generator
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.progress import Progress
+from groundup.numpy_nets.targets import as_targets, classes, true_classes
 
 if TYPE_CHECKING:
     from groundup.numpy_nets.sequential import Sequential
@@ -60,17 +55,20 @@ def fit(
         and `val_accuracy` (with `validation` alone) and `seconds`.
 
     Raises:
-        InputError: on what does not fit together, labels that are no class, NaN in x.
+        InputError: on what does not fit together, labels that are no class, NaN in x, a last batch of a single sample
+            where batch norm needs more.
         FloatingPointError: when the loss is no longer finite: epoch, batch, and the first layer that gave such numbers.
     """
-    targets = np.asarray(y)
-    check_count("epochs", epochs)
-    check_count("batch_size", batch_size)
+    targets = as_targets("fit", y)
+    epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
     check_loss("fit", loss)
     check_optimizer("fit", net, optimizer)
-    _check_data("fit", net, x, targets)
+    _check_data("fit", net, loss, x, targets)
+    _check_last_batch(net, x, batch_size)
     if validation is not None:
-        _check_data("fit, validation", net, validation[0], np.asarray(validation[1]))
+        _check_validation(net, loss, validation)
+    misuse.warn_of_ending(net, loss)
+    misuse.warn_of_pixels(net, x)
     rng = generator("fit", rng)
     history: dict[str, list[float]] = {}
     # Overflow is looked for after each step, and told with its place: no need for NumPy's own warnings.
@@ -156,18 +154,34 @@ def _diverged(where: str, culprit: str | None, optimizer: Optimizer) -> Floating
     )
 
 
-def _check_data(name: str, net: Sequential, x: Array, targets: Array) -> None:
+def _check_data(name: str, net: Sequential, loss: Loss, x: Array, targets: Array) -> None:
     """Refuses, before the first step, what would fail after many."""
     check_pairs(name, x, targets)
     check_finite(f"{name}, x", x)
     for _, out in outputs(net, x[:1], batch_size=1):
-        check_classes(name, targets, out)
+        check_targets(name, loss, targets, out)
 
 
-def check_loss(name: str, loss: Loss) -> None:
-    """Refuses what is no loss, such as its name."""
-    if not isinstance(loss, Loss):
-        raise InputError(f"{name}: expected a loss such as SoftmaxCrossEntropy(), given {loss!r}")
+def _check_validation(net: Sequential, loss: Loss, validation: Any) -> None:
+    name = "fit, validation"
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        shown = f"{len(validation)} of them" if isinstance(validation, tuple | list) else type(validation).__name__
+        raise InputError(f"{name}: expected a pair (x, y), given {shown}")
+    _check_data(name, net, loss, validation[0], as_targets(name, validation[1]))
+
+
+def _check_last_batch(net: Sequential, x: Array, batch_size: int) -> None:
+    """Refuses a batch of one sample for batch norm that sees a single value of it in each channel."""
+    if (len(x) % batch_size or min(len(x), batch_size)) > 1:
+        return
+    probe = net.fork()
+    probe.forward(x[:1])
+    for _, layer in probe.leaves():
+        if isinstance(layer, BatchNorm) and math.prod(layer.output_shape or ()) == layer.num_features:
+            raise InputError(
+                f"fit: expected no batch of a single sample, which {layer.label} cannot train on, given {len(x)} "
+                f"samples with batch_size={batch_size}; another batch_size, or a sample less, leaves none"
+            )
 
 
 def check_optimizer(name: str, net: Sequential, optimizer: Optimizer) -> None:

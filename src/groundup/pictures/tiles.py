@@ -53,7 +53,13 @@ def draw_tiles(
 
 
 def as_tiles(images: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Images `(N, C, H, W)` of 0..255, grey or colour, to tiles `(N, H, W, 3)`."""
+    """Images `(N, C, H, W)` of 0..255, grey or colour, to tiles `(N, H, W, 3)`.
+
+    Raises:
+        ValueError: numbers that 8 bits do not hold, which would come out as others.
+    """
+    if images.size and (images.min() < 0 or images.max() > 255):
+        raise ValueError(f"as_tiles: expected numbers of 0 to 255, given {images.min()} to {images.max()}")
     tiles = np.moveaxis(images, 1, 3).astype(np.uint8)
     return tiles.repeat(3, axis=3) if tiles.shape[3] == 1 else tiles
 

@@ -68,10 +68,10 @@ def per_class(runs: Sequence[Run]) -> dict[str, Figure]:
 
 
 def _matrix(run: Run) -> np.ndarray | None:
-    rows: Any = run.state.results.get(MATRIX)
     try:
-        matrix = np.array(rows, dtype=np.int64)
-    except (TypeError, ValueError, OverflowError):
+        matrix = np.array(run.state.results.get(MATRIX))
+    except ValueError:  # rows of different lengths
         return None
     square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0
-    return matrix if square and (matrix >= 0).all() else None
+    # of whole numbers alone: neither parts of images nor words, nor what int64 cannot hold
+    return matrix if square and matrix.dtype == np.int64 and (matrix >= 0).all() else None
