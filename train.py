@@ -12,15 +12,16 @@ from groundup.cli import command
 def main(cfg: DictConfig):
     # Not at the top: help, a misspelt key or a wrong value is answered before torch is imported.
     from groundup.config import check
-    from groundup.resume import resume_checkpoint
+    from groundup.resume import begins_alone, resume_checkpoint
 
     config = check(cfg)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = resume_checkpoint(config, run_dir)
 
-    from groundup.run import run
+    with begins_alone(config, run_dir):
+        from groundup.run import run
 
-    return run(config, run_dir, checkpoint, overrides=list(HydraConfig.get().overrides.task))
+        return run(config, run_dir, checkpoint, overrides=list(HydraConfig.get().overrides.task))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 
 import filelock
 import pytest
@@ -10,8 +12,11 @@ import yaml
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.lock import LOCK
-from groundup.resume import LAST, find_resume, resume_checkpoint
+from groundup.lock import LOCK, holding
+from groundup.report.find import find_runs
+from groundup.resume import LAST, _newest_unfinished, _refuse_another_net, begins_alone, find_resume, resume_checkpoint
+from groundup.sweep.state import read_state
+from groundup.sweep.table import number_in
 
 
 @pytest.fixture
@@ -105,3 +110,148 @@ def test_a_run_is_not_gone_on_with_other_images_or_another_optimizer(compose_con
     with pytest.raises(UserError, match=override.split("=")[0]):
         find_resume(compose_config(f"resume={run_dir}", override), runs)
     assert find_resume(compose_config(f"resume={run_dir}", "trainer.max_epochs=99"), runs) == run_dir
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "3",
+    "null",
+    '{"status": 3}',
+    '{"status": ["finished"]}',
+    '{"status": "fini',
+    "\0",
+    "[" * 10**5,
+]
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, '{"a": ' * 60 + "1" + "}" * 60], ids=lambda content: content[:20])
+def test_auto_goes_on_with_a_run_whose_results_are_damaged_and_says_so(compose_config, make_run, runs, content, caplog):
+    make_run("2026-01-01_00-00-00-aaaaaa")
+    damaged = make_run("2026-01-02_00-00-00-bbbbbb")
+    (damaged / "results.json").write_text(content)
+    assert find_resume(compose_config("resume=auto"), runs) == damaged
+    assert f"{damaged}/results.json cannot be read" in caplog.text
+
+
+def test_auto_passes_over_what_cannot_be_read_of_other_runs(compose_config, make_run, runs, caplog):
+    good = make_run("2026-01-01_00-00-00-aaaaaa")
+    contents = [b"", b"{", b"\xff", b"a: [", b"\0", b"- 1", b"[" * 10**4, b"seed: " + b"9" * 10**4]
+    for number, content in enumerate(contents):
+        (make_run(f"2026-01-02_00-00-0{number}-aaaaaa") / "config.yaml").write_bytes(content)
+    folder = make_run("2026-01-03_00-00-00-aaaaaa") / "config.yaml"
+    folder.unlink()
+    folder.mkdir()
+    make_run("2026-01-04_00-00-00-aaaaaa", "optimizer.lr=0.5", status=None)
+    (runs / "a file").touch()
+    assert find_resume(compose_config("resume=auto"), runs) == good
+    assert caplog.text.count("passed over") == len(contents) + 1
+
+
+def test_a_fuzz_of_damaged_files_is_answered_in_words(compose_config, make_run, runs):
+    """Seeded damage of the results and the config of a run, which resume=auto, tables and reports read."""
+    run_dir = make_run("2026-01-02_00-00-00-bbbbbb")
+    known = {"status": "finished", "test/acc": 0.5, "best_epoch": 1, "error": None, "overrides": ["seed=1"]}
+    (run_dir / "results.json").write_text(json.dumps(known, indent=2))
+    wholes = {name: (run_dir / name).read_bytes() for name in ("results.json", "config.yaml")}
+    generator, config, passed_over = random.Random(0), check(compose_config(f"resume={run_dir}")), 0
+    for attempt in range(300):
+        name = generator.choice(list(wholes))
+        (run_dir / name).write_bytes(damaged(wholes[name], generator))
+        state = read_state(run_dir)
+        assert state.status in ("finished", "failed", "interrupted", "killed"), attempt
+        assert all(number is None or abs(number) < 1e309 for number in (number_in(state.results, "test/acc"),))
+        passed_over += _newest_unfinished(config, runs) is None
+        with contextlib.suppress(UserError):
+            _refuse_another_net(config, run_dir)
+        find_runs([run_dir])
+        (run_dir / name).write_bytes(wholes[name])
+    assert 0 < passed_over < 300
+
+
+def damaged(whole, generator):
+    """A copy of a file's content with one thing wrong."""
+    content, place = bytearray(whole), generator.randrange(len(whole))
+    values = (
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 5000,
+        b"9" * 400,
+        b"null",
+        b"[]",
+        b"{}",
+        b'""',
+        b"true",
+        b"[" * 3000,
+    )
+    kind = generator.randrange(5)
+    if kind == 0:
+        return content[:place]
+    if kind == 1:
+        content[place] ^= 1 << generator.randrange(8)
+    elif kind == 2:
+        content[place : place + 20] = bytes(20)
+    elif kind == 3:
+        content[place:place] = generator.randbytes(5)
+    else:
+        start = content.find(b": ", place) + 2
+        content[start : content.find(b"\n", start)] = generator.choice(values)
+    return content
+
+
+# Two at once
+
+NEW = "2026-02-0{}_00-00-00-aaaaaa"
+
+
+def test_of_two_that_begin_a_run_of_one_config_by_auto_the_second_is_refused(compose_config, runs):
+    config = check(compose_config("resume=auto"))
+    longer = check(compose_config("resume=auto", "trainer.max_epochs=99"))  # the same to auto
+    other = check(compose_config("resume=auto", "seed=1"))
+    with begins_alone(config, runs / NEW.format(1)):
+        with pytest.raises(UserError, match="resume=auto: a run of this config has begun in another process"):
+            begins_alone(longer, runs / NEW.format(2)).__enter__()
+        with begins_alone(other, runs / NEW.format(3)):
+            pass
+    with begins_alone(longer, runs / NEW.format(2)):
+        pass
+
+
+def test_auto_begins_no_second_run_while_one_of_the_config_goes_on_however_that_was_begun(
+    compose_config, make_run, runs
+):
+    config = check(compose_config("resume=auto"))
+    going_on = make_run(NEW.format(1), status=None, checkpoint=False)
+    with holding(going_on / LOCK), pytest.raises(UserError, match=f"is going on in {going_on}; wait for its end"):
+        begins_alone(config, runs / NEW.format(2)).__enter__()
+    with holding(going_on / LOCK), begins_alone(check(compose_config("resume=auto", "seed=1")), runs / NEW.format(2)):
+        pass
+    with begins_alone(config, runs / NEW.format(2)):
+        pass  # it has left no checkpoint
+
+
+def test_auto_begins_no_run_beside_one_that_was_stopped_after_it_had_looked(compose_config, make_run, runs):
+    stopped = make_run(NEW.format(1))
+    with pytest.raises(UserError, match=f"{stopped} has just been stopped; once more goes on with it"):
+        begins_alone(check(compose_config("resume=auto")), runs / NEW.format(2)).__enter__()
+
+
+def test_where_there_is_no_choice_no_leave_is_needed(compose_config, make_run, runs, monkeypatch):
+    stopped, config = make_run(NEW.format(1)), check(compose_config("resume=auto"))
+    with begins_alone(config, runs / "named by the user"), begins_alone(config, stopped):
+        pass
+    with begins_alone(check(compose_config()), runs / NEW.format(2)):
+        pass
+    monkeypatch.setenv("LOCAL_RANK", "1")  # a second process of the same run
+    with begins_alone(config, runs / NEW.format(2)):
+        pass
+    assert not list(runs.glob(".auto*"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(compose_config, tmp_path):
+    (tmp_path / "file").touch()
+    run_dir = tmp_path / "file" / NEW.format(1)
+    with pytest.raises(UserError, match=rf"hydra\.run\.dir={run_dir}: cannot be written"):
+        begins_alone(check(compose_config("resume=auto")), run_dir).__enter__()

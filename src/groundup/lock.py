@@ -15,7 +15,7 @@ from pathlib import Path
 import filelock
 
 LOCK = ".lock"
-_MOMENT = 1.0  # seconds; a look takes some microseconds
+MOMENT = 1.0  # seconds; a look takes some microseconds
 
 
 class Held(Exception):
@@ -23,8 +23,12 @@ class Held(Exception):
 
 
 @contextmanager
-def holding(file: Path) -> Iterator[None]:
+def holding(file: Path, wait: float = MOMENT) -> Iterator[None]:
     """Holds the lock of a file, which is made if need be.
+
+    Args:
+        file: in the directory that it is about.
+        wait: for so many seconds for another who has it.
 
     Raises:
         Held: another process has it, or another part of this one.
@@ -32,7 +36,7 @@ def holding(file: Path) -> Iterator[None]:
     """
     lock = filelock.FileLock(file)
     try:
-        lock.acquire(timeout=_MOMENT, poll_interval=_MOMENT / 100)
+        lock.acquire(timeout=wait, poll_interval=MOMENT / 100)
     except filelock.Timeout as error:
         raise Held(str(file)) from error
     try:
@@ -46,8 +50,9 @@ def is_held(file: Path) -> bool:
 
     Where the file is not there, cannot be read, or lies on a disk without locks, nobody is known to hold it.
     """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no run makes a link; a pipe would make us wait
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe in its place would make us wait
+        descriptor = os.open(file, flags)
     except OSError:
         return False
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,11 @@ PROJECT = Path(__file__).resolve().parents[2]  # the checkout
 def unique_name() -> str:
     """`YYYY-mm-dd_HH-MM-SS-XXXXXX`: sorts by time; six random hex digits keep processes of one second apart."""
     return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.urandom(3).hex()}"
+
+
+def is_unique_name(name: str) -> bool:
+    """Whether a name is one of those."""
+    return re.fullmatch(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}-[0-9a-f]{6}", name) is not None
 
 
 def data_root(root: Path) -> str:

@@ -18,17 +18,13 @@ import torch
 from lightning.pytorch import Trainer
 
 from groundup.errors import RunFailed
+from groundup.ranks import is_helper as is_helper
 
 LOGS = "train_ddp_process_*.log"  # one a helper; the name is Lightning's
 PATIENCE = 30.0  # seconds for helpers to end by themselves
 GRACE = 5.0  # seconds for the first process to write its results before a helper that failed is gone
 
 log = logging.getLogger("groundup.traceback")
-
-
-def is_helper() -> bool:
-    """Whether this is a process of a run other than the first."""
-    return int(os.environ.get("LOCAL_RANK", 0)) > 0 or int(os.environ.get("NODE_RANK", 0)) > 0
 
 
 @contextmanager

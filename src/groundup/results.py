@@ -14,10 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from groundup.files import write_whole
+from groundup.plain import Unreadable, read_json
 
 FILE = "results.json"
+STATUSES = ("finished", "failed", "interrupted")
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
+
+
+def read_results(run_dir: Path) -> dict[str, Any]:
+    """What `results.json` of a run holds; nothing where there is none, or none that can be read."""
+    try:
+        results = read_json(run_dir / FILE)
+    except Unreadable:
+        return {}
+    return results if isinstance(results, dict) and results.get("status") in STATUSES else {}
 
 
 def write_results(run_dir: Path, results: dict[str, Any]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.lock import LOCK, is_held
+from groundup.lock import LOCK, Held, holding, is_held
+from groundup.paths import is_unique_name
+from groundup.ranks import is_helper
+from groundup.results import FILE as RESULTS
+from groundup.results import read_results
 from groundup.rundir import CONFIG, load_config
 
 log = logging.getLogger(__name__)
@@ -69,6 +76,8 @@ def _named_checkpoint(resume: str) -> Path:
 def _newest_unfinished(config: Mapping[str, Any], runs: Path) -> Path | None:
     for run_dir in sorted(runs.glob("*/"), reverse=True):  # names begin with the time
         if _is_unfinished(run_dir) and _is_of(run_dir, config):
+            if (run_dir / RESULTS).exists() and not read_results(run_dir):
+                log.warning(f"{run_dir / RESULTS} cannot be read: the run goes on from its checkpoint")
             return run_dir
     return None
 
@@ -82,12 +91,47 @@ def _is_of(run_dir: Path, config: Mapping[str, Any]) -> bool:
 
 
 def _is_unfinished(run_dir: Path) -> bool:
-    return (run_dir / LAST).is_file() and _status(run_dir) != "finished" and not is_running(run_dir)
+    """A run whose results cannot be read counts as one: its checkpoint knows where it was, and writes them again."""
+    has_checkpoint = os.path.isfile(run_dir / LAST)  # also of another user's run, whose folder may not be looked into
+    return has_checkpoint and read_results(run_dir).get("status") != "finished" and not is_running(run_dir)
 
 
-def _status(run_dir: Path) -> str | None:
-    file = run_dir / "results.json"
-    return json.loads(file.read_text()).get("status") if file.is_file() else None
+@contextmanager
+def begins_alone(config: Mapping[str, Any], run_dir: Path) -> Iterator[None]:
+    """Of all commands with `resume=auto` and one config, lets one at a time begin a new run beside the others.
+
+    Which run to go on with was looked up a moment ago. Where the user has named the directory there is no choice: then,
+    and where a run goes on, its own lock is enough.
+
+    Raises:
+        UserError: another is about to begin, or goes on, or has just been stopped.
+    """
+    has_a_choice = config["resume"] == "auto" and is_unique_name(run_dir.name)
+    if not has_a_choice or os.path.isfile(run_dir / LAST) or is_helper():
+        yield
+        return
+    runs, advice = run_dir.parent, "wait for its end, or begin another run without resume"
+    with ExitStack() as stack:
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(holding(runs / f".auto-{_digest(_comparable(config))}.lock"))
+        except Held as error:
+            raise UserError(f"resume=auto: a run of this config has begun in another process; {advice}") from error
+        except OSError as error:
+            raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
+        if stopped := _newest_unfinished(config, runs):
+            raise UserError(f"resume=auto: {stopped} has just been stopped; once more goes on with it")
+        if running := next((other for other in _running(runs) if _is_of(other, config)), None):
+            raise UserError(f"resume=auto: a run of this config is going on in {running}; {advice}")
+        yield
+
+
+def _running(runs: Path) -> Iterator[Path]:
+    return (run_dir for run_dir in runs.glob("*/") if is_running(run_dir))
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def is_running(run_dir: Path) -> bool:

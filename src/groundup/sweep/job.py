@@ -17,11 +17,12 @@ from omegaconf import DictConfig
 from groundup.build import computes_in_numpy
 from groundup.cli import Task
 from groundup.errors import RunFailed, UserError
-from groundup.results import write_results
+from groundup.results import read_results, write_results
 from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.expand import label
 from groundup.sweep.isolation import isolated
-from groundup.sweep.state import clean, discard_if_unused, one_line, read_results, read_state, tally_of
+from groundup.sweep.state import clean, discard_if_unused, one_line, read_state, tally_of
+from groundup.sweep.table import number_in
 from groundup.sweep.tell import tell
 
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
@@ -142,7 +143,9 @@ class Job:
         words = [f"[{ended - unsaid}/{self.jobs}] {name}".rstrip()]
         if results.get("status") == "finished":
             words += [
-                f"{name} {results[name]:.3f}" for name in ("val/acc", "test/acc") if results.get(name) is not None
+                f"{name} {value:.3f}"
+                for name in ("val/acc", "test/acc")
+                if (value := number_in(results, name)) is not None
             ]
         else:
             reason = one_line(results.get("error", "no results were written"))

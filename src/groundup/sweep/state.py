@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from groundup.plain import Unreadable, read_json
+from groundup.results import FILE as RESULTS
+from groundup.results import read_results
 from groundup.resume import LAST, is_running
 
-RESULTS = "results.json"
 # What a run writes. Anything else in its directory is the user's own.
 WRITTEN = ("config.yaml", RESULTS, "metrics.csv", "checkpoints", "events.out.tfevents.*", "*.partial", ".lock")
 
@@ -46,15 +46,6 @@ def read_state(run_dir: Path) -> JobState:
     if (run_dir / "config.yaml").exists():
         return JobState("killed", "it left no results", results, checkpoint)
     return JobState("not run")
-
-
-def read_results(run_dir: Path) -> dict[str, Any]:
-    """What `results.json` holds; nothing where there is none, or none that can be read."""
-    try:
-        results = read_json(run_dir / RESULTS)
-    except Unreadable:
-        return {}
-    return results if isinstance(results, dict) else {}
 
 
 def one_line(text: str) -> str:

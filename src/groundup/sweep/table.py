@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +110,9 @@ def _configuration(values: dict[str, str], members: Sequence[tuple[FrozenJob, Jo
 def number_in(results: Mapping[str, Any], name: str) -> float | None:
     """A figure of a run; None where it has none, or none that is a finite number: the file may have been edited."""
     value = results.get(name)
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return value if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if abs(value) <= sys.float_info.max else None  # no float is as large as a whole number may be
 
 
 def _mean(row: Configuration, name: str) -> float:
