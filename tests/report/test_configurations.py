@@ -64,6 +64,35 @@ def test_image_folders_are_told_apart_by_where_they_are(tmp_path):
     assert found == {"image_folder /photos/cats": [2], "image_folder /photos/birds": [1]}
 
 
+def test_fine_and_coarse_labels_are_different_data(tmp_path):
+    for number, labels in enumerate(["fine", "coarse", "fine"]):
+        config = make_config(number, data={"name": "cifar100", "labels": labels})
+        write_run(tmp_path / str(number), make_results(number, data="cifar100"), config)
+    found = {part.data: [entry.row.finished for entry in part.entries] for part in parts(tmp_path)}
+    assert found == {"cifar100": [2], "cifar100 coarse": [1]}
+
+
+def test_runs_of_different_classes_are_not_averaged_nor_ranked_together(tmp_path):
+    """The folder has changed between them: nothing but the names of its classes says so."""
+    config = {"name": "image_folder", "root": "/photos"}
+    for number, names in enumerate(["ant bee cat", "ant bee cow", "cat bee ant", None, "ant bee"]):
+        changed = {"test__per_class": dict.fromkeys(names.split(), 0.5)} if names else {"test__per_class": None}
+        write_run(tmp_path / str(number), make_results(number, **changed), make_config(number, data=config))
+    found = {part.data: [len(entry.runs) for entry in part.entries] for part in parts(tmp_path)}
+    assert found == {
+        "image_folder /photos (1: 3 classes, cat)": [3],  # in any order, and the run that does not say
+        "image_folder /photos (2: 3 classes, cow)": [1],
+        "image_folder /photos (3: 2 classes)": [1],
+    }
+
+
+def test_names_of_classes_that_look_the_same_are_the_same(tmp_path):
+    for number, name in enumerate(["caf\u00e9", "cafe\u0301"]):
+        changed = {"test__per_class": {name: 0.5, "bee": 0.25}}
+        write_run(tmp_path / str(number), make_results(number, **changed), make_config(number))
+    assert len(parts(tmp_path)) == 1
+
+
 def test_runs_on_different_data_are_not_ranked_together(tmp_path):
     write_run(tmp_path / "a", make_results(val=0.99), make_config())
     write_run(tmp_path / "b", make_results(val=0.5, data="mnist"), make_config(data={"name": "mnist"}))

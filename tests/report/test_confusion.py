@@ -48,6 +48,27 @@ def test_matrices_of_other_classes_are_not_added(tmp_path):
     assert confusion(runs(tmp_path, make_results(), other)).n == 1
 
 
+def test_matrices_of_the_same_classes_in_another_order_are_added_by_name(tmp_path):
+    other = make_results(
+        1,
+        test__per_class={"cat": 0.5, "ant": 0.9, "bee": 1.0},
+        test__confusion=[[5, 3, 2], [1, 9, 0], [0, 0, 10]],  # three cats were taken for ants
+    )
+    found = confusion(runs(tmp_path, make_results(), other))
+    assert found.classes == ("ant", "bee", "cat")
+    assert found.counts.tolist() == [[10 + 9, 0, 0 + 1], [2, 8 + 10, 0], [3, 1 + 2, 9 + 5]]
+    assert found.n == 2
+    accuracies = per_class(runs(tmp_path / "again", make_results(), other))
+    assert {name: figure.mean for name, figure in accuracies.items()} == pytest.approx(
+        {"ant": 0.95, "bee": 0.9, "cat": 0.7}
+    )
+
+
+def test_a_matrix_that_its_names_do_not_fit_keeps_numbers(tmp_path):
+    found = confusion(runs(tmp_path, make_results(test__per_class={"ant": 1.0})))
+    assert found.classes == ("0", "1", "2")
+
+
 def test_accuracy_by_class_over_runs(tmp_path):
     second = make_results(1, test__per_class={"ant": 0.5, "bee": 0.6, "cat": None})
     found = per_class(runs(tmp_path, make_results(), second))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
+from groundup.data.classes import listed
 from groundup.hyperparameters import GROUPS, hyperparameters
 from groundup.report.find import Found
 from groundup.report.runs import Run
@@ -14,6 +16,7 @@ from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.table import Configuration, Figure, Table, tabulate
 
 TAG = 44  # characters
+T = TypeVar("T")
 ABSENT = "none"  # the value of a key that other runs of the same options have
 
 
@@ -50,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Part:
-    """The runs on one data set: figures on different ones are not compared."""
+    """The runs on one data set and its classes: figures on different ones are not compared."""
 
     data: str
     table: Table
@@ -67,17 +70,50 @@ class Part:
 
 
 def parts_of(found: Found) -> list[Part]:
-    """A part for every data set; configurations are numbered through all of them."""
-    groups: dict[str, list[Run]] = {}
-    usual = Counter(data for run in found.runs if (data := run.data)).most_common(1)
-    for run in found.runs:
-        groups.setdefault(run.data or (usual[0][0] if usual else "unknown data"), []).append(run)
+    """A part for every data set and its classes; configurations are numbered through all of them."""
     parts: list[Part] = []
-    for data, runs in groups.items():
+    for data, runs in _groups(found.runs).items():
         overrides = _as_typed(runs) if found.sweep is not None else _as_configured(runs)
         first = 1 + sum(len(part.entries) for part in parts)
         parts.append(_part(data, runs, overrides, first))
     return parts
+
+
+def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by data set. Of one whose classes have changed between them, by these too: such figures are of unlike tasks.
+
+    What a run does not say is taken to be as with most others.
+    """
+    usual = _most_common(run.data for run in runs) or "unknown data"
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.data or usual, []).append(run)
+    return {name: part for data, group in groups.items() for name, part in _by_classes(data, group).items()}
+
+
+def _by_classes(data: str, runs: Sequence[Run]) -> dict[str, list[Run]]:
+    usual = _most_common(frozenset(run.classes) for run in runs)
+    groups: dict[frozenset[str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(frozenset(run.classes) or usual or frozenset(), []).append(run)
+    if len(groups) == 1:
+        return {data: list(runs)}
+    common = frozenset.intersection(*groups)
+    return {
+        f"{data} ({number}: {_what_is_special(classes, common)})": group
+        for number, (classes, group) in enumerate(groups.items(), start=1)
+    }
+
+
+def _what_is_special(classes: frozenset[str], common: frozenset[str]) -> str:
+    """What tells these classes from those of other runs, which share some."""
+    own = listed(sorted(classes - common))
+    return f"{len(classes)} classes, {own}" if own else f"{len(classes)} classes"
+
+
+def _most_common(values: Iterable[T]) -> T | None:
+    """The most frequent of those that say something."""
+    return next((value for value, _ in Counter(filter(None, values)).most_common(1)), None)
 
 
 def _part(data: str, runs: list[Run], overrides: list[list[str]], first: int) -> Part:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from groundup.report.runs import Run
+from groundup.report.runs import PER_CLASS, Run
+from groundup.spec import class_name
 from groundup.sweep.table import Figure, number_in
 
-MATRIX, PER_CLASS = "test/confusion", "test/per_class"  # in results.json
+MATRIX = "test/confusion"  # in results.json
 
 
 @dataclass(frozen=True)
@@ -39,31 +40,33 @@ class Confusion:
 
 
 def confusion(runs: Sequence[Run]) -> Confusion | None:
-    """The sum over the runs that have the classes of the first one; None where no run has a matrix."""
-    found = [(classes_of(run), matrix) for run in runs if (matrix := _matrix(run)) is not None]
+    """The sum over the runs that have the classes of the first one, by their names; None where no run has a matrix."""
+    found = [(_names(run, len(matrix)), matrix) for run in runs if (matrix := _matrix(run)) is not None]
     if not found:
         return None
-    classes, first = found[0]
-    same = [matrix for names, matrix in found if names == classes and matrix.shape == first.shape]
-    names = classes if len(classes) == len(first) else tuple(map(str, range(len(first))))
-    return Confusion(names, np.sum(same, axis=0), len(same))
+    classes, _ = found[0]
+    same = [_in_order(classes, names, matrix) for names, matrix in found if set(names) == set(classes)]
+    return Confusion(classes, np.sum(same, axis=0), len(same))
 
 
-def classes_of(run: Run) -> tuple[str, ...]:
-    """The names of the classes; none where the run does not say them."""
-    named = run.state.results.get(PER_CLASS)
-    return tuple(map(str, named)) if isinstance(named, dict) else ()
+def _names(run: Run, number: int) -> tuple[str, ...]:
+    """Of the classes of a matrix; their numbers where the run names none, or others."""
+    return run.classes if len(set(run.classes)) == number else tuple(map(str, range(number)))
+
+
+def _in_order(classes: Sequence[str], names: Sequence[str], matrix: np.ndarray) -> np.ndarray:
+    places = [names.index(name) for name in classes]
+    return matrix[np.ix_(places, places)]
 
 
 def per_class(runs: Sequence[Run]) -> dict[str, Figure]:
     """Accuracy on each class over the runs that have it, in the order of the classes."""
     values: dict[str, list[float]] = {}
     for run in runs:
-        named = run.state.results.get(PER_CLASS)
-        own: dict[str, Any] = named if isinstance(named, dict) else {}
-        for name in own:
+        own: Any = run.state.results.get(PER_CLASS)
+        for name in own if run.classes else ():
             if (value := number_in(own, name)) is not None:
-                values.setdefault(name, []).append(value)
+                values.setdefault(class_name(name), []).append(value)
     return {name: figure for name, same in values.items() if (figure := Figure.of(same))}
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 from groundup.hyperparameters import GROUPS
 from groundup.plain import MIB, Unreadable, read_text, read_yaml
+from groundup.spec import class_name
 from groundup.sweep.frozen import FrozenJob
 from groundup.sweep.state import JobState, read_state
 
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
+PER_CLASS = "test/per_class"  # in results.json
 METRICS_SIZE = 256 * MIB  # bytes
 
 
@@ -48,10 +50,18 @@ class Run:
 
     @property
     def data(self) -> str | None:
-        """The name of the data set; of image folders, which all have the same, with where it is."""
+        """The name of the data set; of CIFAR-100 with coarse labels, and of image folders with where they are, more."""
         name, node = self.choice("data"), self.config.get("data")
-        root = node.get("root") if isinstance(node, dict) else None
-        return f"{name} {root}" if name == "image_folder" and root else name
+        options = node if isinstance(node, dict) else {}
+        if name == "image_folder" and options.get("root"):
+            return f"{name} {options['root']}"
+        return f"{name} coarse" if options.get("labels") == "coarse" else name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the confusion matrix; none where the run does not say them."""
+        named = self.state.results.get(PER_CLASS)
+        return tuple(class_name(str(name)) for name in named) if isinstance(named, dict) else ()
 
     def choice(self, group: str) -> str | None:
         """The name of its option of a group, such as `data`."""
