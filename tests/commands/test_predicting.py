@@ -114,6 +114,29 @@ def test_a_network_that_gives_no_numbers_is_said_for_each_image(digits_run, imag
 # Odd files
 
 
+def test_a_folder_of_odd_files_does_not_hang_and_loses_none(digits_run, tmp_path):
+    paint(tmp_path / "all" / "good.png")
+    paint(tmp_path / "all" / "folder.png" / "inside.JPG")
+    paint(tmp_path / "elsewhere" / "linked.png")
+    (tmp_path / "all" / "._good.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "all" / "notes.txt").touch()
+    (tmp_path / "all" / "dead.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "all" / "link.png").symlink_to(tmp_path / "all" / "good.png")
+    (tmp_path / "all" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "all")
+    os.mkfifo(tmp_path / "all" / "pipe.png")
+    found = {str(one.image.relative_to(tmp_path / "all")): one.error for one in predict(digits_run, tmp_path / "all")}
+    good = {name for name, error in found.items() if error is None}
+    assert good == {"good.png", "link.png", "folder.png/inside.JPG", "more/linked.png"}
+    assert found.keys() - good == {"dead.png", "pipe.png"}
+
+
+def test_a_pipe_that_is_named_is_refused_at_once(digits_run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match=r"pipe\.png: "):
+        list(predict(digits_run, tmp_path / "pipe.png"))
+
+
 @pytest.mark.parametrize("name", ["photo", "photo.data", ".hidden.png", "._x.png", "-.png"])
 def test_a_file_that_is_named_is_taken_whatever_its_name(digits_run, tmp_path, name):
     assert len(list(predict(digits_run, paint(tmp_path / name)))) == 1
