@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from groundup.errors import UserError
 from groundup.grammar import literal, quoted, wrong
+from groundup.printable import printable
 
 parse = OverridesParser.create().parse_override
 
@@ -93,6 +97,8 @@ def test_a_directory_without_a_name_is_refused(key):
         ("a.b=rang(0,3)", "did you mean range(...)"),
         ("a.b=(1,2)", "a list is written [a,b]"),
         ("a.b=range('x')", "range(...) does not take that"),
+        ("a.b='x'y", "something stands beside a quotation"),
+        ("a.b=[1]y", "something stands beside a list"),
         ("a.b={x}", "{ begins keys with values"),
         ("modèle=cnn", "è cannot be in a key"),
         (" seed=1", "a blank cannot be in a key"),
@@ -117,6 +123,22 @@ def test_what_is_wrong_with_a_word_is_named(word, expected):
     assert expected in message
     message = message.replace("a list is written [a,b]", "")
     assert all(sign in word or sign not in message for sign in "&ü[~")  # of what is there alone
+
+
+def test_whatever_is_typed_is_read_or_answered_in_a_line():
+    random = Random(0)
+    signs = "aé日~+@=,:;.&|<>()[]{}'\"\\$#!%^`* \t\n/-_019\u200b\x1b\udce9“"
+    refused = 0
+    for _ in range(2000):
+        value = "".join(random.choices(signs, k=random.randint(0, 8)))
+        word = random.choice(["seed=", "model=[", "data.root=range(", "~x.y=", "", "optimizer.lr"]) + value
+        assert parse(f"a={quoted(value)}").value() == value or "${" in value
+        try:
+            parse(literal(word))
+        except (HydraException, ValueError):
+            refused += 1
+            assert "\n" not in printable(wrong(word))
+    assert refused > 1000
 
 
 @pytest.mark.parametrize(("after", "before"), [("seed=", ""), ("seed=", "model=cnn")])

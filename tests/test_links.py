@@ -20,7 +20,7 @@ def own(tmp_path):
     return tmp_path / "own"
 
 
-@pytest.mark.parametrize("name", ["checkpoints", "metrics.csv", ".lock"])
+@pytest.mark.parametrize("name", ["checkpoints", "metrics.csv", "train.log", ".lock"])
 def test_a_run_with_a_link_that_leads_out_is_refused(own, tmp_path, name):
     refuse_links_out_of_run(tmp_path / "run")
     (tmp_path / "run" / name).symlink_to("../own/not there yet")

@@ -51,7 +51,7 @@ def literal(word: str) -> str:
 def quoted(value: str) -> str:
     """A value in quotes, for Hydra."""
     inner = re.sub(r"(\\*)'", lambda found: found[1] * 2 + r"\'", value)
-    return "'" + re.sub(r"\\+$", lambda found: found[0] * 2, inner) + "'"
+    return "'" + re.sub(r"\\+\Z", lambda found: found[0] * 2, inner) + "'"
 
 
 def wrong(word: str, after: str = "", before: str = "") -> str:
@@ -124,6 +124,8 @@ def _wrong_value(key: str, value: str) -> str:
         return _wrong_call(call[1], key, value)
     if "{" in bare:
         return "{ begins keys with values, as {key: value}; a list is written [a,b]"
+    if bare != value or "[" in bare:
+        return f"something stands beside a {'quotation' if bare != value else 'list'}: quote the whole value, or none"
     return "it cannot be read"
 
 

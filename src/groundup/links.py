@@ -14,7 +14,7 @@ from pathlib import Path
 
 from groundup.errors import UserError
 
-IN_A_RUN = ("checkpoints", "metrics.csv", ".lock")
+IN_A_RUN = ("checkpoints", "metrics.csv", "train.log", ".lock")
 IN_A_SWEEP = ("study.db", ".processes", ".submitit", ".lock")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import socket
 import struct
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from filelock import FileLock
 from groundup.data import download
 from groundup.data.download import ensure
 from groundup.data.idx import shape_of
-from groundup.data.transfer import SLOWEST, Failed, Pace
+from groundup.data.transfer import SLOWEST, Failed, NotThere, Pace, transfer
 from groundup.errors import UserError
 
 IMAGES = "train-images-idx3-ubyte.gz"
@@ -373,6 +374,45 @@ def test_a_redirect_to_a_file_is_not_followed(served, tmp_path, waits):
     served.faults = {IMAGES: ["redirect"] * 3}
     with pytest.raises(UserError, match="No connection adapters"):
         ensure("mnist", tmp_path, served.url, sleep=waits.append)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"ICY 200 OK\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        OK + b"no colon\r\n\r\nx",
+        OK + b"X: " + bytes(70_000) + b"\r\n\r\n",
+        OK + b"Content-Length: 5000, 4000\r\n\r\nx",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 100_000,
+        OK + b"Content-Encoding: br, gzip, deflate, zstd\r\n\r\nx",
+        b"HTTP/1.1 301 Moved\r\nLocation: http://[\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: //\r\n\r\n",
+        b"HTTP/1.1 404 \xff\x1b[31m\r\n\r\n",
+    ],
+)
+def test_what_is_no_answer_of_a_server_is_said(answer, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def reply() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/file"
+        with pytest.raises((Failed, NotThere), match=url):
+            transfer(url, tmp_path / "file", md5(b"x" * 100), 100)
+        thread.join()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_byte_a_second_is_not_waited_for():
