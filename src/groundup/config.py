@@ -21,6 +21,7 @@ from groundup.data.folder import EXTENSIONS
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.explain import explain_interpolation
+from groundup.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.suggest import nearest
 from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 
@@ -281,6 +282,9 @@ def _fit_images(config: dict[str, Any]) -> None:
             f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
         )
     data["augment"] = check_names(data["augment"], data["crop_padding"], spec.image_size)
+    refuse_heavy_network(config["model"], spec)
+    train, test = data["limit_train"] or spec.train_size, data["limit_test"] or spec.test_size
+    refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))
 
 
 def _refuse_sizes_that_do_not_fit(config: Mapping[str, Any]) -> None:

@@ -27,6 +27,8 @@ from groundup.paths import PROJECT, data_root
 from groundup.quiet import quiet
 from groundup.results import as_json
 from groundup.rundir import building_from, find_checkpoint, read_config
+from groundup.sizes import refuse_heavy_images
+from groundup.weigh import refuse_heavy_parts
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ def evaluate(
     options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
         spec = make_test_spec(options, trained)
+        refuse_heavy_images(options, spec, min(spec.test_size, options.get("limit_test") or spec.test_size))
+        refuse_heavy_parts(config, spec)
         module = build(options, spec=spec, seed=config["seed"])
         learner = build_learner(config, spec)
         trainer = _make_trainer(accelerator_for(config["model"], accelerator), config["trainer"]["precision"], run_dir)

@@ -18,7 +18,9 @@ from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.printable import printable
 from groundup.rundir import building_from, find_checkpoint, read_config
+from groundup.sizes import refuse_heavy_images
 from groundup.spec import DatasetSpec
+from groundup.weigh import refuse_heavy_parts
 
 BATCH = 256
 
@@ -58,6 +60,8 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
     checkpoint = load_checkpoint(checkpoint_file)
     spec = spec_in(checkpoint, checkpoint_file)
     with building_from(run_dir):
+        refuse_heavy_parts(config, spec)
+        refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number
         learner = build_learner(config, spec)
     put_weights(learner, checkpoint, checkpoint_file)
     learner.eval()

@@ -5,6 +5,7 @@ A node is found by its `_target_`, and by its `name` where several share one. On
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -87,6 +88,13 @@ def _colour(given: Any) -> Any:
 Text = Annotated[str, Field(pattern=r"\S")]  # an empty path would be the current directory
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+# Bounds of what memory or processes are taken for: above them is a slip of the hand, or a stranger's bad joke.
+Pixels = Annotated[int, Field(ge=1, le=10_000)]  # a side
+Units = Annotated[int, Field(ge=1, le=1_000_000)]
+Depth = Annotated[int, Field(ge=1, le=1000)]  # layers or blocks
+Workers = Annotated[int, Field(ge=0, le=1024)]
+UnitsOfLayers = Annotated[list[Units], Field(max_length=1000)]
+Stages = Annotated[list[Units], Field(max_length=16)]  # each halves the image
 Rate = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]  # of a whole; 1 allowed
@@ -114,14 +122,14 @@ class Data(Node):
     limit_train: Positive | None
     limit_test: Positive | None
     augment: Annotated[list[augment_names.Name], BeforeValidator(augmentations)]
-    crop_padding: Positive
-    shift: Positive
-    cutout_size: Positive
+    crop_padding: Pixels
+    shift: Pixels
+    cutout_size: Pixels
     progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
     tta: Literal["none", "mirror", "shift", "mirror_shift"]
-    image_size: Positive | None
+    image_size: Pixels | None
     in_memory: Annotated[bool, AfterValidator(_in_memory)]
-    workers: Count
+    workers: Workers
 
 
 class KnownImages(Data):
@@ -135,7 +143,7 @@ class Cifar100(Data):
 
 class ImageFolder(Data):
     name: Literal["image_folder"]
-    image_size: Positive
+    image_size: Pixels
     channels: Literal[1, 3]
     mean: list[float] | None
     std: list[Rate] | None
@@ -146,21 +154,37 @@ class ImageFolder(Data):
 class Model(Node):
     min_image_size: ClassVar[int] = 1  # pixels a side
     any_image_size: ClassVar[bool] = False  # from there on, whatever it was made for
+    sizes: ClassVar[tuple[str, ...]] = ()  # the keys that its weights are as many by as one likes
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:
         """Pixels a side that the model needs with these options."""
         return cls.min_image_size
 
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        """A number of weights that it has at least, for images of so many numbers: those of its large layers."""
+        return 0
+
+
+def _between(units: list[int]) -> int:
+    """Weights between layers of so many units."""
+    return sum(before * after for before, after in itertools.pairwise(units))
+
 
 class Mlp(Model):
+    sizes = ("hidden_dims",)
     target: Literal["groundup.models.mlp.MLP"] = Field(alias="_target_")
     name: Literal["mlp"]
-    hidden_dims: list[Positive]
+    hidden_dims: UnitsOfLayers
     activation: Activation
     batch_norm: bool
     dropout: Part
     init: Literal["uniform", "xavier", "kaiming", "normal"]
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return _between([inputs, *options["hidden_dims"], classes])
 
 
 class LeNet(Model):
@@ -174,11 +198,16 @@ class LeNet(Model):
 class Cnn(Model):
     min_image_size = 8
     any_image_size = True
+    sizes = ("width",)
     target: Literal["groundup.models.cnn.CNN"] = Field(alias="_target_")
     name: Literal["cnn"]
-    width: Positive
+    width: Units
     activation: Activation
     dropout: Part
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return 9 * (3 + 10 + 40) * options["width"] ** 2  # 3x3 convolutions of the three stages
 
 
 class ResNet18(Model):
@@ -190,18 +219,24 @@ class ResNet18(Model):
 
 class SpeedNet(Model):
     any_image_size = True
+    sizes = ("widths", "depth")
     target: Literal["groundup.models.speednet.SpeedNet"] = Field(alias="_target_")
     name: Literal["speednet"]
-    widths: Annotated[list[Positive], Field(min_length=1)]
-    depth: Positive
+    widths: Annotated[Stages, Field(min_length=1)]
+    depth: Depth
     activation: Activation
-    whiten_size: Positive
+    whiten_size: Pixels
     norm_momentum: Annotated[float, Field(gt=0, le=1)]
     logit_scale: Rate
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:
         return 2 ** len(options["widths"]) + options["whiten_size"] - 1  # leaves one pixel at the end
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        widths, more = options["widths"], options["depth"] - 1
+        return 9 * (_between(widths) + more * sum(width**2 for width in widths))
 
 
 class NumPyModel(Model):
@@ -211,11 +246,16 @@ class NumPyModel(Model):
 
 
 class NumPyMlp(NumPyModel):
+    sizes = ("hidden_dims",)
     target: Literal["groundup.numpy_nets.models.mlp"] = Field(alias="_target_")
     name: Literal["numpy_mlp"]
-    hidden_dims: list[Positive]
+    hidden_dims: UnitsOfLayers
     batch_norm: bool
     dropout: Part
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return _between([inputs, *options["hidden_dims"], classes])
 
 
 class NumPyLeNet(NumPyModel):
@@ -226,21 +266,28 @@ class NumPyLeNet(NumPyModel):
 
 
 class NumPyCnn(NumPyModel):
+    sizes = ("channels", "hidden_dims")
     target: Literal["groundup.numpy_nets.models.cnn"] = Field(alias="_target_")
     name: Literal["numpy_cnn"]
-    channels: list[Positive]
-    hidden_dims: list[Positive]
+    channels: Stages
+    hidden_dims: UnitsOfLayers
     pool: Literal["max", "avg"]
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:
         return 3 * 2 ** len(options["channels"]) - 2  # leaves one pixel, see `groundup.numpy_nets.models.cnn`
 
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return 9 * _between(options["channels"]) + _between(
+            [*options["channels"][-1:], *options["hidden_dims"], classes]
+        )
+
 
 class NoPropModel(Model):
     min_image_size = 14
     embedding: Literal["one_hot", "learned", "prototype"]
-    embedding_dim: Positive
+    embedding_dim: Units
 
 
 class NoPropDt(NoPropModel):
@@ -255,40 +302,50 @@ class NoPropCt(NoPropModel):
     target: Literal["groundup.learning.noprop.continuous.NoPropCT"] = Field(alias="_target_")
     name: Literal["noprop_ct"]
     eta: Rate
-    inference_steps: Positive
+    inference_steps: Units
 
 
 class NoPropFm(NoPropModel):
     target: Literal["groundup.learning.noprop.continuous.NoPropFM"] = Field(alias="_target_")
     name: Literal["noprop_fm"]
-    inference_steps: Positive
+    inference_steps: Units
 
 
 class NoPropAdjoint(NoPropModel):
     target: Literal["groundup.learning.noprop.continuous.NoPropAdjoint"] = Field(alias="_target_")
     name: Literal["noprop_adjoint"]
-    inference_steps: Positive
+    inference_steps: Units
 
 
 class ForwardForward(Model):
+    sizes = ("hidden_dims",)
     target: Literal["groundup.learning.forward_forward.ForwardForward"] = Field(alias="_target_")
     name: Literal["forward_forward"]
-    hidden_dims: Annotated[list[Positive], Field(min_length=1)]
+    hidden_dims: Annotated[UnitsOfLayers, Field(min_length=1)]
     threshold: Rate
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return _between([inputs, *options["hidden_dims"]])
 
 
 class FeedbackAlignment(Model):
+    sizes = ("hidden_dims",)
     target: Literal["groundup.learning.feedback_alignment.FeedbackAlignment"] = Field(alias="_target_")
     name: Literal["feedback_alignment"]
-    hidden_dims: list[Positive]
+    hidden_dims: UnitsOfLayers
     activation: Activation
     dropout: Part
+
+    @classmethod
+    def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
+        return _between([inputs, *options["hidden_dims"], classes])
 
 
 class NoPropBackprop(NoPropModel):
     target: Literal["groundup.learning.noprop.baselines.NoPropBackprop"] = Field(alias="_target_")
     name: Literal["noprop_backprop"]
-    blocks: Positive
+    blocks: Depth
 
 
 class BlockCe(Model):
@@ -301,14 +358,14 @@ class BlockLocal(Model):
     min_image_size = 14
     target: Literal["groundup.learning.noprop.baselines.BlockLocal"] = Field(alias="_target_")
     name: Literal["block_local"]
-    blocks: Positive
+    blocks: Depth
 
 
 class BlockEnsemble(Model):
     min_image_size = 14
     target: Literal["groundup.learning.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
     name: Literal["block_ensemble"]
-    blocks: Positive
+    blocks: Depth
 
 
 class CrossEntropy(Node):
