@@ -7,6 +7,7 @@ weights of the blocks of NoProp are rounded to 1/32, so that they take little ro
 
 from __future__ import annotations
 
+import csv
 import json
 import tarfile
 from pathlib import Path
@@ -72,7 +73,10 @@ def test_an_old_run_goes_on_for_longer(old_runs, command):
     words = ("model=mlp", "model.hidden_dims=[16]", "optimizer.momentum=0")
     words += ("data.limit_train=200", "data.batch_size=32")
     results = resumed(command, old_runs / "mlp", *words, "trainer.max_epochs=3")
-    assert_same(results, "mlp, a third epoch")
+    assert results["epochs"] == 3
+    with (old_runs / "mlp" / "metrics.csv").open(newline="") as file:
+        *_, third = csv.DictReader(file)
+    assert_same({name: float(figure) for name, figure in third.items()}, "mlp, a third epoch")
 
 
 def test_an_old_sweep_goes_on_and_its_table_is_what_it_was(old_runs, command):
