@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 from torch import nn
@@ -22,6 +22,7 @@ from torch import nn
 from groundup.allocator import keep_freed_memory
 from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.classes import refuse_others
@@ -63,6 +64,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
     callbacks = [build(node) for node in config["callbacks"].values() if node]
+    if any(isinstance(callback, EarlyStopping) for callback in callbacks):
+        callbacks.append(EarlyStopHolds())
     checkpoint = _checkpoint(learner, resume, config) if resume else None
     first_step = checkpoint["global_step"] if checkpoint else 0
     identity = identity_in(checkpoint or {}) or new_identity(config)

@@ -210,7 +210,7 @@ def training_figures(parts: Parts) -> dict[str, Any]:
     learner, trainer = parts.learner, parts.trainer
     seconds = learner.train_seconds
     figures: dict[str, Any] = {
-        "epochs": trainer.current_epoch,
+        "epochs": trainer.fit_loop.epoch_progress.current.started,  # type: ignore[attr-defined]
         "steps": trainer.global_step,
         "train_seconds": round(seconds, 3),
         "samples_per_second": round(learner.samples_seen / seconds, 1) if seconds else None,
