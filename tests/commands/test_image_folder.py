@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+import yaml
 from launch import train_here
+
+from groundup.errors import UserError
+from groundup.run import run
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -22,8 +28,31 @@ def test_a_folder_of_images_is_learnt(make_folder, tmp_path, mode, splits):
 
 def test_images_read_from_disk_by_a_worker_give_the_figures_of_images_in_memory(make_folder, tmp_path):
     root = make_folder("RGB", train=12, val=3, test=3)
-    words = ("data=image_folder", f"data.root={root}", "data.image_size=8", "data.batch_size=8")
+    words = ("data=image_folder", f"data.root={root}", "data.image_size=8", "data.batch_size=8", "data.augment=[crop]")
     memory = train_here(tmp_path / "memory", *words)
     disk = train_here(tmp_path / "disk", *words, "data.in_memory=false", "data.workers=1")
     for name in ("train/loss", "val/loss", "test/loss", "test/acc"):
-        assert disk[name] == pytest.approx(memory[name], rel=1e-6)
+        assert disk[name] == memory[name]
+
+
+def test_a_broken_test_image_is_found_before_training(make_folder, tmp_path):
+    root = make_folder("L", train=8, test=2)
+    broken = root / "test/dark/broken.png"
+    broken.write_bytes((root / "test/dark/0.png").read_bytes()[:60])
+    with pytest.raises(UserError, match=f"^{broken}: "):
+        train_here(tmp_path, "data=image_folder", f"data.root={root}", "data.image_size=8")
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_folder_that_grew_is_refused_on_resume_and_the_run_left_as_it_was(make_folder, tmp_path):
+    root, run_dir = make_folder("L", train=8, test=2), tmp_path / "run"
+    results = train_here(run_dir, "data=image_folder", f"data.root={root}", "data.image_size=8")
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    config["trainer"]["max_epochs"] += 1
+    before = {file: (run_dir / file).read_bytes() for file in ("config.yaml", "results.json", "metrics.csv")}
+    shutil.copy(root / "train/dark/0.png", root / "train/dark/more.png")
+    with pytest.raises(UserError, match=r"16 images then, 17 now; 1 new: train/dark/more\.png"):
+        run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")
+    assert {file: (run_dir / file).read_bytes() for file in before} == before
+    (root / "train/dark/more.png").unlink()
+    assert run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")["epochs"] == results["epochs"] + 1

@@ -301,6 +301,21 @@ def test_images_of_twelve_bits_are_said_once_with_their_number(in_memory, tmp_pa
     assert record.getMessage().endswith("(likewise 3 of 7 images)")
 
 
+def test_what_is_not_read_is_said(tmp_path, caplog):
+    make_folder(tmp_path)
+    caplog.set_level("INFO")
+    folder(tmp_path, val_fraction=0)
+    assert not caplog.records
+    (tmp_path / "train/red/more").mkdir()
+    for name in ("photo.heic", "._0.png"):
+        (tmp_path / "train/red" / name).touch()
+    folder(tmp_path, val_fraction=0)
+    first = tmp_path / "train/red/more"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"2 files and folders among the images of train/ are not read: {first}"
+    ]
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 @pytest.mark.parametrize(("background", "expected"), [("white", 1.0), ("black", -1.0), ([255, 255, 0], -1.0)])
 def test_the_background_is_the_one_asked_for(background, expected, in_memory, tmp_path):

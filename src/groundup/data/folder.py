@@ -62,6 +62,13 @@ def scan_split(root: str | os.PathLike[str], name: str) -> Split:
     return split
 
 
+def passed_over(root: str | os.PathLike[str], name: str) -> list[str]:
+    """Lists what lies in the class folders of a split and is not read: other files, and folders; hidden ones aside."""
+    split = Path(root).expanduser() / name
+    entries = [entry for label in _folders(split) for entry in _entries(split / label)]
+    return sorted(entry.path for entry in entries if _is_folder(entry) or not entry.name.lower().endswith(EXTENSIONS))
+
+
 def count(split: Split) -> int:
     return sum(map(len, split.values()))
 

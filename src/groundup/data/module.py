@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
+from groundup.data.folder import passed_over
 from groundup.data.images import Background
 from groundup.data.listing import difference, packed
 from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
@@ -206,6 +207,14 @@ class ImageData(LightningDataModule):
         return found
 
     def _read(self, split: str) -> Images | FolderImages | None:
+        if (
+            self.spec.name == "image_folder"
+            and (self.root / split).is_dir()
+            and (others := passed_over(self.root, split))
+        ):
+            log.info(
+                f"{len(others):,} files and folders among the images of {split}/ are not read: {printable(others[0])}"
+            )
         if self.in_memory:
             return read(self.spec, self.root, split, self.labels, self.limits[split], self.background)
         images = open_folder(self.spec, self.root, split, self.limits[split], self.background)
