@@ -13,7 +13,7 @@ from torch import Tensor
 from groundup.assemble import build_learner
 from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.folder import EXTENSIONS, image_files_below
-from groundup.data.images import read_image
+from groundup.data.images import Background, read_image
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.printable import printable
@@ -40,7 +40,7 @@ class Prediction:
 
 
 def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> Iterator[Prediction]:
-    """Classifies image files as the run's network sees them: its colours, its size, its normalisation.
+    """Classifies image files as the run's network sees them: its colours, size, background and normalisation.
 
     Args:
         images: a file of any name, or a folder; all images below a folder are taken, hidden ones passed over.
@@ -65,7 +65,8 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
         learner = build_learner(config, spec)
     put_weights(learner, checkpoint, checkpoint_file)
     learner.eval()
-    predictions = _predict(learner, spec, files, min(top, spec.num_classes))
+    background = config["data"].get("background", "white")  # a run on other data, or made before, has none
+    predictions = _predict(learner, spec, background, files, min(top, spec.num_classes))
     return predictions if images.is_dir() else _refuse_errors(predictions)
 
 
@@ -85,19 +86,21 @@ def find_images(images: Path) -> list[Path]:
     return files
 
 
-def _predict(learner: Learner, spec: DatasetSpec, files: list[Path], top: int) -> Iterator[Prediction]:
+def _predict(
+    learner: Learner, spec: DatasetSpec, background: Background, files: list[Path], top: int
+) -> Iterator[Prediction]:
     for start in range(0, len(files), BATCH):
-        read = {file: _read(file, spec) for file in files[start : start + BATCH]}
+        read = {file: _read(file, spec, background) for file in files[start : start + BATCH]}
         images = {file: image for file, image in read.items() if isinstance(image, Tensor)}
         found = _classify(learner, spec, images, top) if images else {}
         for file, image in read.items():
             yield found[file] if isinstance(image, Tensor) else Prediction(file, error=image)
 
 
-def _read(file: Path, spec: DatasetSpec) -> Tensor | str:
+def _read(file: Path, spec: DatasetSpec, background: Background) -> Tensor | str:
     """An image, or why there is none."""
     try:
-        return read_image(file, spec.channels, spec.image_size)
+        return read_image(file, spec.channels, spec.image_size, background)
     except UserError as error:
         return str(error).removeprefix(f"{printable(str(file))}: ")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 from launch import train_here
+from PIL import Image
 
 from groundup.errors import UserError
+from groundup.predict import predict
 from groundup.run import run
 
 
@@ -56,3 +59,17 @@ def test_a_folder_that_grew_is_refused_on_resume_and_the_run_left_as_it_was(make
     assert {file: (run_dir / file).read_bytes() for file in before} == before
     (root / "train/dark/more.png").unlink()
     assert run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")["epochs"] == results["epochs"] + 1
+
+
+@pytest.mark.parametrize(("words", "ground"), [((), 255), (("data.background=black",), 0)])
+def test_predict_sees_transparent_images_on_the_runs_own_background(words, ground, make_folder, tmp_path):
+    root = make_folder("L", train=8)
+    train_here(tmp_path / "run", "data=image_folder", f"data.root={root}", "data.image_size=8", *words)
+    pixels = np.full((8, 8, 4), (120, 120, 120, 0), np.uint8)
+    pixels[2:5, 2:6, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "transparent.png")
+    Image.fromarray(np.where(pixels[..., 3] == 255, 120, ground).astype(np.uint8)).save(tmp_path / "opaque.png")
+    [transparent], [opaque] = (
+        predict(tmp_path / "run", tmp_path / f"{name}.png") for name in ("transparent", "opaque")
+    )
+    assert transparent.probabilities == opaque.probabilities
