@@ -26,6 +26,7 @@ from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.classes import refuse_others
+from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
@@ -67,6 +68,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     checkpoint = _checkpoint(learner, resume, config) if resume else None
+    if checkpoint and isinstance(data, ImageData):  # Lightning does it too, but when the run's results are at stake
+        data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
     identity = identity_in(checkpoint or {}) or new_identity(config)
     loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]

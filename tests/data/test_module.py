@@ -389,7 +389,7 @@ def test_a_run_does_not_go_on_with_other_images(change, words, in_memory, tmp_pa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"limit_train": 3}, "data.limit_train=3 with resume: that run has data.limit_train=None"),
+        ({"limit_train": 3}, "data.limit_train=3 with resume: that run has data.limit_train=null"),
         ({"val_fraction": 0.25}, "data.val_fraction=0.25 with resume: that run has data.val_fraction=0.5"),
         ({"seed": 1}, "seed=1 with resume: that run has seed=0"),
         ({"background": "black"}, "data.background=black with resume: that run has data.background=white"),

@@ -245,7 +245,8 @@ class ImageData(LightningDataModule):
         for key in state.keys() & now.keys() - {"files"}:
             if state[key] != now[key]:
                 name = key if key == "seed" else f"data.{key}"
-                raise UserError(f"{name}={now[key]} with resume: that run has {name}={state[key]}; {why}")
+                before, here = ("null" if value is None else value for value in (state[key], now[key]))
+                raise UserError(f"{name}={here} with resume: that run has {name}={before}; {why}")
         if "files" in state and (changed := difference(state["files"], self._files)):
             raise UserError(
                 f"data.root={self.root} with resume: its images are others ({printable(changed)}); {why}. Put the "
