@@ -61,3 +61,14 @@ def test_a_gradient_where_there_is_no_slope_is_caught(monkeypatch):
 def test_weights_too_coarse_for_differences_are_refused():
     with pytest.raises(nn.InputError, match=r"expected weights of float64, given '0\.weight' of float32"):
         nn.gradient_errors(make_net(np.float32), *make_batch(), nn.SoftmaxCrossEntropy())
+
+
+def test_dropout_is_refused_and_the_running_means_of_batch_norm_stay():
+    net = nn.Sequential([nn.Dense(2, 3, dtype=np.float64), nn.BatchNorm(3, dtype=np.float64)])
+    batch = np.random.default_rng(0).normal(size=(5, 2)), np.array([0, 1, 2, 0, 1])
+    before = {name: buffer.copy() for name, buffer in net.buffers.items()}
+    assert nn.gradient_errors(net, *batch, nn.MeanSquaredError())["0.weight"] < 1e-6
+    for name, buffer in net.buffers.items():
+        np.testing.assert_array_equal(buffer, before[name])
+    with pytest.raises(nn.InputError, match="given others: leave dropout out"):
+        nn.gradient_errors(nn.Sequential([net, nn.Dropout(0.5)]), *batch, nn.MeanSquaredError())

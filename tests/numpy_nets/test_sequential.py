@@ -70,6 +70,7 @@ def test_a_network_without_weights_computes_too() -> None:
 
 
 BAD_LAYERS = [
+    (nn.ReLU(), r"expected a list or a dict of layers, given ReLU\(\)"),
     ([], "expected at least one layer, given none"),
     ([nn.Dense(2, 2), np.tanh], "expected a Layer as '1', given <ufunc 'tanh'>"),
     ([nn.ReLU], r"expected a Layer as '0', given <class .*ReLU'>: write ReLU\(\.\.\.\)"),

@@ -164,6 +164,8 @@ def test_ctrl_c_leaves_a_network_that_can_be_used() -> None:
 
 BAD_FITS = [
     ({"x": np.zeros((3, 2))}, r"fit: expected 3 targets, one for each sample, given shape \(10,\)"),
+    ({"x": np.full((10, 2), "a", object)}, "fit: expected x to hold real numbers, given object"),
+    ({"x": np.ones((10, 2), np.uint8)}, r"given uint8; pixels become numbers by x\.astype\(np\.float32\) / 255"),
     ({"x": [[1.0, 2.0]]}, "fit: expected x to be an array of samples, given list"),
     ({"x": np.full((10, 2), np.nan)}, r"fit, x: expected finite numbers, given nan at \(0, 0\)"),
     ({"x": np.zeros((10, 2), np.float32)}, "Dense '0': expected an array of float64"),

@@ -86,6 +86,8 @@ def check_pairs(name: str, x: Array, targets: Array) -> None:
     """Refuses another number of targets than of samples."""
     if type(x) not in PLAIN or x.ndim == 0:
         raise InputError(f"{name}: expected x to be an array of samples, given {type(x).__name__}")
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{name}: expected x to hold real numbers, given {x.dtype}")
     if targets.ndim == 0 or len(targets) != len(x):
         raise InputError(f"{name}: expected {len(x)} targets, one for each sample, given shape {targets.shape}")
 

@@ -33,13 +33,15 @@ def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float 
     Below 1e-6 where `backward` is right, unless a ReLU or a maximum has a kink within `step`, as at a blank part of an
     image with biases of 0. Every weight costs two forward passes: a small network and a few samples will do.
 
+    Buffers, such as the running means of batch norm, are as before afterwards.
+
     Args:
-        net: with weights of float64; dropout would draw anew at every pass, and has to be left out.
+        net: with weights of float64, and without dropout, which draws anew at every pass.
         x: a few samples, `(N, ...)`.
         y: targets as the loss takes them.
 
     Raises:
-        InputError: on weights of another type.
+        InputError: on weights of another type, or a network that gives something else each time.
     """
     for name, weight in net.params.items():
         if weight.dtype != np.float64:
@@ -48,10 +50,14 @@ def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float 
     def value() -> float:
         return loss.forward(net.forward(x, training=True), y)
 
-    value()
+    before = {name: buffer.copy() for name, buffer in net.buffers.items()}
+    if value() != value():
+        raise InputError("gradient_errors: expected the same outputs at every pass, given others: leave dropout out")
     net.backward(loss.backward())
     exact = {name: grad.copy() for name, grad in net.grads.items()}
     measured = {name: central_differences(value, weight, step) for name, weight in net.params.items()}
+    for name, buffer in net.buffers.items():
+        buffer[...] = before[name]
     return {name: _relative_error(exact[name], slopes) for name, slopes in measured.items()}
 
 

@@ -126,7 +126,8 @@ def check_floats(layer: Layer, x: Array) -> None:
     if x.size == 0:
         raise InputError(f"{layer.label}: expected at least one sample, given an empty array {_shown(x.shape)}")
     if x.dtype.char not in "fd":  # NumPy's letters for the two
-        raise InputError(f"{layer.label}: expected an array of float32 or float64, given {x.dtype}")
+        cure = "; pixels become numbers by x.astype(np.float32) / 255" if x.dtype == np.uint8 else ""
+        raise InputError(f"{layer.label}: expected an array of float32 or float64, given {x.dtype}{cure}")
 
 
 def check_grad(layer: Layer, grad: Array) -> None:

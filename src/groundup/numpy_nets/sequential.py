@@ -39,6 +39,8 @@ class Sequential(Layer):
     """
 
     def __init__(self, layers: Iterable[Layer] | Mapping[str, Layer]):
+        if isinstance(layers, Layer):
+            raise InputError(f"Sequential: expected a list or a dict of layers, given {layers!r}")
         named = layers if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         _check_layers(named)
         self._layers: dict[str, Layer] = dict(named)

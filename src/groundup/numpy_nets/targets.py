@@ -31,7 +31,8 @@ def as_targets(name: str, y: ArrayLike) -> Array:
     except ValueError as error:  # rows of different lengths
         raise InputError(f"{name}: expected targets that make an array: {error}") from error
     if targets.dtype.kind not in "biuf":
-        cure = "; np.unique(y, return_inverse=True)[1] numbers words" if targets.dtype.kind in "USOT" else ""
+        words = targets.size > 0 and all(isinstance(value, str | bytes) for value in targets.flat)
+        cure = "; np.unique(y, return_inverse=True)[1] numbers words" if words else ""
         raise InputError(f"{name}: expected numbers as targets, given {targets.dtype} of shape {targets.shape}{cure}")
     if targets.ndim != 1 or targets.dtype.kind == "f":
         return targets
