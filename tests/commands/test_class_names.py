@@ -14,6 +14,7 @@ import torch
 import yaml
 from launch import train_here
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 
 from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
@@ -203,3 +204,49 @@ def test_a_labels_place_is_that_of_its_name_in_the_network(trained, images):
     found = open_folder(spec, images, "test")
     assert found is not None
     assert torch.equal(found.labels.unique(), torch.tensor([1, 2]))
+
+
+TRIALS = 25
+
+
+def changed(trained, root: Path, random: np.random.Generator) -> None:
+    """A copy of the test images whose classes are renamed, exchanged, left out, added, or spelt as a Mac does."""
+    names = [*CLASSES, "aardvark"]
+    targets = {
+        "renamed": lambda name: str(random.choice(["Ant", "zebra", "bee ", "cafe", "0"])),
+        "kept": lambda name: name,
+        "decomposed": lambda name: unicodedata.normalize("NFD", name),
+        "left out": lambda name: None,
+    }
+    for name in names:
+        source = trained[1] / "test" / (name if name in CLASSES else "bee")
+        weights = [0.1, 0.5, 0.2, 0.2] if name in CLASSES else [0, 0.1, 0, 0.9]
+        target = targets[str(random.choice(list(targets), p=weights))](name)
+        if target is not None and not (root / "test" / target).exists():
+            shutil.copytree(source, root / "test" / target)
+
+
+def test_no_change_of_a_folder_comes_out_as_a_wrong_figure(trained, tmp_path):
+    """Each comes to the figure of the images one by one, by the names of their folders, or is refused by a name."""
+    random, outcomes = np.random.default_rng(0), {"same": 0, "refused": 0}
+    for trial in range(TRIALS):
+        root = tmp_path / str(trial)
+        (root / "test").mkdir(parents=True)
+        changed(trained, root, random)
+        there = {unicodedata.normalize("NFC", folder.name) for folder in (root / "test").iterdir()}
+        if foreign := there - set(CLASSES) or not there:
+            with pytest.raises(UserError, match="no test split" if foreign is True else min(foreign)):
+                evaluated(trained, root)
+            outcomes["refused"] += 1
+            continue
+        metrics = evaluated(trained, root)
+        found = [
+            (unicodedata.normalize("NFC", one.image.parent.name), one.classes[0])
+            for one in predict(trained[0], root / "test")
+        ]
+        expected = confusion_matrix(*zip(*found, strict=True), labels=list(CLASSES))
+        assert metrics["test/confusion"] == expected.tolist()
+        assert metrics["test/acc"] == sum(true == guess for true, guess in found) / len(found)
+        outcomes["same"] += 1
+    assert sum(outcomes.values()) == TRIALS
+    assert min(outcomes.values()) > TRIALS // 5, outcomes

@@ -304,3 +304,60 @@ def test_all_images_bad_is_said_once_more_at_the_end(tmp_path, capsys):
         publish([Prediction(Path("a"), error="x"), Prediction(Path("b"), error="y")], tmp_path / "out.csv")
     assert capsys.readouterr().err == "error: a: x\nerror: b: y\n"
     assert [row["error"] for row in rows_of(tmp_path / "out.csv")] == ["x", "y"]
+
+
+# By chance
+
+KINDS = {
+    "good": lambda path: paint(path, 7),
+    "garbage": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n garbage"),
+    "empty": lambda path: path.touch(),
+    "cut": lambda path: path.write_bytes(paint(path).read_bytes()[:60]),
+    "dead link": lambda path: path.symlink_to("nowhere"),
+    "link to itself": lambda path: path.symlink_to(path.name),
+    "pipe": os.mkfifo,
+    "folder": lambda path: path.mkdir(),
+    "loop": lambda path: path.symlink_to(path.parent),
+}
+PASSED_OVER = ("folder", "loop")
+TRIALS = 20
+
+
+def test_every_file_of_a_folder_is_classified_or_named(digits_run, tmp_path):
+    random = np.random.default_rng(0)
+    for trial in range(TRIALS):
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        made = {f"{number}.png": str(random.choice(list(KINDS))) for number in range(8)}
+        for name, kind in made.items():
+            KINDS[kind](folder / name)
+        paint(folder / "._0.png")
+        expected = {name: kind for name, kind in made.items() if kind not in PASSED_OVER}
+        if not expected:
+            continue
+        found = {one.image.name: one for one in predict(digits_run, folder)}
+        assert found.keys() == expected.keys()
+        for name, one in found.items():
+            assert (one.error is None) == (expected[name] == "good") == bool(one.classes), (name, expected[name])
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_whole_rows(digits_run, tmp_path):
+    for number in range(600):
+        paint(tmp_path / "images" / f"{number:03}.png", number)
+    (tmp_path / "here").mkdir()
+    random, lengths = np.random.default_rng(0), []
+    for trial in range(20):
+        out = tmp_path / f"{trial}.csv"
+        words = (f"run={digits_run}", f"images={tmp_path / 'images'}", f"out={out}", "top=3")
+        command = Command.start("predict.py", *words, cwd=tmp_path / "here")
+        size = int(random.integers(100, 40_000))
+        wait_for(lambda out=out, size=size: out.exists() and out.stat().st_size >= size, "some rows")
+        command.send(signal.SIGKILL)
+        command.wait()
+        rows = rows_of(out)
+        assert out.read_bytes().endswith(b"\r\n")
+        assert len(rows) % 3 == 0
+        assert [row["rank"] for row in rows] == ["1", "2", "3"] * (len(rows) // 3)
+        lengths.append(len(rows))
+    assert min(lengths) < 1800  # the control: some were killed before the end
