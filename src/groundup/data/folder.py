@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -96,19 +97,23 @@ def image_files(folder: str | os.PathLike[str]) -> list[str]:
 def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
     """Lists `image_files` of a folder and of all folders in it, hidden ones passed over, sorted.
 
+    Every folder is looked through once, however many links lead to it: they may lead round and round.
+
     Raises:
         UserError: one of the folders cannot be listed.
     """
-    return sorted(_walk(os.fspath(folder), ()))
-
-
-def _walk(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    place = os.path.realpath(folder)
-    if place in above:  # a link to a folder that it lies in leads round and round
-        return
-    yield from image_files(folder)
-    for name in _folders(folder):
-        yield from _walk(os.path.join(folder, name), (*above, place))
+    found: list[str] = []
+    seen: set[str] = set()
+    pending = deque([os.fspath(folder)])
+    while pending:
+        current = pending.popleft()
+        if (place := os.path.realpath(current)) in seen:
+            continue
+        seen.add(place)
+        found += image_files(current)
+        for path in (os.path.join(current, name) for name in _folders(current)):
+            pending.append(path) if os.path.islink(path) else pending.appendleft(path)  # by its own name, if it has one
+    return sorted(found)
 
 
 def _scan_split(folder: Path) -> Split:
