@@ -139,6 +139,8 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["-m", "model.width=a&b"], "model.width=a&b: not a setting"),
         (["-m", "seed=choice()"], "seed=choice(): not a setting: choice(...) does not take that"),
         (["-m", "hydra/launcher=basic,joblib"], "it holds for the whole sweep: accepted is one value"),
+        (["+hydra.callbacks.x=1"], "+hydra.callbacks.x=1: must be keys with a _target_"),
+        (["+hydra.callbacks.x._target_=nosuch.Y"], "hydra.callbacks.x: Error locating target 'nosuch.Y'"),
         (["hydra.launcher.n_jobs=2"], "a launcher with settings is chosen by hydra/launcher="),
     ],
 )

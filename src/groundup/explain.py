@@ -188,7 +188,12 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
     if dynamic := re.match(r"Error resolving interpolation '(.*?)'", message):
         given = next((word for word in overrides if dynamic[1] in word), dynamic[1])
         return f"{given}: which option of a group is meant must be said by its name, such as model=cnn"
+    if message.startswith("Cannot instantiate config"):
+        given = next((word for word in overrides if "hydra.callbacks." in word), "hydra.callbacks")
+        return f"{given}: must be keys with a _target_"
     lines = [line for line in message.splitlines() if line.strip() and "+" not in line]
+    if keyed := re.search(r"full_key: (\S+)", message):
+        return f"{keyed[1]}: {lines[0].partition(', set env var')[0]}"
     return "\n".join(lines[:3]) or message
 
 
