@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from collections.abc import Callable
 
@@ -25,8 +26,10 @@ def a_set(samples: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(samples, 2)), rng.integers(0, 3, samples)
 
 
-def gradients(net: nn.Sequential, x: np.ndarray, y: np.ndarray, between: Callable[[], object] = int) -> dict:
-    loss = nn.SoftmaxCrossEntropy()
+def gradients(
+    net: nn.Sequential, x: np.ndarray, y: np.ndarray, between: Callable[[], object] = int, loss: nn.Loss | None = None
+) -> dict:
+    loss = loss or nn.SoftmaxCrossEntropy()
     loss(net(x, training=True), y)
     between()
     net.backward(loss.backward())
@@ -107,13 +110,15 @@ def test_predicting_and_evaluating_leave_a_backward_pass_as_it_was() -> None:
         net.predict(x[:2])
         net.predict_proba(x[3:])
         net.evaluate(2 * x, y, nn.MeanSquaredError())
+        net.evaluate(2 * x, y, loss)
+        net.trace(2 * x, y, io.StringIO(), loss)
         net.summary((2,))
 
-    net, (x, y) = a_net(nn.BatchNorm(3, dtype=np.float64)), a_set()
+    net, (x, y), loss = a_net(nn.BatchNorm(3, dtype=np.float64)), a_set(), nn.SoftmaxCrossEntropy()
     before = {name: buffer.copy() for name, buffer in net.buffers.items()}
     expected = gradients(net, x, y)
     net.buffers.update(before)
-    for name, grad in gradients(net, x, y, between=look).items():
+    for name, grad in gradients(net, x, y, look, loss).items():
         np.testing.assert_array_equal(grad, expected[name])
 
 

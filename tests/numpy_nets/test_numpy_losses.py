@@ -145,6 +145,11 @@ def test_softmax_of_a_single_class_costs_nothing() -> None:
     assert nn.SoftmaxCrossEntropy().forward(np.array([[3.0], [-2.0]]), np.array([0, 0])) == 0
 
 
+def test_two_classes_of_a_single_output_are_told_what_they_want() -> None:
+    with pytest.raises(nn.InputError, match="given 1 at 1; a single output wants BinaryCrossEntropy"):
+        nn.SoftmaxCrossEntropy().forward(np.array([[3.0], [-2.0]]), np.array([0, 1]))
+
+
 def test_large_logits_do_not_overflow() -> None:
     loss = nn.SoftmaxCrossEntropy()
     assert loss.forward(np.array([[1e30, 0], [0, -1e30]], np.float32), np.array([0, 0])) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,6 +48,7 @@ def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: in
     check_loss("evaluate", loss)
     check_pairs("evaluate", x, targets)
     misuse.warn_of_ending(net, loss)
+    loss = copy.copy(loss)  # which knows its last batch alone: a backward pass to come wants that of before
     total, shape, predicted = 0.0, (0, 0), []
     for rows, out in outputs(net, x, batch_size):
         if not rows.start:

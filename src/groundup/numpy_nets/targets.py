@@ -50,7 +50,8 @@ def check_labels(labels: Array, k: int, name: str) -> None:
     if labels.min() >= 0 and labels.max() < k:
         return
     i = int(((labels < 0) | (labels >= k)).argmax())
-    raise InputError(f"{name}: expected labels from 0 to {k - 1}, given {labels[i]} at {i}")
+    cure = "; a single output wants BinaryCrossEntropy, after a Sigmoid" if k == 1 else ""
+    raise InputError(f"{name}: expected labels from 0 to {k - 1}, given {labels[i]} at {i}{cure}")
 
 
 def one_hot(labels: Array, out: Array, name: str) -> Array:

@@ -68,7 +68,7 @@ def write(
     if optimizer is not None:
         check_optimizer("trace", net, optimizer)
     net, optimizer = copy.deepcopy((net, optimizer))
-    steps = _Step(net, loss, optimizer or SGD(net, lr=0.1))
+    steps = _Step(net, copy.copy(loss), optimizer or SGD(net, lr=0.1))
     text = "\n".join(steps.lines(x, targets)) + "\n"
     if isinstance(file, str | PathLike):
         Path(file).write_text(text, encoding="utf-8")
