@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from image_bytes import exif, png, tiff
 from PIL import Image
 
+from groundup.data import sources
 from groundup.data.images import decode, flattened, inspect, read_image
+from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
 
@@ -165,6 +168,58 @@ def test_opaque_images_are_read_whatever_the_background(tmp_path):
         for background in ("white", "black"):
             read = read_bytes(tmp_path / "x", saved(image, "PNG"), background=background)
             assert np.array_equal(read.permute(1, 2, 0).numpy(), pixels)
+
+
+def as_files(ink: np.ndarray) -> dict[str, bytes]:
+    """A drawing, 255 where there is ink, in black on white, and in black on nothing as every kind of file."""
+    drawn = Image.fromarray(np.dstack([np.zeros((*ink.shape, 3), np.uint8), ink]), "RGBA")
+    palette = Image.fromarray(ink, "P")
+    palette.putpalette(bytes(768))
+    return {
+        "opaque": saved(Image.fromarray(255 - ink), "PNG"),
+        "RGBA PNG": saved(drawn, "PNG"),
+        "RGBA WebP": saved(drawn, "WEBP", lossless=True),
+        "RGBA TIFF": saved(drawn, "TIFF"),
+        "LA PNG": saved(drawn.convert("LA"), "PNG"),
+        "palette PNG": saved(palette, "PNG", transparency=bytes(range(256))),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")  # Pillow, of the file that is saved here
+def test_digits_on_a_transparent_ground_are_recognised_as_on_white(real_root, tmp_path):
+    spec = make_spec({"name": "mnist"})
+    training, tested = (
+        sources.read(spec, real_root, *which) for which in (("train", "fine", 20_000), ("test", "fine", 300))
+    )
+    net = learnt(255 - training.pixels, training.labels)
+
+    def accuracy(kind: str, **options) -> float:
+        files = [as_files(ink)[kind] for ink in tested.pixels[:, 0].numpy()]
+        pixels = torch.stack([read_bytes(tmp_path / "x", content, 1, **options) for content in files])
+        return (net(scaled(pixels)).argmax(1) == tested.labels).double().mean().item()
+
+    opaque = accuracy("opaque")
+    assert opaque > 0.9
+    for kind in as_files(np.zeros((2, 2), np.uint8)):
+        assert accuracy(kind) == pytest.approx(opaque, abs=0.004), kind  # one image: colours are rounded otherwise
+    assert accuracy("RGBA PNG", background="black") < 0.3
+
+
+def scaled(pixels: torch.Tensor) -> torch.Tensor:
+    return pixels.flatten(1).float() / 255 - 0.87
+
+
+def learnt(pixels: torch.Tensor, labels: torch.Tensor) -> torch.nn.Module:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
+    optimizer = torch.optim.Adam(net.parameters())
+    for rows in torch.cat([torch.randperm(len(labels)) for _ in range(3)]).split(128):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(scaled(pixels[rows])), labels[rows]).backward()
+        optimizer.step()
+    return net
 
 
 # Depth
