@@ -111,6 +111,7 @@ def test_an_argument_may_be_a_layer_and_nothing_else():
         ("callbacks", {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "_args_": ["/x"]}, "_args_"),
         ("callbacks", {"_target_": "lightning.pytorch.callbacks.OnExceptionCheckpoint", "_args_": ["/x"]}, "_args_"),
         ("logger", {"_target_": "groundup.callbacks.tensorboard.TensorBoard", "run_dir": "/x"}, "run_dir=/x"),
+        ("loss", {"_target_": "torch.nn.CrossEntropyLoss", None: 1, 3: 1, "url": "x"}, "url=x"),
     ],
 )
 def test_no_part_is_told_a_file_or_fetches_weights(kind, node, place):

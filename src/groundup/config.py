@@ -153,7 +153,7 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"~{group}: cannot be left out; another one is chosen by {group}=OPTION"
         elif not isinstance(node, Mapping):
             yield f"{group}={_shown(node)}: must be a group: {group}=OPTION"
-        elif keys := _schema_of(nodes, node):
+        elif keys := schema.Trainer if group == "trainer" else schema.schema_of(nodes, node):
             yield from _node_problems(keys, node, f"{group}.")
         else:
             yield from _foreign_problems(group, node)
@@ -162,19 +162,6 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"~{group}: cannot be left out as a whole; one of its parts is by {group}.NAME=null"
         else:
             yield from _named_node_problems(group, config[group])
-
-
-def _schema_of(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> type[schema.Node] | None:
-    """The schema that a node must keep to; None where its `_target_` is not ours."""
-    if nodes == [schema.Trainer]:
-        return schema.Trainer
-    same_target = _with_target(nodes, node)
-    same_name = [keys for keys in same_target if node.get("name") in schema.accepted(keys, "name")]
-    return next(iter(same_name or same_target), None)
-
-
-def _with_target(nodes: list[type[schema.Node]], node: Mapping[str, Any]) -> list[type[schema.Node]]:
-    return [keys for keys in nodes if node.get("_target_") in schema.accepted(keys, "target")]
 
 
 def _node_problems(
@@ -247,7 +234,7 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
             continue
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             yield f"{group}.{name}={_shown(node)}: must be null, or keys with a _target_"
-        elif keys := _with_target(schema.NAMED_NODES[group], node):
+        elif keys := schema.with_target(schema.NAMED_NODES[group], node):
             yield from _node_problems(keys[0], node, f"{group}.{name}.")
 
 
@@ -267,12 +254,12 @@ def _shown(value: Any) -> str:
 
 def _fit_images(config: dict[str, Any]) -> None:
     """Refuses images too small for model or crop; digits, unless their size was chosen, are enlarged for the model."""
-    keys = _schema_of(schema.NODES["model"], config["model"])
+    keys = schema.schema_of(schema.NODES["model"], config["model"])
     smallest = keys.smallest_image(config["model"]) if keys is not None and issubclass(keys, schema.Model) else 1
     data = config["data"]
     if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
         data["image_size"] = -(-smallest // DIGITS_SIDE) * DIGITS_SIDE
-    if _schema_of(schema.NODES["data"], data) is None:
+    if schema.schema_of(schema.NODES["data"], data) is None:
         return
     spec = make_spec(data)
     if min(spec.image_size) < smallest:
@@ -289,7 +276,7 @@ def _fit_images(config: dict[str, Any]) -> None:
 
 def _refuse_sizes_that_do_not_fit(config: Mapping[str, Any]) -> None:
     """Images that grow during training are for networks that take any size from some on."""
-    keys = _schema_of(schema.NODES["model"], config["model"])
+    keys = schema.schema_of(schema.NODES["model"], config["model"])
     sizes = config["data"].get("progressive_sizes")
     if sizes is None or keys is None or not issubclass(keys, schema.Model):
         return

@@ -7,8 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from groundup import schema
 from groundup.errors import UserError
 from groundup.plain import Unreadable, read_yaml
+from groundup.printable import printable
 from groundup.trust import refuse_foreign_targets
 
 CONFIG = "config.yaml"
@@ -30,7 +34,9 @@ def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
     except Unreadable as error:
         raise UserError(f"{key}={run_dir}: {CONFIG} cannot be read: {error}") from error
     groups = config if isinstance(config, dict) else {}
-    if not all(isinstance(groups.get(group), dict) for group in GROUPS) or type(groups.get("seed")) is not int:
+    seed = groups.get("seed")
+    complete = all(isinstance(groups.get(group), dict) for group in GROUPS)
+    if not complete or type(seed) is not int or not 0 <= seed < 2**32:
         raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
     return groups
 
@@ -45,6 +51,8 @@ def read_config(run_dir: Path) -> dict[str, Any]:
         raise UserError(f"run={run_dir}: no {CONFIG} there; accepted: a run directory such as outputs/runs/*/*")
     config = load_config(run_dir)
     refuse_foreign_targets({group: config[group] for group in BUILT})
+    for group in BUILT:
+        _refuse_wrong_values(run_dir, group, config[group])
     return {key: config[key] for key in (*GROUPS, "seed")}
 
 
@@ -60,6 +68,20 @@ def refuse_files_of_no_run(run_dir: Path) -> None:
     for name in ("metrics.csv", "checkpoints"):
         if (run_dir / name).exists():
             raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
+
+
+def _refuse_wrong_values(run_dir: Path, group: str, node: dict[str, Any]) -> None:
+    """Values of parts of ours must be what they are today; another version may have had more or fewer keys."""
+    keys = schema.schema_of(schema.NODES[group], node)
+    try:
+        if keys is not None:
+            keys.model_validate(node)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            if problem["type"] not in ("missing", "extra_forbidden"):
+                key = ".".join(str(part) for part in (group, *problem["loc"]))
+                value, reason = printable(str(problem["input"]))[:60], problem["msg"].replace("Input should", "must")
+                raise UserError(f"run={run_dir}: {CONFIG} says {key}={value}: {reason}") from error
 
 
 @contextmanager

@@ -700,3 +700,14 @@ NAMED_NODES: dict[str, list[type[Node]]] = {  # groups of nodes with names of th
 def accepted(node: type[Node], field: str) -> tuple[Any, ...]:
     """The values of a field that is a Literal: its `_target_` or its names."""
     return node.model_fields[field].annotation.__args__  # type: ignore[union-attr]
+
+
+def schema_of(nodes: list[type[Node]], node: Mapping[str, Any]) -> type[Node] | None:
+    """The one of these schemas that a node must keep to; None where its `_target_` is not ours."""
+    same_target = with_target(nodes, node)
+    same_name = [keys for keys in same_target if node.get("name") in accepted(keys, "name")]
+    return next(iter(same_name or same_target), None)
+
+
+def with_target(nodes: list[type[Node]], node: Mapping[str, Any]) -> list[type[Node]]:
+    return [keys for keys in nodes if node.get("_target_") in accepted(keys, "target")]

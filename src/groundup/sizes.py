@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from groundup import schema
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
@@ -27,7 +25,7 @@ def refuse_heavy_network(model: Mapping[str, Any], spec: DatasetSpec) -> None:
     Raises:
         UserError: naming the sizes that make it.
     """
-    keys = _schema_of("model", model)
+    keys = schema.schema_of(schema.NODES["model"], model)
     if keys is not None and issubclass(keys, schema.Model):
         sizes = " ".join(f"model.{key}={model[key]}".replace(" ", "") for key in keys.sizes)
         weights = keys.fewest_weights(model, spec.channels * spec.height * spec.width, spec.num_classes)
@@ -57,27 +55,3 @@ def refuse_heavy_images(data: Mapping[str, Any], spec: DatasetSpec, count: int) 
             f"memory; this machine has {memory() / GIB:,.0f} GiB; accepted: a smaller data.image_size, or fewer images "
             "by data.limit_train and data.limit_test"
         )
-
-
-def refuse_out_of_bounds(config: Mapping[str, Any]) -> None:
-    """Refuses numbers above their bounds in the parts of ours, of whatever version the config is otherwise.
-
-    Raises:
-        UserError: naming the first.
-    """
-    for group, node in config.items():
-        keys = _schema_of(group, node)
-        try:
-            if keys is not None:
-                keys.model_validate(node)
-        except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                if problem["type"] in ("less_than_equal", "too_long"):
-                    key = ".".join(str(part) for part in (group, *problem["loc"]))
-                    raise UserError(f"{key}: {problem['msg'].replace('Input should', 'must')}") from error
-
-
-def _schema_of(group: str, node: Any) -> type[schema.Node] | None:
-    target = node.get("_target_") if isinstance(node, Mapping) else None
-    found = (keys for keys in schema.NODES.get(group, ()) if target in schema.accepted(keys, "target"))
-    return next(found, None)

@@ -91,7 +91,7 @@ def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
     """
     for place, text in _strings((), config):
         if "${" in text:
-            raise UserError(f"{_key(place)}={printable(text)}: interpolations are refused in the config of a run")
+            raise UserError(f"{_key(place)}={_value(text)}: interpolations are refused in the config of a run")
         if text == "???":
             raise UserError(f"{_key(place)}=???: has no value")
     for place, node in _nodes((), config):
@@ -103,7 +103,7 @@ def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
         if kind is None or found is None:
             accepted = kind.words if kind is not None else f"parts in {', '.join(KINDS)}"
             raise UserError(
-                f"{_key((*place, '_target_'))}={printable(str(node['_target_']))}: refused; accepted in the config of "
+                f"{_key((*place, '_target_'))}={_value(node['_target_'])}: refused; accepted in the config of "
                 f"a run are {accepted}"
             )
         _refuse_reaching_out(place, node, found)
@@ -158,12 +158,12 @@ def _makes_networks(found: Any) -> bool:
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:
     """Refuses arguments that name files or ask for weights, by default too, or that have no names at all."""
-    for key, value in node.items():
+    for key, value in _items(node):
         if key == "_args_" and not _is_layer(found):
             raise UserError(f"{_key((*place, key))}: refused in the config of a run: arguments without names")
         if value not in (None, False) and key != "_target_" and (FILES.search(key) or WEIGHTS.search(key)):
             raise UserError(
-                f"{_key((*place, key))}={printable(str(value))}: refused in the config of a run, which may name no "
+                f"{_key((*place, key))}={_value(value)}: refused in the config of a run, which may name no "
                 "files and ask for no weights; accepted: null"
             )
     parameters = inspect.signature(found).parameters if found is not None else {}
@@ -210,3 +210,7 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _key(place: tuple[str, ...]) -> str:
     return printable(".".join(place))
+
+
+def _value(value: Any) -> str:
+    return printable(str(value))[:200]

@@ -9,7 +9,7 @@ import torch
 
 from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.errors import UserError
-from groundup.sizes import refuse_heavy_network, refuse_out_of_bounds, refuse_weights
+from groundup.sizes import refuse_heavy_network, refuse_weights
 from groundup.spec import DatasetSpec
 
 
@@ -19,7 +19,6 @@ def refuse_heavy_parts(config: Mapping[str, Any], spec: DatasetSpec) -> None:
     Raises:
         UserError: naming the sizes, or the network.
     """
-    refuse_out_of_bounds(config)
     refuse_heavy_network(config["model"], spec)
     refuse_weights(_weights(config["model"], spec), f"model={config['model'].get('name')}")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
+import random
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from launch import SMALL
 from groundup.checkpoint import load_checkpoint
 from groundup.errors import UserError
 from groundup.evaluate import evaluate
+from groundup.rundir import GROUPS
 
 
 class Payload:
@@ -148,7 +151,9 @@ def edit(run_dir, **groups):
 def fetched(monkeypatch):
     """What `data.module` would have fetched: name, root and mirror."""
     calls = []
-    monkeypatch.setattr("groundup.data.module.ensure", lambda *given: calls.append(given))
+    monkeypatch.setattr(
+        "groundup.data.module.ensure", lambda name, root, mirror: calls.append((name, str(root), mirror))
+    )
     return calls
 
 
@@ -169,3 +174,54 @@ def test_nothing_is_downloaded_to_where_a_run_says(own_run, fetched, tmp_path):
     # the control: the same folder named by the command is asked for
     with pytest.raises(UserError, match="made by another network"):
         evaluate(own_run, accelerator="cpu", data={"root": str(tmp_path / "theirs")})
+
+
+VALUES = [
+    *(None, True, 0, -1, 10**9, 10**30, 0.5, -0.1, 1e300, float("nan"), float("inf")),
+    *("", "x", "../..", "${oc.env:HOME}", "???", "\x1b[31m", "64-true", "image_folder", "mnist", "a" * 5000),
+    *([], [1], [10**9], ["x"], [[0, 1]], {}, {"a": 1}, {"_target_": "os.system"}),
+    *("torch.nn.Linear", "groundup.models.cnn.CNN", "groundup.learning.losses.SquaredError"),
+    {"_target_": "torch.nn.Linear", "in_features": 10**6, "out_features": 10**6},
+]
+KEYS = ["_args_", "_convert_", "_recursive_", "_partial_", "_target_", "weights", "name", "x", 3]
+
+
+def mutant(config, draw):
+    """A config with one to three values removed, added or replaced."""
+    config = copy.deepcopy(config)
+    for _ in range(draw.randint(1, 3)):
+        node, key = draw.choice(list(places(config)))
+        if draw.random() < 0.2:
+            del node[key]
+        elif isinstance(node[key], dict) and draw.random() < 0.5:
+            node[key][draw.choice(KEYS)] = copy.deepcopy(draw.choice(VALUES))
+        else:
+            node[key] = copy.deepcopy(draw.choice(VALUES))
+    return config
+
+
+def places(node):
+    for key, value in node.items():
+        yield node, key
+        if isinstance(value, dict):
+            yield from places(value)
+
+
+@pytest.mark.parametrize(
+    ("seed", "mutants"), [(0, 60), pytest.param(1, 1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
+def test_a_mutant_of_a_config_is_read_or_refused_in_a_sentence(own_run, seed, mutants):
+    """Any other exception fails."""
+    draw = random.Random(seed)
+    config = yaml.safe_load((own_run / "config.yaml").read_text())
+    config = {key: config[key] for key in (*GROUPS, "seed")}
+    refusals, read = [], 0
+    for _ in range(mutants):
+        (own_run / "config.yaml").write_text(yaml.safe_dump(mutant(config, draw)))
+        try:
+            evaluate(own_run, accelerator="cpu")
+            read += 1
+        except UserError as error:
+            refusals.append(str(error))
+    assert [text for text in refusals if len(text) > 1000 or not text.isprintable()] == []
+    assert min(read, len(refusals)) > mutants // 20
