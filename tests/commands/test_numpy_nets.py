@@ -17,7 +17,6 @@ from launch import PROJECT, resume_here, train_here
 from lightning.pytorch import Callback
 
 from groundup.assemble import assemble, trainer_options
-from groundup.build import refuse_foreign_targets
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.checkpoint import load_checkpoint
 from groundup.config import check
@@ -25,6 +24,7 @@ from groundup.errors import Interrupted, UserError
 from groundup.evaluate import evaluate
 from groundup.predict import predict
 from groundup.quiet import quiet
+from groundup.trust import refuse_foreign_targets
 
 NET = ("model=numpy_mlp", "model.hidden_dims=[16]", "logger=none")
 CPU = ("trainer.accelerator=cpu", "trainer.max_epochs=2")
