@@ -431,4 +431,5 @@ def test_a_reference_to_nothing_is_named_with_its_key(compose_config, monkeypatc
 
 @pytest.mark.parametrize("group", ["model", "trainer", "callbacks", "logger"])
 def test_a_group_that_is_left_out_is_named_as_it_was(compose_config, group):
-    assert problems(compose_config, f"~{group}")[0].startswith(f"~{group}: cannot be left out")
+    message = problems(compose_config, f"~{group}")[0]
+    assert message.startswith(f"{group}=null: must be a group: {group}=OPTION; it cannot be left out by ~{group}")

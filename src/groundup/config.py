@@ -149,19 +149,19 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _node_problems(schema.Run, top, "", siblings=list(config))
     for group, nodes in groups.items():
         node = config.get(group)
-        if group not in config:
-            yield f"~{group}: cannot be left out; another one is chosen by {group}=OPTION"
-        elif not isinstance(node, Mapping):
-            yield f"{group}={_shown(node)}: must be a group: {group}=OPTION"
+        if not isinstance(node, Mapping):
+            yield _no_group(group, node)
         elif keys := schema.Trainer if group == "trainer" else schema.schema_of(nodes, node):
             yield from _node_problems(keys, node, f"{group}.")
         else:
             yield from _foreign_problems(group, node)
     for group in schema.NAMED_NODES:
-        if group not in config:
-            yield f"~{group}: cannot be left out as a whole; one of its parts is by {group}.NAME=null"
-        else:
-            yield from _named_node_problems(group, config[group])
+        yield from _named_node_problems(group, config.get(group))
+
+
+def _no_group(group: str, given: Any) -> str:
+    also = "" if given else f"; it cannot be left out by ~{group}"
+    return f"{group}={_shown(given)}: must be a group: {group}=OPTION{also}"
 
 
 def _node_problems(
@@ -227,7 +227,7 @@ def _foreign_problems(group: str, node: Mapping[str, Any]) -> Iterator[str]:
 
 def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
     if not isinstance(nodes, Mapping):
-        yield f"{group}={_shown(nodes)}: must be a group: {group}=OPTION"
+        yield _no_group(group, nodes) + ("" if nodes else f", its parts by {group}.NAME=null")
         return
     for name, node in nodes.items():
         if node is None:
