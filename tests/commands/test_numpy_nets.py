@@ -151,7 +151,7 @@ def test_predictions_of_squared_error_are_its_outputs_not_their_softmax(tmp_path
     data = ("data=image_folder", f"data.root={folder}", "data.image_size=8", "data.channels=1", "data.batch_size=4")
     options = ("model.output=sigmoid", "loss=squared_error", "loss.reduction=batchmean", "trainer.max_epochs=15")
     train_here(tmp_path / "run", *NET, *data, *options, "trainer.accelerator=cpu")
-    predictions = predict(tmp_path / "run", folder / "test", top=2)
+    predictions = list(predict(tmp_path / "run", folder / "test", top=2))
     assert all(sum(prediction.probabilities) == pytest.approx(1) for prediction in predictions)
     # the softmax of sigmoids, numbers of 0..1, never exceeds e / (e + 1) = 0.731
     assert max(prediction.probabilities[0] for prediction in predictions) > 0.8
