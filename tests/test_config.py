@@ -321,16 +321,6 @@ def test_checking_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_trainer_arguments_are_those_of_lightning():
-    import inspect
-
-    from lightning.pytorch import Trainer
-
-    from groundup.trainer_arguments import SET_BY_THE_RUN, TRAINER_ARGUMENTS
-
-    assert {*SET_BY_THE_RUN, *TRAINER_ARGUMENTS} == {*inspect.signature(Trainer).parameters}
-
-
 def test_no_momentum_means_no_nesterov_either(compose_config):
     assert check(compose_config("optimizer.momentum=0"))["optimizer"]["nesterov"] is False
     assert check(compose_config())["optimizer"]["nesterov"] is True

@@ -17,10 +17,13 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
+from groundup import kinds
 from groundup.allocator import keep_freed_memory
 from groundup.build import brings_its_learner, build, computes_in_numpy
+from groundup.callbacks.checked import build_callbacks
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
@@ -36,6 +39,7 @@ from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
 from groundup.learning.numpy_net import NumPyNet
 from groundup.spec import DatasetSpec
+from groundup.trainer_arguments import WORKING_ARGUMENTS
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +63,15 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     seed = config["seed"]
     spec = make_spec(config["data"])
     seed_everything(seed)
-    data = build(config["data"], spec=spec, seed=seed)
+    data = kinds.data(config["data"], spec, seed)
     learner = build_learner(config, spec)
+    if not brings_its_learner(config["model"]):
+        kinds.check_output(config["model"], learner.net, spec)
     data.passes = learner.passes
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
-    callbacks = [build(node) for node in config["callbacks"].values() if node]
+    _refuse_empty_test(config, spec)
+    callbacks = build_callbacks(config)
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     checkpoint = _checkpoint(learner, resume, config) if resume else None
@@ -72,7 +79,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
         data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
     identity = identity_in(checkpoint or {}) or new_identity(config)
-    loggers = [build(node)(run_dir, first_step=first_step) for node in config["logger"].values() if node]
+    nodes = {f"logger.{name}": node for name, node in config["logger"].items() if node}
+    loggers = [kinds.logger(place, node, run_dir, first_step) for place, node in nodes.items()]
     trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers, identity)
     _check_space(run_dir, learner)
     if trainer.world_size > 1:
@@ -113,9 +121,9 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
     """The network with its way of learning. A model that is a Learner itself brings its own."""
     parts = {
         "spec": spec,
-        "loss": build(config["loss"]),
-        "optimizer": build(config["optimizer"]),
-        "lr_schedule": build(config["scheduler"]),
+        "loss": kinds.loss(config["loss"], spec.num_classes),
+        "optimizer": kinds.optimizer(config["optimizer"]),
+        "lr_schedule": kinds.schedule(config["scheduler"]),
         "seed": config["seed"],
     }
     model = config["model"]
@@ -135,8 +143,9 @@ def build_net(model: Mapping[str, Any], spec: DatasetSpec, seed: int) -> nn.Modu
     sizes = {"in_channels": spec.channels, "image_size": spec.image_size, "num_classes": spec.num_classes}
     if computes_in_numpy(model):
         return NumPyNet(build(model, **sizes, rng=np.random.default_rng(seed)))
+    net = kinds.network(model, lambda: build(model, **sizes), spec)
     # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
-    return build(model, **sizes).to(memory_format=torch.channels_last)
+    return net.to(memory_format=torch.channels_last)
 
 
 def trainer_options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,15 +179,19 @@ class NoProfiler(PassThroughProfiler):
 def build_trainer(
     options: Mapping[str, Any], run_dir: Path, callbacks: list[Callback], loggers: list[Logger], identity: str
 ) -> Trainer:
-    """Lightning's Trainer, without the habits that cost time or print noise."""
-    _refuse_absent_device(options["accelerator"])
+    """Lightning's Trainer, without the habits that cost time or print noise.
+
+    Raises:
+        UserError: this machine, or Lightning, has nothing of the kind that is asked for.
+    """
+    _refuse_absent_device(options["accelerator"], options["devices"])
     chosen: dict[str, Any] = {"profiler": NoProfiler(), "num_sanity_val_steps": 0}
-    chosen |= {key: value for key, value in options.items() if key not in ("compile", "capture")}
+    chosen |= {key: value for key, value in options.items() if key in WORKING_ARGUMENTS}  # others ask for nothing
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, which tensor cores multiply several times as fast
         chosen.setdefault("benchmark", not chosen["deterministic"])
     try:
-        return Trainer(
+        trainer = Trainer(
             **chosen,
             default_root_dir=run_dir,
             callbacks=callbacks,
@@ -188,17 +201,44 @@ def build_trainer(
             enable_model_summary=False,
             use_distributed_sampler=False,  # the loader itself gives every process its share
         )
-    except Exception as error:  # Lightning's own checks of accelerator, devices, precision: all about these keys
-        keys = f"trainer.accelerator={options['accelerator']} devices={options['devices']}"
-        raise UserError(f"{keys} precision={options['precision']}: {one_line_cause(error, run_dir)}") from error
+    except Exception as error:  # Lightning's own checks; all but those of the machine are made before
+        keys = [key for key in ("accelerator", "devices", "precision", "strategy") if key in options]
+        given = " ".join(f"{key}={options[key]}" for key in keys)
+        raise UserError(f"trainer.{given}: {one_line_cause(error, run_dir)}") from error
+    if options.get("sync_batchnorm") and isinstance(trainer.strategy, DDPStrategy) and _on_cpu(trainer):
+        raise UserError("trainer.sync_batchnorm=true: PyTorch synchronises batch norms on GPUs alone; accepted: false")
+    return trainer
 
 
-def _refuse_absent_device(accelerator: str) -> None:
+def _on_cpu(trainer: Trainer) -> bool:
+    return trainer.strategy.root_device.type == "cpu"
+
+
+def _refuse_absent_device(accelerator: str, devices: Any) -> None:
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     present |= {"auto": True, "cpu": True, "gpu": any(present.values())}
     if not present.get(accelerator, True):  # Lightning knows of more
         accepted = ", ".join(sorted(name for name, there in present.items() if there))
         raise UserError(f"trainer.accelerator={accelerator}: this machine has none; accepted here: {accepted}")
+    if isinstance(devices, list) and (accelerator == "cpu" or not present["gpu"]):
+        raise UserError(
+            f"trainer.devices={devices} with trainer.accelerator={accelerator}: CPUs have no numbers; accepted: how "
+            "many processes, such as 1"
+        )
+
+
+def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:
+    """Lightning does, when everything has been trained."""
+    share, data = config["trainer"].get("limit_test_batches"), config["data"]
+    if not isinstance(share, float) or share == 0 or not spec.test_size:
+        return
+    images = min(spec.test_size, data.get("limit_test") or spec.test_size)
+    batches = -(-images // data.get("eval_batch_size", images))
+    if share * batches < 1:
+        raise UserError(
+            f"trainer.limit_test_batches={share}: of {batches} batches of data.eval_batch_size that leaves none; "
+            f"accepted: at least {1 / batches:.2g}, or a number of batches"
+        )
 
 
 def seed_everything(seed: int) -> None:

@@ -22,9 +22,13 @@ def build(node: Mapping[str, Any], **extra: Any) -> Any:
     Raises:
         UserError: there is no such target, or it does not take these arguments.
     """
-    options = {key: value for key, value in node.items() if key != "name"}
+    return build_as_is({key: value for key, value in node.items() if key != "name"}, **extra)
+
+
+def build_as_is(node: Mapping[str, Any], **extra: Any) -> Any:
+    """As `build`, for callbacks and loggers, which are called by their key: a `name` is an argument as any other."""
     try:
-        factory = instantiate(options | {"_partial_": True}, _convert_="all")
+        factory = instantiate(dict(node) | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:
         raise UserError(f"_target_={node.get('_target_')}: {_innermost(error)}") from error
     if node.get("_partial_"):

@@ -49,6 +49,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     if config["optimizer"].get("nesterov") and config["optimizer"].get("momentum") == 0:
         config["optimizer"]["nesterov"] = False  # the same thing then, which torch refuses to be asked for
     _refuse_clipping_in_mixed_precision(config)
+    _refuse_contradictions(config["trainer"])
     _refuse_what_numpy_cannot(config)
     _refuse_output_twice(config)
     _refuse_too_many_devices(config)
@@ -222,7 +223,7 @@ def _foreign_problems(group: str, node: Mapping[str, Any]) -> Iterator[str]:
     """A node that is not ours must say what to build and what to call it, no more."""
     for key in ("_target_", "name"):
         if not isinstance(node.get(key), str):
-            yield f"{group}.{key}={_shown(node.get(key))}: must be given, a string"
+            yield f"{group}.{key}={_shown(node.get(key))}: must be given, a string, as {group}=OPTION does"
 
 
 def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
@@ -297,12 +298,14 @@ def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
     data = config["data"]
     if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
         return
-    stopping = config["callbacks"].get("early_stopping") or {}
-    if str(stopping.get("monitor", "")).startswith("val/"):
-        raise UserError(
-            f"data.val_fraction=0 with callbacks.early_stopping.monitor={stopping['monitor']}: there is no validation "
-            "data; give data.val_fraction a value above 0, or monitor train/loss"
-        )
+    for name, node in config["callbacks"].items():
+        if not node or _with_target([schema.Checkpoints], node):  # of which the last epoch is then the best
+            continue
+        if str(node.get("monitor", "")).startswith("val/"):
+            raise UserError(
+                f"data.val_fraction=0 with callbacks.{name}.monitor={node['monitor']}: there is no validation data; "
+                "give data.val_fraction a value above 0, or monitor train/loss"
+            )
 
 
 def _refuse_clipping_in_mixed_precision(config: Mapping[str, Any]) -> None:
@@ -314,6 +317,24 @@ def _refuse_clipping_in_mixed_precision(config: Mapping[str, Any]) -> None:
             f"optimizer.fused=true with trainer.precision={trainer['precision']} and "
             f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: gradients cannot be clipped for a fused "
             "optimizer in mixed precision; set optimizer.fused=false"
+        )
+
+
+def _refuse_contradictions(trainer: Mapping[str, Any]) -> None:
+    """Arguments of Lightning's Trainer that another one leaves nothing to do."""
+    for least, most in (("min_epochs", "max_epochs"), ("min_steps", "max_steps")):
+        if (limit := trainer.get(most, -1)) != -1 and (trainer.get(least) or 0) > limit:
+            raise UserError(f"trainer.{least}={trainer[least]} with trainer.{most}={limit}: accepted: at most {limit}")
+    if trainer.get("gradient_clip_algorithm") and not trainer["gradient_clip_val"]:
+        raise UserError(
+            f"trainer.gradient_clip_algorithm={trainer['gradient_clip_algorithm']} with "
+            "trainer.gradient_clip_val=null: nothing would be clipped; give trainer.gradient_clip_val"
+        )
+    by_steps = trainer.get("check_val_every_n_epoch", 1) is None
+    if by_steps and (trainer.get("val_check_interval") is None or isinstance(trainer["val_check_interval"], float)):
+        raise UserError(
+            "trainer.check_val_every_n_epoch=null: validation is then after trainer.val_check_interval batches; give "
+            "that, a whole number, or a time"
         )
 
 

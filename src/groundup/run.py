@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
@@ -183,6 +184,10 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         learner.net.compile()  # in place: torch.compile(net) would rename the parameters in checkpoints
     try:
         trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
+    except MisconfigurationException as error:
+        if learner.total_steps:  # it has begun
+            raise
+        raise UserError(f"Lightning's Trainer: {' '.join(str(error).split())}") from error
     finally:
         results |= training_figures(parts)
     if trainer.global_step == 0:

@@ -243,7 +243,12 @@ def a_trainer(**changes):
     data.in_memory = True
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], fused=True)
     facts = {"strategy": SingleDeviceStrategy("cuda"), "num_devices": 1, "gradient_clip_val": None, "datamodule": data}
-    facts |= {"accumulate_grad_batches": 1, "optimizers": [optimizer], "precision_plugin": object()}
+    facts |= {
+        "accumulate_grad_batches": 1,
+        "_detect_anomaly": False,
+        "optimizers": [optimizer],
+        "precision_plugin": object(),
+    }
     return SimpleNamespace(**facts | {"callbacks": [GradientNorm(), Callback()]} | changes)
 
 
@@ -259,6 +264,7 @@ def test_every_other_reason_is_stated():
             "num_devices": 2,
         },
         "it is mps": {"strategy": SingleDeviceStrategy("mps")},
+        "trainer.detect_anomaly=true": {"_detect_anomaly": True},
         "precision=16-mixed": {"precision_plugin": SimpleNamespace(scaler=object())},
         "data.in_memory=false": {"datamodule": streamed},
         "object gives no positions": {"datamodule": object()},

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from groundup.errors import UserError
 from groundup.learning import tta
 from groundup.learning.evaluation import EvaluationMeter, hits, recalls, share
 from groundup.learning.losses import check_labels
@@ -72,6 +73,7 @@ class Learner(LightningModule):
         self.spec, self.loss, self.lr_schedule, self.seed = spec, loss, lr_schedule, seed
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
+        self.total_steps = self.steps_per_epoch = 0  # until training begins
         self.rate = 0.0  # learning rate of the current step
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation, NaN where it had no images
         self.confusion: list[list[int]] = []  # of the last test: a row for each true class, a column for each predicted
@@ -153,7 +155,10 @@ class Learner(LightningModule):
     def on_train_start(self) -> None:
         batches = int(self.trainer.num_training_batches)
         steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        self.begin(int(self.trainer.estimated_stepping_batches), steps_per_epoch)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        if (least := self.trainer.min_steps or 0) > total_steps:
+            raise UserError(f"trainer.min_steps={least}: this training has {total_steps}; accepted: at most as many")
+        self.begin(total_steps, steps_per_epoch)
         if self._resumed is not None:
             self._sums_before = self._resumed["sums"]
             self._order.set_epoch(self.trainer.current_epoch)

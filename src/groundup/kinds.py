@@ -1,0 +1,194 @@
+"""What each part of a run must be, told from the object itself, wherever it comes from, before it is trained with."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import Tensor, nn
+
+from groundup.build import build, build_as_is
+from groundup.errors import UserError
+from groundup.learning.learner import MakeOptimizer
+from groundup.learning.schedules import Schedule
+from groundup.models.summary import untouched
+from groundup.spec import DatasetSpec
+
+NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
+LOSS = "a function of logits (N, {classes}) and classes (N,) to the mean loss, such as torch.nn.CrossEntropyLoss"
+SCHEDULE = (
+    "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, and no scheduler of "
+    "torch.optim; see scheduler=constant, step, cosine, onecycle, triangle"
+)
+OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
+DATA = "a lightning.pytorch LightningDataModule"
+LOGGER = "a lightning.pytorch Logger or, with _partial_: true, a function of (run_dir, first_step=) that gives one"
+
+# What constructors raise about what they were given
+_ABOUT_ARGUMENTS = (TypeError, ValueError, AttributeError, ImportError, MisconfigurationException)
+
+
+@contextmanager
+def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None]:
+    """Names the node of the config where what is made of it, inside, goes wrong because of its arguments.
+
+    Raises:
+        UserError: with the place, its target, the cause and what is accepted.
+    """
+    try:
+        yield
+    except _ABOUT_ARGUMENTS as error:
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise _refusal(place, node, cause, accepted) from error
+
+
+def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> UserError:
+    return UserError(f"{place}._target_={node['_target_']}: {cause}; accepted: {accepted}")
+
+
+def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:
+    """The data module of a node: `ImageData`, or one of somebody's own.
+
+    Raises:
+        UserError: it is none.
+    """
+    made = build(node, spec=spec, seed=seed)
+    if not isinstance(made, LightningDataModule):
+        raise _refusal("data", node, f"gives {_a(made)}", DATA)
+    return made
+
+
+def network(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -> nn.Module:
+    """The network that `make` makes, for these images.
+
+    Raises:
+        UserError: it is no network, one that is a LightningModule, or gives something else than logits.
+    """
+    accepted = NETWORK.format(classes=spec.num_classes)
+    with told_of("model", node, accepted):
+        net = make()
+    # by name: the package pytorch_lightning has another of that name
+    if any(parent.__name__ == "LightningModule" for parent in type(net).__mro__):
+        cause = f"{type(net).__name__} is a LightningModule, whose training_step and optimizers would never be called"
+        raise _refusal("model", node, cause, accepted)
+    if not isinstance(net, nn.Module):
+        raise _refusal("model", node, f"gives {_a(net)}, no network", accepted)
+    return net
+
+
+def check_output(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:
+    """Refuses a network whose answer to two images is not two rows of logits.
+
+    Raises:
+        UserError: as said.
+    """
+    accepted = NETWORK.format(classes=spec.num_classes)
+    with told_of("model", node, accepted), untouched(net) as like:
+        images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
+        logits = net(images)
+    if not isinstance(logits, Tensor):
+        raise _refusal("model", node, f"it answers images with {_a(logits)}", accepted)
+    if logits.shape != (2, spec.num_classes):
+        cause = f"it answers 2 images with {_shape(logits)}, data={spec.name} has {spec.num_classes} classes"
+        raise _refusal("model", node, cause, accepted)
+
+
+def loss(node: Mapping[str, Any], classes: int) -> Any:
+    """The loss of a node, tried on logits of its own.
+
+    Raises:
+        UserError: it does not give one number, or that is a sum over the batch.
+    """
+    accepted = LOSS.format(classes=classes)
+    with told_of("loss", node, accepted):
+        made = build(node)
+    images = classes + 1  # another number than that of classes: no shape may fit by chance
+    target = torch.arange(images) % classes
+    logits = torch.linspace(-1, 1, images * classes).sin().view(images, classes)
+    trial = copy.deepcopy(made) if isinstance(made, nn.Module) else made  # which may keep what it saw
+    with warnings.catch_warnings(), torch.random.fork_rng([]), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            once, twice = trial(logits, target), trial(logits.repeat(2, 1), target.repeat(2))
+        except Exception as error:  # whatever it says, it is no loss of these
+            cause = " ".join(str(error).split())[:200]
+            raise _refusal("loss", node, f"{type(error).__name__}: {cause}", accepted) from error
+    if not isinstance(once, Tensor) or once.numel() != 1:
+        what = _shape(once) if isinstance(once, Tensor) else _a(once)
+        raise _refusal("loss", node, f"it gives {what} for {images} images, not their mean; reduction=mean?", accepted)
+    once, twice = float(once), float(twice)
+    if math.isclose(2 * once, twice, rel_tol=1e-4) and not math.isclose(once, twice, rel_tol=1e-4):
+        raise _refusal("loss", node, "it is the sum over the images, not their mean; reduction=mean?", accepted)
+    return made
+
+
+def schedule(node: Mapping[str, Any]) -> Schedule:
+    """The learning-rate schedule of a node, asked for two steps.
+
+    Raises:
+        UserError: it does not answer with a factor.
+    """
+    with told_of("scheduler", node, SCHEDULE):
+        made = build(node)
+        factors = [made(step, 100, 10) for step in (0, 99)]
+    if not all(isinstance(factor, Real) and 0 <= factor < math.inf for factor in factors):  # type: ignore[operator]
+        raise _refusal("scheduler", node, f"its factors for the first and last step are {factors}", SCHEDULE)
+    return made
+
+
+def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
+    """What makes the optimizer of a node from groups of parameters; with a word where it cannot.
+
+    Raises:
+        UserError: also when it is called: there is nothing to learn, or what it makes is no optimizer.
+    """
+    if not node.get("_partial_"):
+        raise UserError("optimizer._partial_=false: must be true; the parameters come later")
+    make = build(node)
+
+    def make_optimizer(groups: Any) -> torch.optim.Optimizer:
+        groups = list(groups)
+        if not any(group["params"] for group in groups):
+            raise UserError("model: no parameter of it wants a gradient, so that there is nothing to learn")
+        with told_of("optimizer", node, OPTIMIZER):
+            made = make(groups)
+        if isinstance(made, torch.optim.LBFGS) or not isinstance(made, torch.optim.Optimizer):
+            raise _refusal("optimizer", node, f"gives {_a(made)}", OPTIMIZER)
+        return made
+
+    return make_optimizer
+
+
+def logger(place: str, node: Mapping[str, Any], run_dir: Path, first_step: int) -> Logger:
+    """The logger of a node, which may be a Lightning logger as it is.
+
+    Raises:
+        UserError: it is none.
+    """
+    with told_of(place, node, LOGGER):
+        made = build_as_is(node)
+        if not isinstance(made, Logger):
+            made = made(run_dir, first_step=first_step)
+    if not isinstance(made, Logger):
+        raise _refusal(place, node, f"gives {_a(made)}, no logger", LOGGER)
+    if isinstance(made, CSVLogger) and Path(made.log_dir).resolve() == run_dir.resolve():
+        raise UserError(f"{place}: it would write {run_dir / 'metrics.csv'}, the run's own; give it another folder")
+    return made
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"a tensor of shape {tuple(tensor.shape)}"
+
+
+def _a(thing: Any) -> str:
+    return f"an object of {type(thing).__module__}.{type(thing).__qualname__}"
