@@ -326,5 +326,6 @@ class Data(LightningDataModule):
 def test_what_is_no_data_module_is_refused(make_config, tmp_path):
     config = make_config("logger=none")
     node = {**own("NoData"), "name": "digits"}
-    assert refusal(config | {"data": node}, tmp_path / "a").startswith(f"data._target_={HERE}.NoData: gives an object of")
+    said = refusal(config | {"data": node}, tmp_path / "a")
+    assert said.startswith(f"data._target_={HERE}.NoData: gives an object of")
     assert isinstance(assemble(config | {"data": node | own("Data")}, tmp_path, StopOnSignal()).data, Data)

@@ -299,7 +299,7 @@ def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
     if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
         return
     for name, node in config["callbacks"].items():
-        if not node or _with_target([schema.Checkpoints], node):  # of which the last epoch is then the best
+        if not node or schema.with_target([schema.Checkpoints], node):  # of which the last epoch is then the best
             continue
         if str(node.get("monitor", "")).startswith("val/"):
             raise UserError(
