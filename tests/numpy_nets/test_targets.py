@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +226,59 @@ def test_the_number_of_classes_may_be_counted_in_the_labels_own_type() -> None:
     x, y = np.eye(10)[np.arange(1000) % 10], np.arange(1000) % 10
     assert net.evaluate(x, y, nn.SoftmaxCrossEntropy(), size).accuracy == 1
     net.fit(x, y, nn.SoftmaxCrossEntropy(), nn.SGD(net, 0.0), batch_size=size, epochs=np.uint8(1), verbose=False)
+
+
+STRANGE = ["f2", ">f4", "g", "c8", "O", "U3", "S3", "M8[D]"]
+LOSSES = [nn.MeanSquaredError, nn.BinaryCrossEntropy, nn.SoftmaxCrossEntropy]
+
+
+def a_random_target(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    """Of any shape, type and place, for outputs `(n, k)`; some fit."""
+    soft = rng.random((n, k))
+    values = [
+        rng.integers(0, k, n),
+        rng.integers(0, k, n),
+        np.eye(k)[rng.integers(0, k, n)],
+        soft / soft.sum(axis=1, keepdims=True),
+        rng.integers(0, 2, (n, 1)),
+        rng.integers(-3, 300, n),
+        rng.integers(0, 2, tuple(rng.integers(0, 4, rng.integers(0, 4)))),
+    ][rng.integers(7)]
+    y = values.astype(rng.choice([*INTEGERS, *STRANGE] if values.dtype.kind == "i" else ["f4", ">f8", *STRANGE]))
+    places = [lambda: y, y.tolist, lambda: read_only(y), lambda: np.ma.array(y, mask=False)]
+    return places[rng.integers(4)]()
+
+
+def by_hand(loss: nn.Loss, out: list[list[float]], y: np.ndarray) -> tuple[float, float]:
+    """Loss and accuracy of targets that were taken, in Python's own numbers."""
+    k, given = len(out[0]), np.asarray(y).tolist()
+    if np.asarray(y).ndim == 1:
+        rows = [[float(i == int(v)) for i in range(k)] if k > 1 else [float(v)] for v in given]
+    else:
+        rows = [[float(v) for v in row] for row in given]
+    terms = {
+        nn.MeanSquaredError: lambda a, t, row: (a - t) ** 2 / k,
+        nn.BinaryCrossEntropy: lambda a, t, row: -(t * math.log(a) + (1 - t) * math.log(1 - a)) / k,
+        nn.SoftmaxCrossEntropy: lambda a, t, row: t * (math.log(sum(map(math.exp, row))) - a),
+    }
+    term = terms[type(loss)]
+    value = sum(term(a, t, row) for row, ts in zip(out, rows, strict=True) for a, t in zip(row, ts, strict=True))
+    said, true = ([int(row[0] > 0.5) if k == 1 else row.index(max(row)) for row in kind] for kind in (out, rows))
+    return value / len(out), sum(a == b for a, b in zip(said, true, strict=True)) / len(out)
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+def test_targets_by_chance_are_right_or_refused() -> None:
+    rng, found = np.random.default_rng(0), Counter[str]()
+    for trial in range(2000):
+        loss = LOSSES[trial % 3]()
+        n, k = rng.integers(1, 6), rng.integers(1 + isinstance(loss, nn.SoftmaxCrossEntropy), 5)
+        out, y = rng.uniform(0.05, 0.95, (n, k)), a_random_target(rng, n, k)
+        try:
+            evaluated = nn.Sequential([nn.Identity()]).evaluate(out, y, loss)
+        except nn.InputError:
+            found["refused"] += 1
+            continue
+        assert (evaluated.loss, evaluated.accuracy) == pytest.approx(by_hand(loss, out.tolist(), y), rel=1e-6), repr(y)
+        found["right"] += 1
+    assert min(found.values()) > 400, found
