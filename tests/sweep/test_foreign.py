@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from groundup.errors import UserError
+from groundup.rundir import GROUPS
 from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, read_jobs, write_jobs
+from groundup.trust import NAMED
 
 OPTUNA = ("hydra/sweeper=optuna", "optimizer.lr=interval(0.1,0.9)", "hydra.sweeper.n_trials=1")
 
@@ -31,6 +33,9 @@ def stranger(sweep, runs, tmp_path):
         return tmp_path / "s"
 
     return edit
+
+
+WHOLE = {"seed": 0, "resume": None} | {group: {} for group in (*GROUPS, *NAMED)}
 
 
 def loads(file):
@@ -73,7 +78,7 @@ def refused(capsys, *parts):
     ],
 )
 def test_a_config_that_is_not_ours_may_hold_parts_of_a_run_alone(group, node, said):
-    own = {"model": {"_target_": "groundup.models.mlp.MLP"}, "seed": 0}
+    own = WHOLE | {"model": {"_target_": "groundup.models.mlp.MLP"}}
     refuse_foreign_jobs(Path("s"), [FrozenJob(0, ["seed=0"], own | {"seed": 1})], (), lambda words: own)
     for typed in ((), ("seed=0",)):
         with pytest.raises(UserError, match=r"^sweep\.resume=s: job 0 is not what") as e:
@@ -151,7 +156,7 @@ def test_a_sweep_of_ones_own_parts_goes_on(train, runs, tmp_path, monkeypatch, c
 
 
 def test_what_conf_names_is_trusted_and_what_differs_from_it_is_not():
-    mine = {"model": {"_target_": "my_package.Net", "width": 1}, "seed": 0}
+    mine = WHOLE | {"model": {"_target_": "my_package.Net", "width": 1}}
     refuse_foreign_jobs(Path("s"), [FrozenJob(0, ["model=mine"], mine | {"seed": 1})], (), lambda words: mine)
     changed = mine | {"model": {"_target_": "my_package.Net", "width": 2}}
     with pytest.raises(UserError, match=r"job 0 is not what .* make of it, and model\._target_=my_package\.Net"):
@@ -223,6 +228,16 @@ def test_a_list_of_jobs_that_is_none_is_refused_in_a_sentence(tmp_path, line, sa
     (tmp_path / "jobs.jsonl").write_bytes(line.encode(errors="surrogateescape") + b"\n")
     with pytest.raises(UserError, match=rf"^sweep\.resume={tmp_path}: jobs\.jsonl cannot be read: .*{said}"):
         read_jobs(tmp_path)
+
+
+@pytest.mark.parametrize("config", [{}, {"seed": 0}, WHOLE | {"model": "mlp"}, WHOLE | {"callbacks": None}])
+def test_a_job_without_a_whole_config_is_named(tmp_path, config):
+    with pytest.raises(UserError, match=r"jobs\.jsonl is damaged: job 0 has no config of a run"):
+        refuse_foreign_jobs(tmp_path, [FrozenJob(0, [], config)], (), lambda words: config)
+    if not config:  # a trial that was refused
+        (tmp_path / "0").mkdir()
+        (tmp_path / "0" / "results.json").write_text('{"status": "failed"}')
+        refuse_foreign_jobs(tmp_path, [FrozenJob(0, [], config)], (), lambda words: config)
 
 
 # Studies

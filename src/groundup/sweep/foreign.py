@@ -14,8 +14,10 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.printable import printable
-from groundup.sweep.frozen import FrozenJob
-from groundup.trust import FILES, WEIGHTS, refuse_foreign_targets
+from groundup.rundir import GROUPS
+from groundup.sweep.frozen import FILE, FrozenJob
+from groundup.sweep.state import read_state
+from groundup.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
 
 # An interpolation, an escape, a mapping, or a key such as `_target_`.
 NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")
@@ -42,11 +44,21 @@ def refuse_foreign_jobs(
         UserError: naming the first word or the first place in a config.
     """
     for job in jobs:
+        _refuse_incomplete(sweep_dir, job)
         refuse_foreign_words(sweep_dir, job.overrides, typed)
         try:
             _refuse_foreign_config(job.config)
         except UserError as error:
             _refuse_where_it_differs(sweep_dir, job, compose, error)
+
+
+def _refuse_incomplete(sweep_dir: Path, job: FrozenJob) -> None:
+    """A trial that was refused has no config, and has failed; any other job has all of it."""
+    if not job.config and read_state(sweep_dir / str(job.number)).ended:
+        return
+    groups = [job.config.get(group) for group in (*GROUPS, *NAMED)]
+    if not all(isinstance(group, dict) for group in groups) or not {"seed", "resume"} <= job.config.keys():
+        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: job {job.number} has no config of a run")
 
 
 def refuse_foreign_words(sweep_dir: Path, words: Sequence[str], typed: Collection[str] = ()) -> None:
