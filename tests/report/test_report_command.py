@@ -104,10 +104,11 @@ def test_a_file_that_no_report_has_written_is_not_replaced(report, sweep, tmp_pa
     assert [(path.name, path.read_text()) for path in (tmp_path / "mine").iterdir()] == [(name, "mine")]
 
 
-@pytest.mark.parametrize("names", [["../victim.txt", "/etc/passwd", 3, None, ".."], "victim.txt", 3])
+@pytest.mark.parametrize("names", [["../victim.txt", "/etc/passwd", 3, None, "..", ".", "", "kept"], "victim.txt", 3])
 def test_a_strangers_list_of_files_names_none_elsewhere(report, sweep, tmp_path, names):
     (tmp_path / "victim.txt").write_text("mine")
     (sweep / "report").mkdir()
+    (sweep / "report" / "kept").mkdir()
     (sweep / "report" / ".groundup-report.json").write_text(json.dumps({"files": names}))
     assert report(sweep)[0] == 0
     assert (tmp_path / "victim.txt").read_text() == "mine"

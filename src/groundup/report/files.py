@@ -48,7 +48,8 @@ def write_report(folder: Path, sections: Sequence[Section], page: str) -> None:
         for name, content in files.items():
             write_whole(folder / name, content if isinstance(content, bytes) else content.encode(errors=SURROGATES))
         for name in {*there} & earlier - {*files}:
-            (folder / name).unlink(missing_ok=True)
+            if not (folder / name).is_dir():
+                (folder / name).unlink(missing_ok=True)
         _list(folder, files)
     except OSError as error:
         raise UserError(f"out={folder}: cannot be written: {error.strerror or error}") from error
