@@ -42,12 +42,12 @@ def as_targets(name: str, y: ArrayLike) -> Array:
 
 
 def check_labels(labels: Array, k: int, name: str) -> None:
-    """Refuses labels that are no class.
+    """Refuses labels, of int64, that are no class.
 
     Raises:
         InputError: naming the first one that is none of 0 to k - 1.
     """
-    if labels.min() >= 0 and labels.max() < k:
+    if labels.view(np.uint64).max() < k:  # as which a negative number is larger than any class: one look, not two
         return
     i = int(((labels < 0) | (labels >= k)).argmax())
     cure = "; a single output wants BinaryCrossEntropy, after a Sigmoid" if k == 1 else ""
