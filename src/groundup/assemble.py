@@ -38,6 +38,7 @@ from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
 from groundup.learning.numpy_net import NumPyNet
+from groundup.loops import use_own_loops
 from groundup.spec import DatasetSpec
 from groundup.trainer_arguments import WORKING_ARGUMENTS
 
@@ -86,6 +87,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     if trainer.world_size > 1:
         stop.hold()
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
+    if checkpoints is not None and resume and checkpoint:
+        checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
     return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"], identity)
 
 
@@ -207,6 +210,7 @@ def build_trainer(
         raise UserError(f"trainer.{given}: {one_line_cause(error, run_dir)}") from error
     if options.get("sync_batchnorm") and isinstance(trainer.strategy, DDPStrategy) and _on_cpu(trainer):
         raise UserError("trainer.sync_batchnorm=true: PyTorch synchronises batch norms on GPUs alone; accepted: false")
+    use_own_loops(trainer)
     return trainer
 
 

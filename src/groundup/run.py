@@ -17,10 +17,9 @@ from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.tensorboard import log_hparams
-from groundup.checkpoint import load_weights
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.failures import one_line_cause
-from groundup.files import write_whole
+from groundup.files import remove_unfinished, write_whole
 from groundup.hyperparameters import chosen, hyperparameters
 from groundup.identity import as_comment
 from groundup.links import refuse_links_out_of_run
@@ -156,6 +155,8 @@ def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already; go on with it by resume=, or name another")
         if resume is None:
             refuse_files_of_no_run(run_dir)
+        for folder in (run_dir, (run_dir / LAST).parent):
+            remove_unfinished(folder)
         yield
 
 
@@ -193,7 +194,7 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
-        load_weights(learner, Checkpoints.folder(trainer) / "best.ckpt")
+        parts.checkpoints.load(learner, Checkpoints.folder(trainer))
     tested = trainer.test(learner, datamodule=parts.data, verbose=False) if parts.spec.test_size else []
     take_test(parts, results, tested[0] if tested else {})
 
@@ -220,9 +221,8 @@ def training_figures(parts: Parts) -> dict[str, Any]:
         "train_seconds": round(seconds, 3),
         "samples_per_second": round(learner.samples_seen / seconds, 1) if seconds else None,
     }
-    if parts.checkpoints is not None and parts.checkpoints.best_epoch is not None:
-        figures |= parts.checkpoints.best_metrics | {"best_epoch": parts.checkpoints.best_epoch}
-    return figures
+    best = parts.checkpoints.best if parts.checkpoints else None
+    return figures | best.metrics | {"best_epoch": best.epoch} if best else figures
 
 
 # What is said and written about it

@@ -1,7 +1,8 @@
-"""`checkpoints/last.ckpt` after every epoch and `checkpoints/best.ckpt`, each written whole or not at all."""
+"""`checkpoints/last.ckpt` after every epoch, `checkpoints/best.ckpt` of the best, each written whole or not at all."""
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from pathlib import Path
@@ -13,10 +14,17 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from groundup.checkpoint import load_checkpoint
+from groundup.callbacks.choice import Choice
+from groundup.checkpoint import load_checkpoint, load_weights
+from groundup.errors import UserError
 from groundup.files import whole
 from groundup.identity import KEY
 from groundup.learning.learner import Learner
+from groundup.processes import is_helper
+
+log = logging.getLogger(__name__)
+
+LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -47,7 +55,10 @@ def _alone(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the last epoch and the best one by a metric of the validation data.
+    """Keeps the weights of the last epoch, and the best ones by a metric of the validation data.
+
+    Every validation can win, in the middle of an epoch too. `last.ckpt` is written first, with the choice in it, and
+    `best.ckpt` is a copy of it: whatever ends the process in between, the copy is made when the run goes on.
 
     Lightning's ModelCheckpoint serialises the state twice for this, renames what it finds in its folder and depends
     on the path it was first used with; a run directory here may be moved and resumed in place.
@@ -55,55 +66,136 @@ class Checkpoints(Checkpoint):
     Args:
         monitor: the metric; without validation data the last epoch counts as the best.
         mode: `max` or `min`.
+
+    Attributes:
+        best: what `best.ckpt` holds; None before anything was chosen.
     """
 
     def __init__(self, monitor: str = "val/acc", mode: str = "max"):
         if mode not in ("max", "min"):
             raise ValueError(f"callbacks.checkpoints.mode={mode}: must be max or min")
         self.monitor, self.mode = monitor, mode
-        self.best_score: float | None = None
-        self.best_epoch: int | None = None
-        self.best_metrics: dict[str, float] = {}
+        self.best: Choice | None = None
+        self._begins_anew = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        if trainer.sanity_checking or not self.monitor.startswith("val/"):
+            return
+        if trainer.fit_loop.epoch_loop.done:
+            return  # the epoch ends here, and its end saves
+        choice = self._choice(trainer, pl_module.train_metrics() | pl_module.val_metrics_now)
+        if choice.score is not None and self._is_better(choice):
+            self._save(trainer, choice)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         training = {name: value for name, value in logged.items() if name.startswith("train/")}
-        is_best = self._take_score(training | pl_module.val_metrics, trainer.current_epoch)
-        last = self.folder(trainer) / "last.ckpt"
-        trainer.save_checkpoint(last)
-        if is_best and trainer.is_global_zero:
-            _copy(last, last.with_name("best.ckpt"))
-        trainer.strategy.barrier("best.ckpt")  # before any process reads it
+        choice = self._choice(trainer, training | pl_module.val_metrics_now)
+        if self._is_better(choice):
+            self._save(trainer, choice)
+        else:
+            trainer.save_checkpoint(self.folder(trainer) / LAST)
 
-    def _take_score(self, metrics: dict[str, float], epoch: int) -> bool:
-        """Notes this epoch's metrics if it is the best so far; whether it is."""
+    def _choice(self, trainer: Trainer, metrics: dict[str, float]) -> Choice:
         score = metrics.get(self.monitor)
         if score is None and any(name.startswith("val/") for name in metrics):
             raise ValueError(
                 f"callbacks.checkpoints.monitor={self.monitor}: no such metric; there are {', '.join(sorted(metrics))}"
             )
-        if self.best_score is not None and (score is None or not self._better(score)):
-            return False
-        self.best_score, self.best_epoch, self.best_metrics = score, epoch, metrics
-        return True
+        return Choice(trainer.current_epoch, score, metrics, trainer.global_step)
 
-    def _better(self, score: float) -> bool:
-        if self.best_score is None or math.isnan(self.best_score):
+    def _is_better(self, choice: Choice) -> bool:
+        if self.best is None or self.best.score is None:
             return True
-        return score > self.best_score if self.mode == "max" else score < self.best_score
+        if choice.score is None:
+            return False
+        if math.isnan(self.best.score):
+            return True
+        return choice.score > self.best.score if self.mode == "max" else choice.score < self.best.score
+
+    def _save(self, trainer: Trainer, choice: Choice) -> None:
+        """Saves the weights as they are as the last and as the best."""
+        before, self.best = self.best, choice
+        last = self.folder(trainer) / LAST
+        try:
+            trainer.save_checkpoint(last)
+            if trainer.is_global_zero:
+                _copy(last, last.with_name(BEST))
+        except BaseException:
+            self.best = before  # which best.ckpt still holds: results.json shall not say another
+            raise
+        trainer.strategy.barrier("best.ckpt")  # before any process reads it
 
     @staticmethod
     def folder(trainer: Trainer) -> Path:
         return Path(trainer.default_root_dir) / "checkpoints"
 
+    # Going on
+
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.best_score, "epoch": self.best_epoch, "metrics": self.best_metrics}
+        return {"monitor": self.monitor, "mode": self.mode} | (self.best.state() if self.best else {})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best_score, self.best_epoch = state_dict["score"], state_dict["epoch"]
-        self.best_metrics = state_dict["metrics"]
+        if not self._begins_anew:
+            self.best = Choice.of(state_dict)
+
+    def go_on(self, resume: Path, checkpoint: dict[str, Any], folder: Path) -> None:
+        """Sees to it that `best.ckpt` in `folder` holds the weights that a checkpoint to go on from names as best.
+
+        They may lack there because the process was ended before they were copied, or because the run is a new one. If
+        they are nowhere, a new run chooses anew, and says so.
+
+        Raises:
+            UserError: that run chose by another measure, or its own `best.ckpt` is missing or holds others.
+        """
+        state = checkpoint.get("callbacks", {}).get(self.state_key, {})
+        self._refuse_another_measure(state, resume)
+        best = Choice.of(state)
+        if best is None:
+            return
+        is_its_own = best.is_of(checkpoint, self.state_key)
+        source = resume if is_its_own else best.find([folder / BEST, resume.with_name(BEST)], self.state_key)
+        if source is None:
+            self._choose_anew(best, resume, folder)
+        elif source != folder / BEST and not is_helper():
+            _copy(source, folder / BEST)
+
+    def _refuse_another_measure(self, state: dict[str, Any], resume: Path) -> None:
+        for key, now in (("monitor", self.monitor), ("mode", self.mode)):
+            before = state.get(key, now)  # version 0.1 did not note it
+            if before != now:
+                raise UserError(
+                    f"callbacks.checkpoints.{key}={now} with resume={resume}: that run chose its best by "
+                    f"{key}={before}; accepted: the same"
+                )
+
+    def _choose_anew(self, best: Choice, resume: Path, folder: Path) -> None:
+        if folder.resolve() == resume.parent.resolve():
+            found = "holds other weights" if (folder / BEST).exists() else "is missing"
+            raise UserError(
+                f"resume={resume}: {BEST} beside it {found}, the best so far are those of epoch {best.epoch + 1}; "
+                f"accepted: that file in its place, or a copy of {resume.name} elsewhere: a new run then chooses anew"
+            )
+        self._begins_anew = True
+        log.warning(
+            f"resume={resume}: the weights of its best epoch, {best.epoch + 1}, are not beside it as {BEST}; "
+            "the best is chosen among what is trained from here on"
+        )
+
+    def load(self, learner: Learner, folder: Path) -> None:
+        """Puts the best weights into `learner`.
+
+        Raises:
+            UserError: there are none, or `best.ckpt` no longer holds them.
+        """
+        if self.best is None:
+            raise UserError("resume: that run has nothing left to train, and its best weights are not there")
+        checkpoint = load_weights(learner, folder / BEST)
+        if not self.best.is_of(checkpoint, self.state_key):
+            raise UserError(f"{folder / BEST}: holds other weights than this run has saved there")
 
 
 def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as original, whole(target) as copy:
         shutil.copyfileobj(original, copy)

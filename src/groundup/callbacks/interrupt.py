@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from groundup.callbacks.checkpoints import Checkpoints
+from groundup.callbacks.checkpoints import LAST, Checkpoints
 from groundup.echo import Requests
 from groundup.errors import Interrupted
 
@@ -83,15 +83,22 @@ class StopOnSignal(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, *_: Any, **__: Any) -> None:
         if self.signum is None and trainer.world_size == 1:
             return
-        epoch_loop = trainer.fit_loop.epoch_loop
-        if epoch_loop.batch_progress.is_last_batch or trainer.fit_loop._should_accumulate():
-            return  # the end of the epoch comes next, or gradients that no checkpoint holds are being summed up
+        epoch_loop: Any = trainer.fit_loop.epoch_loop  # our own
+        if epoch_loop.done or trainer.fit_loop._should_accumulate() or epoch_loop.is_validation_due():
+            return  # the end of the epoch comes next, or gradients that no checkpoint holds, or a validation
         if trainer.world_size > 1 and epoch_loop.batch_idx % AGREE_EVERY:
             return  # processes agree on a step now and then, not at every one
+        self._save_and_stop(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._in_training and not trainer.fit_loop.epoch_loop.done:
+            self._save_and_stop(trainer)
+
+    def _save_and_stop(self, trainer: Trainer) -> None:
         signum = self._agreed_signal(trainer)
         if signum is None:
             return
-        trainer.save_checkpoint(Checkpoints.folder(trainer) / "last.ckpt")
+        trainer.save_checkpoint(Checkpoints.folder(trainer) / LAST)
         raise Interrupted(signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -3,74 +3,110 @@
 from __future__ import annotations
 
 import csv
-import os
+import itertools
+import logging
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from groundup.files import write_csv, write_whole
 from groundup.learning.learner import Learner
+
+log = logging.getLogger(__name__)
+
+FILE = "metrics.csv"
+Row = dict[str, Any]
 
 
 class MetricsCSV(Callback):
-    """Appends `epoch, step, seconds, lr` and every metric of the epoch to `metrics.csv` in the run directory.
+    """Writes `epoch, step, seconds, lr` and every metric of each epoch to `metrics.csv` in the run directory.
 
-    `seconds` counts from the start of training, over all parts of a resumed run.
+    `seconds` counts from the start of training, over all parts of a resumed run. Where an epoch is validated more than
+    once, the row has what the last validation in it came to.
+
+    It is a log, which no run ends because of: of a damaged one, a run that goes on keeps the rows that can be read, and
+    the file as it was under another name.
     """
 
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        self._keep_rows_before(trainer, trainer.current_epoch)
+        if trainer.is_global_zero:
+            self._rows = _go_on(_path(trainer), trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        row: dict[str, Any] = {
+        row: Row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "seconds": round(pl_module.train_seconds, 3),
             "lr": pl_module.rate,
-            **pl_module.train_metrics(),  # before rank_zero_only: every process takes part in the sum
+            **pl_module.train_metrics(),  # every process takes part in the sum
             **pl_module.val_metrics,
         }
-        self._append(_path(trainer), row)
-
-    @staticmethod
-    @rank_zero_only
-    def _append(path: Path, row: dict[str, Any]) -> None:
-        rows = _read(path)
-        if rows and list(rows[0]) == list(row):
-            with path.open("a", newline="") as file:
-                csv.DictWriter(file, row).writerow(row)
-        else:  # the first row, or a metric that was not there before
-            _write(path, [*rows, row])
-
-    @staticmethod
-    @rank_zero_only
-    def _keep_rows_before(trainer: Trainer, epoch: int) -> None:
-        """Drops what a stopped run wrote of epochs that are trained again."""
-        path = _path(trainer)
-        rows = _read(path)
-        kept = [row for row in rows if int(row["epoch"]) < epoch]
-        if len(kept) < len(rows):
-            _write(path, kept)
+        if trainer.is_global_zero:
+            self._rows.append(row)
+            _write(_path(trainer), self._rows)
 
 
 def _path(trainer: Trainer) -> Path:
-    return Path(trainer.default_root_dir) / "metrics.csv"
+    return Path(trainer.default_root_dir) / FILE
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
+def _write(path: Path, rows: list[Row]) -> None:
+    names = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
+    write_csv(path, [names, *([row.get(name, "") for name in names] for row in rows)] if rows else [])
+
+
+def _go_on(path: Path, epoch: int) -> list[Row]:
+    """The rows of the epochs before this one. Those that a stopped run wrote of epochs that are trained again go."""
+    if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    content = path.read_bytes()
+    rows, unread = read_rows(content)
+    kept = [row for row in rows if int(row["epoch"]) < epoch]
+    numbers = [int(row["epoch"]) for row in kept]
+    missing = set(range(min(numbers, default=0), epoch)) - set(numbers)  # it may have begun from another's checkpoint
+    if unread or missing:
+        aside = _free_name(path)
+        write_whole(aside, content)
+        log.warning(
+            f"{FILE} is damaged: {unread} of its lines cannot be read, {len(missing)} epochs have no row; "
+            f"as it was it is now {aside.name}"
+        )
+    _write(path, kept)
+    return kept
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        if names:
-            writer.writeheader()
-        writer.writerows(rows)
-    os.replace(partial, path)
+def read_rows(content: bytes) -> tuple[list[Row], int]:
+    """The rows of a `metrics.csv` that are whole, their cells as they stand there, and how many other lines it has."""
+    first, *lines = content.decode("utf-8-sig", errors="replace").splitlines(keepends=True) or [""]
+    names = _cells(first)
+    rows: list[Row] = []
+    for line in lines:
+        row = _row(names, _cells(line)) if line.endswith("\n") else None  # else its last number may be cut off
+        if row is not None and (not rows or int(rows[-1]["epoch"]) < int(row["epoch"])):
+            rows.append(row)
+    return rows, len(lines) - len(rows)
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # too long for a cell, say
+        return []
+
+
+def _row(names: list[str], cells: list[str]) -> Row | None:
+    row: Row = dict(zip(names, cells, strict=False))
+    try:
+        numbers = [float(cell or "nan") for cell in cells]
+        return row if len(row) == len(names) == len(numbers) and int(row["epoch"]) >= 0 else None
+    except (KeyError, ValueError):
+        return None
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.stem}-damaged{number or ''}{path.suffix}") for number in itertools.count())
+    return next(name for name in names if not name.exists())

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from groundup.errors import UserError
@@ -36,6 +37,15 @@ def mix_seed(*numbers: int) -> int:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         state ^= state >> 31
     return state >> 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What a validation has come to, after which step of which epoch."""
+
+    epoch: int = -1
+    step: int = -1
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Learner(LightningModule):
@@ -77,7 +87,7 @@ class Learner(LightningModule):
         self.rate = 0.0  # learning rate of the current step
         self.per_class: list[float] = []  # accuracy of every class in the last evaluation, NaN where it had no images
         self.confusion: list[list[int]] = []  # of the last test: a row for each true class, a column for each predicted
-        self._validation: tuple[int, dict[str, float]] = (-1, {})  # the epoch that was validated last, its metrics
+        self._validation = Validation()  # the last one
         self.meter = TrainMeter(1)
         self._epochs_samples = 0
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
@@ -227,12 +237,16 @@ class Learner(LightningModule):
 
     @property
     def val_metrics(self) -> dict[str, float]:
-        """`val/loss`, `val/acc` and so on of this epoch; empty where it was not validated.
+        """`val/loss`, `val/acc` and so on of this epoch's last validation; empty where it was not validated.
 
         Lightning's `callback_metrics` keeps those of an earlier epoch, and forgets them when a run is resumed.
         """
-        epoch, metrics = self._validation
-        return metrics if epoch == self.trainer.current_epoch else {}
+        return self._validation.metrics if self._validation.epoch == self.trainer.current_epoch else {}
+
+    @property
+    def val_metrics_now(self) -> dict[str, float]:
+        """Those of the weights as they are; empty where a step was taken since the last validation."""
+        return self._validation.metrics if self._validation.step == self.trainer.global_step else {}
 
     def _epoch_sums(self) -> list[float]:
         """Loss, hits and images of the epoch so far, over all processes and parts of a resumed run."""
@@ -247,8 +261,10 @@ class Learner(LightningModule):
         self._log_exactly(self.end_epoch())
 
     def end_epoch(self) -> dict[str, float]:
-        """The epoch's `train_metrics`; those of a new one begin."""
+        """The epoch's `train_metrics`; those of a new one begin, unless this one has ended before its last batch."""
         metrics = self.train_metrics()
+        if not self.trainer.is_last_batch:
+            return metrics
         self._epochs_samples += int(self._epoch_sums()[2])
         self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
@@ -302,8 +318,8 @@ class Learner(LightningModule):
             if self._hits_tta is not None:
                 metrics["acc_tta"] = share(int(self.sum_over_processes(self._hits_tta)), found.images)
         named = {f"{split}/{name}": value for name, value in metrics.items()}
-        if split == "val":
-            self._validation = (self.trainer.current_epoch, named)
+        if split == "val" and not self.trainer.sanity_checking:
+            self._validation = Validation(self.trainer.current_epoch, self.trainer.global_step, named)
         return named
 
     def further_metrics(self) -> dict[str, float]:
@@ -322,7 +338,7 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = dataclasses.asdict(self.spec)
-        if self.trainer.training:
+        if self.trainer.state.fn == TrainerFn.FITTING:
             batches = self.trainer.fit_loop.epoch_loop.batch_progress
             checkpoint["progress"] = {
                 "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
@@ -330,9 +346,11 @@ class Learner(LightningModule):
                 "sums": self._epoch_sums(),
                 "seconds": self.train_seconds,
                 "samples": self._epochs_samples,
+                "validation": dataclasses.asdict(self._validation),
             }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if "progress" in checkpoint:
             self._resumed = checkpoint["progress"]
             self._seconds_before, self._epochs_samples = self._resumed["seconds"], self._resumed["samples"]
+            self._validation = Validation(**self._resumed.get("validation", {}))

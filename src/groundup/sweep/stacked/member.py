@@ -19,7 +19,6 @@ from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.watcher import Watcher
-from groundup.checkpoint import load_weights
 from groundup.errors import RunFailed, UserError
 from groundup.learning.learner import Learner
 from groundup.links import LogFile
@@ -137,7 +136,7 @@ class Member:
             self.learner.on_train_end()
             self.recorded.results |= training_figures(self.parts)
             if self.parts.checkpoints is not None:
-                load_weights(self.learner, Checkpoints.folder(self.parts.trainer) / "best.ckpt")
+                self.parts.checkpoints.load(self.learner, Checkpoints.folder(self.parts.trainer))
             self._begin_evaluation("test")
 
     def end_test(self) -> None:
