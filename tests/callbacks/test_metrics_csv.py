@@ -66,7 +66,7 @@ DAMAGES = {
     "words": lambda content: b"of the first attempt",
     "a quote": lambda content: content.replace(b"\r\n1,", b'\r\n"1,'),
     "twice": lambda content: content + content,
-    "an epoch gone": lambda content: b"".join(content.splitlines(keepends=True)[:1] + content.splitlines(True)[2:]),
+    "an epoch gone": lambda content: b"".join(content.splitlines(True)[:2] + content.splitlines(True)[3:]),
 }
 
 
