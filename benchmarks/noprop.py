@@ -144,13 +144,13 @@ class Bench:
             parts.learner.training_step = watched
             parts.trainer.callbacks.append(peak)
 
-        one_step = ("data.limit_train=128", "trainer.max_epochs=1", "+trainer.limit_train_batches=1")
+        one_step = ("data.limit_train=128", "trainer.max_epochs=1", "+trainer.max_steps=1")
         self.fit(f"data={data}", *words, *one_step, prepare=prepare)
         return seen[0], peak.bytes
 
     def step(self, words: tuple[str, ...]) -> tuple[list[float], float]:
         """Seconds of training steps, and of the inference of 1,000 images."""
-        few = (f"+trainer.limit_train_batches={STEPS}", "trainer.max_epochs=1")
+        few = (f"+trainer.max_steps={STEPS}", "trainer.max_epochs=1")
         parts, watch = self.fit("data=mnist", *words, *few, "data.limit_train=1000", "data.limit_test=1000")
         parts.data.setup("test")
         images, _ = next(iter(parts.data.test_dataloader()))

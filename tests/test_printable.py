@@ -38,3 +38,8 @@ def test_nothing_that_is_left_is_a_control_or_a_surrogate():
 def test_in_a_log_the_lines_of_a_message_stay_and_what_is_in_them_is_escaped():
     record = logging.makeLogRecord({"msg": "class %s\nof two", "args": ("\x1b[31mred",)})
     assert PrintableFormatter("%(message)s").format(record) == "class \\x1b[31mred\nof two"
+
+
+def test_in_a_log_the_columns_of_a_table_stay():
+    record = logging.makeLogRecord({"msg": "action\tseconds\nfit\t0.1"})
+    assert PrintableFormatter("%(message)s").format(record) == "action\tseconds\nfit\t0.1"

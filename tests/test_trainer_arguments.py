@@ -267,6 +267,14 @@ def test_a_share_that_leaves_no_batch_is_refused_in_lightnings_words(train, key)
         train(f"+trainer.limit_{key}_batches=0.01")
 
 
+@pytest.mark.parametrize("key", ["trainer.limit_val_batches", "data.val_fraction"])
+def test_what_is_never_validated_is_not_monitored(make_config, key):
+    chosen = f"+{key}=0" if key.startswith("trainer") else f"{key}=0"
+    with pytest.raises(UserError, match=f"{key}=0 with callbacks.x.monitor=val/loss: there is no validation data"):
+        make_config(chosen, lightning("ModelCheckpoint", monitor="val/loss"))
+    make_config(chosen, lightning("ModelCheckpoint", monitor="train/loss"))
+
+
 def test_argument_log_every_n_steps(train):
     logged = []
     train("trainer.log_every_n_steps=4", logged=logged)
@@ -392,6 +400,11 @@ def test_argument_val_check_interval(train, interval, steps):
     seen, spy = noting("on_validation_start", lambda trainer, _: trainer.global_step)
     train(f"+trainer.val_check_interval={interval}", spy=spy)
     assert seen == steps
+
+
+def test_more_batches_between_validations_than_an_epoch_has_are_refused(train):
+    with pytest.raises(UserError, match=r"`val_check_interval` \(7\) must be less than or equal to .* \(6\)"):
+        train("+trainer.val_check_interval=7")
 
 
 # Arguments that are refused, and values that cannot be meant
@@ -716,6 +729,14 @@ def test_two_model_checkpoints_that_differ_are_welcome(make_config):
     build_callbacks(make_config(lightning("ModelCheckpoint"), second))
     with pytest.raises(UserError, match=r"callbacks.x and callbacks.y: two of ModelCheckpoint"):
         build_callbacks(make_config(lightning("ModelCheckpoint"), lightning("ModelCheckpoint").replace(".x=", ".y=")))
+
+
+def test_an_error_of_somebody_elses_before_training_is_a_failure_of_the_run(train):
+    def break_down(*_):
+        raise ValueError("a bug of mine")
+
+    with pytest.raises(RunFailed, match="a bug of mine"):
+        train(spy=LambdaCallback(on_train_start=break_down))
 
 
 def test_a_misconfiguration_in_mid_training_is_a_failure_of_the_run(train):

@@ -295,17 +295,25 @@ def _refuse_sizes_that_do_not_fit(config: Mapping[str, Any]) -> None:
 
 
 def _refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
-    data = config["data"]
-    if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
-        return
-    for name, node in config["callbacks"].items():
+    key = _key_without_validation(config)
+    for name, node in config["callbacks"].items() if key else ():
         if not node or schema.with_target([schema.Checkpoints], node):  # of which the last epoch is then the best
             continue
         if str(node.get("monitor", "")).startswith("val/"):
             raise UserError(
-                f"data.val_fraction=0 with callbacks.{name}.monitor={node['monitor']}: there is no validation data; "
-                "give data.val_fraction a value above 0, or monitor train/loss"
+                f"{key}=0 with callbacks.{name}.monitor={node['monitor']}: there is no validation data; "
+                f"give {key} a value above 0, or monitor train/loss"
             )
+
+
+def _key_without_validation(config: Mapping[str, Any]) -> str | None:
+    """The key whose 0 leaves nothing to validate."""
+    data = config["data"]
+    if config["trainer"].get("limit_val_batches") == 0:
+        return "trainer.limit_val_batches"
+    if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
+        return None
+    return "data.val_fraction"
 
 
 def _refuse_clipping_in_mixed_precision(config: Mapping[str, Any]) -> None:

@@ -20,8 +20,8 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """As `printable`, each line on its own: for messages of several, which hold such names."""
-    return "\n".join(map(printable, text.split("\n")))
+    """As `printable`, each line on its own, tabs as they are: for messages of several, which hold such names."""
+    return re.sub(r"[^\n\t]+", lambda found: printable(found[0]), text)
 
 
 class PrintableFormatter(logging.Formatter):

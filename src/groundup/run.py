@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -185,8 +186,8 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         learner.net.compile()  # in place: torch.compile(net) would rename the parameters in checkpoints
     try:
         trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
-    except MisconfigurationException as error:
-        if learner.total_steps:  # it has begun
+    except (MisconfigurationException, ValueError, ImportError) as error:
+        if learner.total_steps or not _is_lightnings(error):  # training has begun
             raise
         raise UserError(f"Lightning's Trainer: {' '.join(str(error).split())}") from error
     finally:
@@ -197,6 +198,12 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         parts.checkpoints.load(learner, Checkpoints.folder(trainer))
     tested = trainer.test(learner, datamodule=parts.data, verbose=False) if parts.spec.test_size else []
     take_test(parts, results, tested[0] if tested else {})
+
+
+def _is_lightnings(error: Exception) -> bool:
+    """Whether Lightning itself has raised it, not what it called."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").split(".")[0] == "lightning"
 
 
 def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float]) -> None:

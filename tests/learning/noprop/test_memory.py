@@ -13,7 +13,7 @@ from groundup.learning.backward_memory import kept_for_backward
 
 SHORT = (
     *("optimizer=adamw", "scheduler=constant", "trainer.max_epochs=1", "logger=none", "data.batch_size=128"),
-    *("data.limit_train=200", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=0"),
+    *("data.limit_train=200", "+trainer.max_steps=1", "+trainer.limit_val_batches=0"),
 )
 BACKPROP, ONE_BY_ONE, AT_ONCE = (
     ("model=noprop_backprop",),

@@ -186,7 +186,15 @@ def test_one_block_at_a_time_on_several_devices_is_refused(make_config):
 
     class Two:
         world_size = 2
+        limit_train_batches = 1.0
 
     learner._trainer = Two()
     with pytest.raises(UserError, match=r"accepted: model\.schedule=stacked"):
         learner.setup("fit")
+
+
+def test_a_part_of_an_epoch_in_which_the_last_blocks_would_not_learn_is_refused(make_config, tmp_path):
+    part = ("+trainer.limit_train_batches=0.5", "trainer.max_epochs=1")
+    with pytest.raises(UserError, match=r"limit_train_batches=0\.5 with model\.schedule=sequential"):
+        run(make_config(*part, small=DT), tmp_path / "sequential")
+    run(make_config(*part, "model.schedule=stacked", small=DT), tmp_path / "stacked")

@@ -74,6 +74,12 @@ class NoPropDT(WithEmbedding, LocalLearner):
                 f"model.schedule=sequential with trainer.devices={self.trainer.world_size}: one block at a time learns "
                 "on one device; accepted: model.schedule=stacked"
             )
+        if self.passes > 1 and self.trainer.limit_train_batches != 1.0:
+            raise UserError(
+                f"trainer.limit_train_batches={self.trainer.limit_train_batches} with model.schedule=sequential: an "
+                "epoch is a pass for every block, and the last ones would not learn; use data.limit_train, or "
+                "model.schedule=stacked"
+            )
 
     def on_train_start(self) -> None:
         super().on_train_start()
