@@ -124,6 +124,8 @@ def test_the_words_of_a_strangers_sweep_do_not_reach_hydra(stranger, train, runs
         "data.mirror=http://x.invalid",
         "+callbacks.x.dirpath=/x",
         "model.weights=DEFAULT",
+        "model.hidden_dims=" + "[" * 900,
+        "model.hidden_dims=[" + "1," * 1000 + "1]",
     ],
 )
 def test_words_that_were_not_typed_choose_options_and_set_values_alone(word):

@@ -184,6 +184,7 @@ def test_several_sweeps_share_a_study_in_a_database_of_ones_own(train, runs, tmp
         ([LR, "hydra.sweeper.storage=sqlite:////nowhere/at/all.db"], "hydra.sweeper.storage=sqlite:////nowhere"),
         (["optimizer.lr=interval(-0.5,0.1)"], "optimizer.lr=-0.5"),
         (["model=mlp,nonsense"], "nonsense"),
+        (["optimizer.lr=range(0.5,1e12,0.5)"], "values; accepted: at most 10,000, or an interval"),
     ],
 )
 def test_a_search_that_cannot_begin_is_said_before_the_first_trial(sweep, runs, tmp_path, capsys, words, said):

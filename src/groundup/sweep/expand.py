@@ -91,7 +91,7 @@ def _refuse_number(overrides: Iterable[Override], max_jobs: int) -> None:
     number = 1
     for override in overrides:
         if _varies(override):
-            found = _count(override)
+            found = count(override)
             if not found:
                 raise UserError(f"{override.input_line}: no value at all, so the sweep has 0 jobs")
             number *= found
@@ -101,7 +101,8 @@ def _refuse_number(overrides: Iterable[Override], max_jobs: int) -> None:
         )
 
 
-def _count(override: Override) -> int:
+def count(override: Override) -> int:
+    """How many values a sweep has, without listing those of a range."""
     value = override._value
     if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
         if not value.step:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.plain import DEPTH
 from groundup.printable import printable
 from groundup.rundir import GROUPS
 from groundup.sweep.frozen import FILE, FrozenJob
@@ -22,6 +23,7 @@ from groundup.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
 # An interpolation, an escape, a mapping, or a key such as `_target_`.
 NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")
 ELSEWHERE = re.compile(r"\.\.|(^|[^\w])/")  # of a group: options are files, and these would lie outside of `conf/`
+LONGEST = 2000  # letters of a word: Hydra's parser takes seconds for longer ones, and its stack for nested ones
 RESERVED = ("hydra", "sweep", "resume")  # how a command is carried out, not what a job is
 REPEAT = "repeat the sweep's own settings in this command, if they are yours"
 
@@ -69,12 +71,12 @@ def refuse_foreign_words(sweep_dir: Path, words: Sequence[str], typed: Collectio
     """
     for word in words:
         if word not in typed and (reason := _more_than_a_value(word)):
-            raise UserError(f"sweep.resume={sweep_dir}: its setting {printable(word)} {reason}; {REPEAT}")
+            raise UserError(f"sweep.resume={sweep_dir}: its setting {printable(word)[:200]} {reason}; {REPEAT}")
 
 
 def _more_than_a_value(word: str) -> str:
     key, _, value = word.lstrip("+~").partition("=")
-    if NOT_A_VALUE.search(word):
+    if NOT_A_VALUE.search(word) or len(word) > LONGEST or len(re.findall(r"[\[(]", word)) > DEPTH:
         return "is more than a plain value"
     if re.split(r"[./@]", key)[0] in RESERVED:
         return "is no setting of a job"

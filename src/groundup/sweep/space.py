@@ -13,9 +13,10 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from groundup.errors import UserError
-from groundup.sweep.expand import is_own, values_of
+from groundup.sweep.expand import count, is_own, values_of
 
 TAGS = {"log"}
+MOST_CHOICES = 10_000
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _range(override: Override, value: RangeSweep) -> BaseDistribution:
     if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int) and step > 0 and start < stop:
         last = start + (stop - start - 1) // step * step
         return IntDistribution(start, last, step=step)
+    if (number := count(override)) > MOST_CHOICES:  # before anything is listed
+        raise UserError(f"{override.input_line}: {number:,} values; accepted: at most {MOST_CHOICES:,}, or an interval")
     listed = values_of(override)
     if not listed:
         raise UserError(f"{override.input_line}: no value at all")
