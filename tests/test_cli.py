@@ -215,6 +215,16 @@ def test_hydras_own_wish_for_tracebacks_is_respected(toy, monkeypatch):
         toy("modle=cnn")
 
 
+def test_a_config_of_ones_own_is_found_where_hydra_finds_it(toy, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "own.yaml").write_text((tmp_path / "conf" / "toy.yaml").read_text().replace("0.1", "0.5"))
+    assert toy(f"--config-dir={tmp_path}/mine", "--config-name=own.yaml") == 0
+    assert toy.module.calls[-1].optimizer.lr == 0.5
+    assert toy(f"--config-dir={tmp_path}/mine", "--config-name=nosuch") == 2
+    assert toy("--config-name=nosuch", f"hydra.searchpath=[file://{tmp_path}/mine]") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: --config-name=nosuch: there is no such config"
+
+
 def test_a_path_is_what_was_typed_also_where_tracebacks_are_wanted(toy, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     for wanted in ("0", "1"):

@@ -221,10 +221,10 @@ def _refuse_missing_configs(primary: Path) -> None:
     folder, name = asked.config_path, (asked.config_name or primary.name).removesuffix(".yaml")
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
         raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
-    if folder is not None and "://" in folder:
-        return
+    if (folder is not None and "://" in folder) or any("hydra.searchpath" in word for word in asked.overrides):
+        return  # it may be anywhere
     where = primary.parents[1] / folder if folder is not None else primary.parent  # as Hydra: beside the command's file
-    if (where / f"{name}.yaml").is_file():
+    if any((Path(place) / f"{name}.yaml").is_file() for place in (where, asked.config_dir or where)):
         return
     there = ", ".join(sorted(file.stem for file in where.glob("*.yaml"))) or "none"
     if folder is not None:

@@ -91,7 +91,9 @@ def _bad_grammar(refused: str, words: Sequence[str]) -> str:
 
 
 def _no_such_option(missing: str, accepted: Sequence[str], conf: Path) -> str:
-    group, _, option = missing.partition("/")
+    group, within, option = missing.partition("/")
+    if not within:
+        return f"--config-name={missing}: there is no such config"
     if group == "hydra":
         group, _, option = missing.rpartition("/")
     choices = [choice for choice in accepted if choice != "base"] or options(conf, group)
