@@ -121,6 +121,7 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["hydra.job.name=${oc.env:NOPE}"], "hydra.job.name=${oc.env:NOPE}: Environment variable 'NOPE' not found"),
         (["model=${oc.env:NOPE}"], "model=${oc.env:NOPE}: Environment variable 'NOPE' not found"),
         (["-m", "hydra.sweep.dir=${oc.env:NOPE}"], "hydra.sweep.dir=${oc.env:NOPE}: Environment"),
+        (["interpolation=1"], "interpolation=1: there is no key 'interpolation'"),
         (["hydra.run.dir="], "hydra.run.dir=: must be given"),
         (["--config-name=x"], "--config-name=x: no x.yaml in"),
         (["--config-name", "x"], "there are toy"),

@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import yaml
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+)
 
 from groundup.grammar import literal, wrong
 from groundup.paths import options
 from groundup.suggest import nearest
 from groundup.sweep.words import hide, show
+
+UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
 
 
 def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: bool) -> str:
@@ -33,7 +41,7 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
         return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent)
-    if unresolved := [cause for cause in _chain(error) if _is_unresolved(cause)]:
+    if unresolved := [cause for cause in _chain(error) if isinstance(cause, UNRESOLVED)]:
         return _no_such_value(unresolved, overrides)
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(cause.parent_node, DictConfig):
@@ -48,15 +56,14 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
 
 def explain_interpolation(error: OmegaConfBaseException) -> str:
     """A value that refers to what is not there: `data.root=${oc.env:NOPE}: Environment variable 'NOPE' not found`."""
-    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error).splitlines()[0]).strip("'\"")
     written = OmegaConf.to_container(error.parent_node) if isinstance(error.parent_node, DictConfig) else None
     value = written.get(error.key) if isinstance(written, dict) else None
     given = f"{error.full_key}={value}" if isinstance(value, str) else error.full_key
-    return f"{given}: {reason}" if given else reason
+    return f"{given}: {_reason(error)}" if given else _reason(error)
 
 
-def _is_unresolved(error: BaseException) -> TypeGuard[OmegaConfBaseException]:
-    return isinstance(error, OmegaConfBaseException) and "interpolation" in str(error).lower()
+def _reason(error: OmegaConfBaseException) -> str:
+    return re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error).splitlines()[0]).strip("'\"")
 
 
 def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence[str]) -> str:
@@ -66,10 +73,9 @@ def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence
     """
     keyed = [error for error in errors if error.full_key] or list(errors)
     message = explain_interpolation(keyed[-1])
-    reason = explain_interpolation(errors[-1]).rpartition(": ")[2]
     words = [word for word in overrides if "${" in word]
     given = next((word for word in words if message.startswith(word.lstrip("+").partition("=")[0] + "=")), None)
-    return f"{given or words[0]}: {reason}" if given or len(words) == 1 else message
+    return f"{given or words[0]}: {_reason(errors[-1])}" if given or len(words) == 1 else message
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
