@@ -20,7 +20,7 @@ from groundup.errors import UserError
 from groundup.printable import printable
 
 # Arguments that name files, or ask for weights from the internet.
-FILES = re.compile(r"path|file|url|(^|_)dir(_|$)")
+FILES = re.compile(r"path|(?<!pro)file|url|(^|_)dir(_|$)")
 WEIGHTS = re.compile(r"^(weights|pretrained)")
 
 

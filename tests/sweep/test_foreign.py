@@ -139,7 +139,7 @@ def test_words_that_were_not_typed_choose_options_and_set_values_alone(word):
     [
         *("model=lenet", "experiment=noprop/mnist_short", "seed=3", "~callbacks.confusion", "+trainer.max_steps=3"),
         *("data.augment=[flip,crop]", "optimizer.lr=1e-3", "data.root=/home/me/data", "model.hidden_dims=[]"),
-        *("optimizer.lr=tag(log,interval(1e-3,1))", "model=choice(mlp,lenet)", "seed=range(0,3)", "loss=null"),
+        *("optimizer.lr=tag(log,interval(1e-3,1))", "model=choice(mlp,lenet)", "seed=range(0,3)", "trainer.profiler=simple"),
     ],
 )
 def test_plain_words_are_accepted(word):
