@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "run"  # in a checkpoint
+STACKED = "stacked"  # likewise: whether it was trained as one of a stack, see `groundup.sweep.stacked.position`
 _NAME = re.compile(r"[0-9a-f]{16}")
 _LINE = re.compile(rf"# run ({_NAME.pattern})\b".encode())
 

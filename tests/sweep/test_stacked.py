@@ -21,9 +21,11 @@ from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.lock import LOCK, holding
 from groundup.run import run
 from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
 from groundup.sweep.stacked.optimizer import Joined
+from groundup.sweep.stacked.position import BEGINNING, Position, position_of
 from groundup.sweep.stacked.training import Stack, train_stacked
 
 SHORT = ("data.limit_train=300", "data.batch_size=50", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -243,6 +245,117 @@ def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, confi
         assert farthest(weights(run_dir), weights(tmp_path / "whole" / str(number))) < 1e-5
         for figure in ("test/acc", "test/loss", "val/acc", "train/loss", "steps", "epochs"):
             assert resumed[figure] == pytest.approx(expected[number][figure], abs=1e-5), figure
+
+
+EXACT = {
+    "sgd": MLP,
+    "adam": (*MLP, "optimizer=adam", "scheduler=cosine"),
+    "label smoothing, dropout": (*MLP, "loss.label_smoothing=0.1", "model.dropout=0.3"),
+    "bce, augmentation": (*MLP, "loss=bce", "data.augment=[flip,shift]"),
+    "lenet, clipping": ("model=lenet", *SHORT, "trainer.gradient_clip_val=0.1"),
+}
+FIGURES = (
+    "test/acc",
+    "test/loss",
+    "val/acc",
+    "val/loss",
+    "train/loss",
+    "best_epoch",
+    "steps",
+    "epochs",
+    "test/confusion",
+)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ends stacked training by a signal after a step."""
+    train_step = Stack._train_step
+
+    def with_signal(self: Stack, *arguments: Any) -> None:
+        train_step(self, *arguments)
+        if self.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Stack, "_train_step", with_signal)
+
+
+def rows_of(run_dir: Path) -> list[dict[str, str]]:
+    rows = list(csv.DictReader((run_dir / "metrics.csv").open()))
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def assert_same_to_the_last_bit(run_dir: Path, other: Path, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name in ("last", "best"):
+        assert farthest(weights(run_dir, name), weights(other, name)) == 0
+    assert {figure: given[figure] for figure in FIGURES} == {figure: expected[figure] for figure in FIGURES}
+    assert rows_of(run_dir) == rows_of(other)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_stack_that_was_stopped_goes_on_to_the_same_last_bit(kind, configs, tmp_path, monkeypatch):
+    """Also of fewer members: what each computes does not depend on the others."""
+    jobs = configs(EXACT[kind], ["seed=0"], ["seed=1", "optimizer.lr=0.01"], ["seed=2"])
+    expected = stacked(tmp_path / "whole", jobs)
+    for step in (2, 6, 9):  # in the middle of what is logged at once; at the end of an epoch; in the second
+        folder = tmp_path / f"stopped at {step}"
+        with monkeypatch.context() as patch:
+            stop_after(patch, step)
+            with pytest.raises(Interrupted):
+                stacked(folder, jobs)
+        position = position_of(folder / "0")
+        assert position == Position(step, step // 6, step % 6)
+        words = [(config, folder / str(number), [str(number)]) for number, config in enumerate(jobs)]
+        outcomes = [*train_stacked(words[:2], position), *train_stacked(words[2:], position)]
+        for number, outcome in enumerate(outcomes):
+            run_dir, whole = folder / str(number), tmp_path / "whole" / str(number)
+            assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
+
+
+def test_a_stack_that_was_stopped_three_times_goes_on_to_the_same_last_bit(configs, tmp_path, monkeypatch):
+    jobs = configs(MLP, ["seed=0"], ["seed=1"])
+    expected = stacked(tmp_path / "whole", jobs)
+    words = [(config, tmp_path / "parts" / str(number), [str(number)]) for number, config in enumerate(jobs)]
+    position: Position | None = BEGINNING
+    for step in (3, 5, 8):
+        with monkeypatch.context() as patch:
+            stop_after(patch, step)
+            with pytest.raises(Interrupted):
+                train_stacked(words, position)
+        position = position_of(tmp_path / "parts" / "1")
+        assert position.step == step
+    for number, outcome in enumerate(train_stacked(words, position)):
+        run_dir, whole = tmp_path / "parts" / str(number), tmp_path / "whole" / str(number)
+        assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
+
+
+def test_a_stack_that_has_only_its_test_left_is_tested(configs, tmp_path, monkeypatch):
+    jobs = configs(MLP, ["seed=0"], ["seed=1"])
+    expected = stacked(tmp_path / "whole", jobs)
+
+    def killed(self: Stack) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stack, "test", killed)
+        with pytest.raises(Interrupted):
+            stacked(tmp_path / "parts", jobs)
+    words = [(config, tmp_path / "parts" / str(number), [str(number)]) for number, config in enumerate(jobs)]
+    for number, outcome in enumerate(train_stacked(words, position_of(tmp_path / "parts" / "0"))):
+        run_dir, whole = tmp_path / "parts" / str(number), tmp_path / "whole" / str(number)
+        assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
+
+
+def test_only_what_was_begun_in_a_stack_and_can_be_read_goes_on_in_one(configs, tmp_path):
+    [config] = configs(MLP, ["seed=0"])
+    run(config, tmp_path / "alone")
+    assert position_of(tmp_path / "alone") is None
+    assert position_of(tmp_path / "nowhere") is None
+    stacked(tmp_path, [config])
+    assert position_of(tmp_path / "0") == Position(STEPS, 2, 0)
+    with holding(tmp_path / "0" / LOCK):
+        assert position_of(tmp_path / "0") is None  # it goes on already
+    (tmp_path / "0" / "checkpoints" / "last.ckpt").write_bytes(b"PK")
+    assert position_of(tmp_path / "0") is None
 
 
 def test_a_stopped_member_saves_what_the_run_alone_would_have_saved(configs, tmp_path, monkeypatch):

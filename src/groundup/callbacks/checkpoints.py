@@ -18,7 +18,7 @@ from groundup.callbacks.choice import Choice
 from groundup.checkpoint import load_checkpoint, load_weights
 from groundup.errors import UserError
 from groundup.files import whole
-from groundup.identity import KEY
+from groundup.identity import KEY, STACKED
 from groundup.learning.learner import Learner
 from groundup.processes import is_helper
 
@@ -32,10 +32,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Args:
         identity: of the run, see `groundup.identity`.
+
+    Attributes:
+        marks: what every checkpoint says of its run.
     """
 
     def __init__(self, identity: str):
-        self._identity = identity
+        self.marks: dict[str, Any] = {KEY: identity, STACKED: False}
 
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
         """As `groundup.checkpoint` has it, whatever Lightning asks for."""
@@ -43,7 +46,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
-        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone) | {KEY: self._identity}
+        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone) | self.marks
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:  # opened here: a full disk is then an OSError, not torch's own riddle
             torch.save(checkpoint, file)

@@ -170,15 +170,18 @@ class Learner(LightningModule):
             raise UserError(f"trainer.min_steps={least}: this training has {total_steps}; accepted: at most as many")
         self.begin(total_steps, steps_per_epoch)
         if self._resumed is not None:
-            self._sums_before = self._resumed["sums"]
             self._order.set_epoch(self.trainer.current_epoch)
             self._order.start = self._resumed["batch"]
 
     def begin(self, total_steps: int, steps_per_epoch: int) -> None:
-        """Starts the clock of training; how long training is decides the schedule."""
+        """Starts the clock of training, and goes on with its sums; how long training is decides the schedule."""
         self._started = time.perf_counter()
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
         self.meter = TrainMeter(self.trainer.log_every_n_steps, self.device)  # type: ignore[attr-defined]
+        if self._resumed is not None:
+            loss, *counts = self._resumed["sums"]
+            self._sums_before = [0.0, *counts]
+            self.meter.loss_sum = loss if self.global_rank == 0 else 0.0  # added to: a sum depends on its order
 
     def on_train_end(self) -> None:
         self._seconds_before, self._started = self.train_seconds, 0.0

@@ -118,6 +118,7 @@ class TrainMeter:
             if not math.isfinite(loss):
                 raise Diverged(f"the training loss became {loss}", step - len(losses) + i, rates[i])
         self.latest = list(losses)
-        self.loss_sum += sum(loss * size for loss, size in zip(losses, sizes, strict=True))
+        for loss, size in zip(losses, sizes, strict=True):
+            self.loss_sum += loss * size  # one by one: however often it is read, the same sum to the last bit
         self.count += sum(sizes)
         return sum(losses) / len(losses)

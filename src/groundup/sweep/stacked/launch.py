@@ -18,7 +18,8 @@ from groundup.config import check
 from groundup.errors import UserError
 from groundup.results import FILE as RESULTS
 from groundup.resume import LAST
-from groundup.sweep.stacked.groups import groups_of
+from groundup.sweep.stacked.groups import groups_of, why_not
+from groundup.sweep.stacked.position import BEGINNING, Position, position_of
 from groundup.sweep.tell import tell
 
 
@@ -40,37 +41,51 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], first: int) ->
     configure_log(hydra.hydra_logging, hydra.verbose)
     Path(str(hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
     jobs = [_compose(launcher, first + number, list(words)) for number, words in enumerate(job_overrides)]
-    stacks, alone = sort(jobs, launcher.max_members)
+    stacks, alone = sort(jobs, launcher.max_members, may_go_on=hasattr(launcher.task_function, "report"))
     _announce(jobs, stacks, alone)
     returns: dict[int, JobReturn] = {}
-    for stack in stacks:
-        members = [jobs[position] for position in stack]
+    for position, stack in stacks:
+        members = [jobs[place] for place in stack]
         if _must_stop(launcher.task_function, returns):
             alone |= dict.fromkeys(stack, "")  # to the task, which knows what is to be done with jobs that do not run
         else:
-            returns |= _launch_stack(launcher, members)
-    for position in alone:
-        job = jobs[position]
+            returns |= _launch_stack(launcher, members, position)
+    for place in alone:
+        job = jobs[place]
         returns[job.number] = _run_job(launcher, job, launcher.task_function, configure_logging=True)
         configure_log(hydra.hydra_logging, hydra.verbose)
     return [returns[job.number] for job in jobs]
 
 
-def sort(jobs: Sequence[Composed], max_members: int) -> tuple[list[list[int]], dict[int, str]]:
-    """Stacks of jobs, as positions, and of every other job the reason why it runs alone."""
+def sort(
+    jobs: Sequence[Composed], max_members: int, may_go_on: bool
+) -> tuple[list[tuple[Position, list[int]]], dict[int, str]]:
+    """Stacks of jobs, as places among `jobs` and where they go on, and of every other job the reason why it runs alone.
+
+    Jobs that were stopped in a stack, and may go on as those of a sweep of ours do, go on with those of the same place.
+    """
     alone: dict[int, str] = {}
-    fresh: list[int] = []
-    for position, job in enumerate(jobs):
+    places = defaultdict[Position, list[int]](list)
+    for place, job in enumerate(jobs):
         if job.config is None:
-            alone[position] = "its config is refused"
-        elif (job.run_dir / LAST).exists() or (job.run_dir / RESULTS).exists():
-            alone[position] = "it was begun before"
+            alone[place] = "its config is refused"
+            continue
+        begun = (job.run_dir / LAST).exists() or (job.run_dir / RESULTS).exists()
+        position = BEGINNING if not begun else position_of(job.run_dir) if may_go_on else None
+        if position is None:
+            alone[place] = "it was begun before"
         else:
-            fresh.append(position)
-    configs: list[Mapping[str, Any]] = [jobs[position].config or {} for position in fresh]
-    stacks, others = groups_of(configs, max_members)
-    alone |= {fresh[number]: reason for number, reason in others.items()}
-    return [[fresh[number] for number in stack] for stack in stacks], dict(sorted(alone.items()))
+            places[position].append(place)
+    stacks: list[tuple[Position, list[int]]] = []
+    for position, members in places.items():
+        configs: list[Mapping[str, Any]] = [jobs[place].config or {} for place in members]
+        found, others = groups_of(configs, max_members)
+        if position != BEGINNING:  # a stack of one then, rather than none
+            found += [[number] for number in others if why_not(configs[number]) is None]
+        stacks += [(position, [members[number] for number in stack]) for stack in found]
+        stacked = {number for stack in found for number in stack}
+        alone |= {members[number]: reason for number, reason in others.items() if number not in stacked}
+    return stacks, dict(sorted(alone.items()))
 
 
 def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
@@ -96,12 +111,16 @@ def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
     return getattr(task, "fail_fast", False) and any(done._return_value is None for done in returns.values())
 
 
-def _announce(jobs: Sequence[Composed], stacks: Sequence[Sequence[int]], alone: Mapping[int, str]) -> None:
-    for stack in stacks:
-        tell(f"{len(stack)} jobs train at once: {_numbers([jobs[position].number for position in stack])}")
+def _announce(
+    jobs: Sequence[Composed], stacks: Sequence[tuple[Position, Sequence[int]]], alone: Mapping[int, str]
+) -> None:
+    for position, stack in stacks:
+        what = f"{len(stack)} jobs train at once" if len(stack) > 1 else "1 job of a stack trains on"
+        since = "" if position == BEGINNING else f" from step {position.step}"
+        tell(f"{what}{since}: {_numbers([jobs[place].number for place in stack])}")
     reasons = defaultdict[str, list[int]](list)
-    for position, reason in alone.items():
-        reasons[reason].append(jobs[position].number)
+    for place, reason in alone.items():
+        reasons[reason].append(jobs[place].number)
     for reason, numbers in reasons.items():
         tell(f"one by one: {_numbers(numbers)} ({reason})")
 
@@ -117,11 +136,11 @@ def _numbers(numbers: Sequence[int]) -> str:
     return ", ".join("-".join(map(str, span)) for span in spans)
 
 
-def _launch_stack(launcher: Any, jobs: Sequence[Composed]) -> dict[int, JobReturn]:
+def _launch_stack(launcher: Any, jobs: Sequence[Composed], position: Position) -> dict[int, JobReturn]:
     from groundup.sweep.stacked.training import train_stacked
 
     start = time.monotonic()
-    outcomes = train_stacked([(job.config or {}, job.run_dir, job.overrides) for job in jobs])
+    outcomes = train_stacked([(job.config or {}, job.run_dir, job.overrides) for job in jobs], position)
     seconds = time.monotonic() - start
     returns = {}
     for unsaid, job, outcome in zip(reversed(range(len(jobs))), jobs, outcomes, strict=True):

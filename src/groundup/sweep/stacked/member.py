@@ -11,15 +11,19 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.call import _call_callbacks_load_state_dict, _call_callbacks_on_load_checkpoint
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
 from groundup.assemble import Parts
-from groundup.callbacks.checkpoints import Checkpoints
+from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.metrics_csv import MetricsCSV
 from groundup.callbacks.watcher import Watcher
+from groundup.checkpoint import load_checkpoint
 from groundup.errors import RunFailed, UserError
+from groundup.identity import STACKED
 from groundup.learning.learner import Learner
 from groundup.links import LogFile
 from groundup.printable import PrintableFormatter
@@ -27,6 +31,7 @@ from groundup.quiet import log_of_tracebacks
 from groundup.resume import LAST
 from groundup.run import Recorded, take_test, training_figures
 from groundup.sweep.stacked.batches import Evaluation
+from groundup.sweep.stacked.position import BEGINNING, Position
 
 
 class Member:
@@ -37,13 +42,23 @@ class Member:
         run_dir: of the job.
         overrides: what the user typed of it.
         stacked: jobs of the stack.
+        position: where it goes on.
 
     Attributes:
         outcome: what `results.json` holds, or the error that ended the job; None while it goes on.
     """
 
-    def __init__(self, config: Mapping[str, Any], run_dir: Path, overrides: Sequence[str], stacked: int):
-        self.recorded = Recorded(config, run_dir, None, overrides)
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        run_dir: Path,
+        overrides: Sequence[str],
+        stacked: int,
+        position: Position = BEGINNING,
+    ):
+        self._resume = None if position == BEGINNING else run_dir / LAST
+        self._position = position
+        self.recorded = Recorded(config, run_dir, self._resume, overrides)
         self.recorded.results["stacked"] = stacked
         self.outcome: dict[str, Any] | BaseException | None = None
         self._directory = self.recorded.open()
@@ -57,6 +72,8 @@ class Member:
             parts.learner.to(parts.trainer.strategy.root_device)
             self.optimizer = parts.learner.configure_optimizers()
             _connect(parts, self.optimizer)
+            if self._resume is not None:
+                _restore(parts, self.optimizer, load_checkpoint(self._resume))
             self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
             self._watchers = [callback for callback in self.callbacks if isinstance(callback, Watcher)]
             self._norms = [callback for callback in self._watchers if isinstance(callback, GradientNorm)]
@@ -86,8 +103,14 @@ class Member:
     def start(self, total_steps: int, steps_per_epoch: int) -> None:
         """Starts the clock of training."""
         with self._log.on():
+            trainer, at = self.parts.trainer, self._position
+            _set(trainer.fit_loop.epoch_progress, at.epoch)
+            if at != BEGINNING:
+                count(trainer, at.step, at.batch or steps_per_epoch, steps_per_epoch)
             self.learner.begin(total_steps, steps_per_epoch)
-            self._tell("on_train_start")
+            for callback in self.callbacks:
+                if isinstance(callback, (Watcher, MetricsCSV)):
+                    callback.on_train_start(trainer, self.learner)
 
     def measure(self) -> None:
         """Before a step that is logged: what is to be known of its gradients."""
@@ -242,6 +265,17 @@ def _connect(parts: Parts, optimizer: torch.optim.Optimizer) -> None:
     trainer.datamodule = parts.data  # type: ignore[attr-defined]
     trainer.state.fn, trainer.state.status = TrainerFn.FITTING, TrainerStatus.RUNNING
     trainer.training = True
+    assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+    trainer.strategy.checkpoint_io.marks[STACKED] = True
+
+
+def _restore(parts: Parts, optimizer: torch.optim.Optimizer, checkpoint: dict[str, Any]) -> None:
+    """What a checkpoint holds beside the weights; where its run was follows from the position."""
+    [state] = checkpoint["optimizer_states"]
+    optimizer.load_state_dict(state)
+    parts.learner.on_load_checkpoint(checkpoint)
+    _call_callbacks_on_load_checkpoint(parts.trainer, checkpoint)
+    _call_callbacks_load_state_dict(parts.trainer, checkpoint)
 
 
 def begin_epoch(trainer: Trainer) -> None:

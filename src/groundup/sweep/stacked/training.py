@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,12 +21,13 @@ from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count
 from groundup.sweep.stacked.nets import nets_of
 from groundup.sweep.stacked.optimizer import Joined
+from groundup.sweep.stacked.position import BEGINNING, Position
 
 Job = tuple[Mapping[str, Any], Path, Sequence[str]]
 REFRESH = 0.2  # seconds between two drawings of the bar
 
 
-def train_stacked(jobs: Sequence[Job]) -> list[dict[str, Any] | BaseException]:
+def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[dict[str, Any] | BaseException]:
     """Trains and tests all jobs of a stack at once. Each gets the run directory that it would have got alone.
 
     A job that fails, by numbers that are no longer finite, say, leaves the others unharmed.
@@ -33,17 +35,18 @@ def train_stacked(jobs: Sequence[Job]) -> list[dict[str, Any] | BaseException]:
     Args:
         jobs: of each its checked config, its run directory and what the user typed of it. `groups_of` says which
             configs can be together.
+        position: where all of them go on.
 
     Returns:
         Of each job what its `results.json` holds, or the `UserError` or `RunFailed` that ended it.
 
     Raises:
-        Interrupted: stopped by a signal; every job can be gone on with, alone.
+        Interrupted: stopped by a signal; every job can be gone on with, to the last bit in a stack.
     """
-    members = [Member(config, run_dir, overrides, len(jobs)) for config, run_dir, overrides in jobs]
+    members = [Member(config, run_dir, overrides, len(jobs), position) for config, run_dir, overrides in jobs]
     with quiet(), StopOnSignal() as stop:
         try:
-            stack = Stack(members)
+            stack = Stack(members, position)
             stack.begin(stop)
             stack.fit(stop)
             stack.test()
@@ -59,11 +62,12 @@ def train_stacked(jobs: Sequence[Job]) -> list[dict[str, Any] | BaseException]:
 
 
 class Stack:
-    """The jobs that train at once; `active` are those that have not ended."""
+    """The jobs that train at once, from one position on; `active` are those that have not ended."""
 
-    def __init__(self, members: Sequence[Member]):
+    def __init__(self, members: Sequence[Member], position: Position = BEGINNING):
         self.members = members
-        self.step = 0
+        self.position = position
+        self.step = position.step
 
     @property
     def active(self) -> list[tuple[int, Member]]:
@@ -99,8 +103,9 @@ class Stack:
             Interrupted: by a signal, after every member's checkpoint was written.
         """
         total = self.epochs * len(self.images) if self.members else 0
-        with tqdm(total=total, unit="step", leave=False, mininterval=REFRESH, disable=not sys.stderr.isatty()) as bar:
-            for epoch in range(self.epochs if self.members else 0):
+        shown = {"unit": "step", "leave": False, "mininterval": REFRESH, "disable": not sys.stderr.isatty()}
+        with tqdm(total=total, initial=self.step, **shown) as bar:
+            for epoch in range(self.position.epoch, self.epochs if self.members else 0):
                 bar.set_description(f"{len(self.active)} jobs, epoch {epoch + 1}/{self.epochs}", refresh=False)
                 self._train_epoch(epoch, stop, bar)
                 self.each(lambda number, member: member.end_epoch(self.images.validation(number)))
@@ -116,7 +121,8 @@ class Stack:
             member.begin_epoch(epoch)
         active = [member for _, member in self.active]
         optimizer = join(active)
-        for batch, (x, y) in enumerate(self.images.epoch(epoch), 1):
+        done = self.position.batch if epoch == self.position.epoch else 0
+        for batch, (x, y) in enumerate(itertools.islice(self.images.epoch(epoch), done, None), done + 1):
             self._train_step(active, optimizer, x, y, batch - 1)
             bar.update()
             is_last = batch == len(self.images)
