@@ -464,6 +464,7 @@ def test_all_refused_arguments_are_tried():
         ("+trainer.sync_batchnorm=2", "must be a boolean"),
         ("+trainer.gradient_clip_algorithm=value", "nothing would be clipped; give trainer.gradient_clip_val"),
         ("trainer.devices=-1", "all there are is written trainer.devices=auto"),
+        ("trainer.devices=[]", "or a list of at least one"),
         ("trainer.devices=[-1]", "all there are is written trainer.devices=auto"),
     ],
 )
@@ -579,6 +580,7 @@ def test_callback_ModelCheckpoint(train):
     [
         ({"save_last": "true"}, "callbacks.x.save_last=true: callbacks.checkpoints writes last.ckpt"),
         ({"filename": "best"}, "callbacks.x.filename=best: it is a name of callbacks.checkpoints"),
+        ({"train_time_interval": "00:00:05:00"}, "callbacks.x.train_time_interval=00:00:05:00: must be a datetime.t"),
         ({"save_on_exception": "true"}, "callbacks.x.save_on_exception=true: a checkpoint made within a failed step"),
     ],
 )
@@ -586,7 +588,7 @@ def test_a_model_checkpoint_may_not_write_the_runs_own(train, tmp_path, argument
     with pytest.raises(UserError) as refusal:
         train(lightning("ModelCheckpoint", **arguments))
     assert str(refusal.value).startswith(said)
-    if "save_on_exception" not in arguments:
+    if arguments.keys() <= {"save_last", "filename"}:
         train("trainer.max_epochs=1", lightning("ModelCheckpoint", dirpath=tmp_path / "own", **arguments))
         assert list((tmp_path / "own").iterdir())
 
@@ -722,6 +724,12 @@ def test_what_is_no_callback_or_one_too_many_is_refused_by_its_key(make_config, 
     with pytest.raises(UserError) as refusal:
         build_callbacks(make_config(f"+callbacks.x={node}"))
     assert str(refusal.value).startswith(said)
+
+
+def test_two_that_average_weights_are_refused(make_config):
+    """Each exchanges the weights with its mean for a validation; the second would put back what the first lent it."""
+    with pytest.raises(UserError, match=r"callbacks\.ema and callbacks\.x: each would average"):
+        build_callbacks(make_config("callbacks=ema", lightning("WeightAveraging")))
 
 
 def test_two_model_checkpoints_that_differ_are_welcome(make_config):

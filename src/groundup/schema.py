@@ -91,6 +91,8 @@ def _colour(given: Any) -> Any:
 def _some_devices(given: Any) -> Any:
     if given in (-1, "-1", [-1]):  # as Lightning writes it
         raise PydanticCustomError("devices", "all there are is written trainer.devices=auto")
+    if given == []:
+        raise PydanticCustomError("devices", "must be a number of devices, or a list of at least one")
     return given
 
 

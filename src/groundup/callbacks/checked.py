@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
 from lightning.pytorch import Callback, callbacks
-from lightning.pytorch.callbacks import DeviceStatsMonitor, ModelCheckpoint, ProgressBar, ThroughputMonitor, Timer
+from lightning.pytorch.callbacks import (
+    DeviceStatsMonitor,
+    ModelCheckpoint,
+    ProgressBar,
+    ThroughputMonitor,
+    Timer,
+    WeightAveraging,
+)
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.build import build_as_is
@@ -52,6 +60,10 @@ def _checkpoint_problems(name: str, callback: ModelCheckpoint) -> Iterator[str]:
     """What would get into the way of best.ckpt and last.ckpt, or could not be resumed."""
     if callback.save_on_exception:
         yield f"callbacks.{name}.save_on_exception=true: {REFUSED_CALLBACKS['OnExceptionCheckpoint']}"
+    interval = callback._train_time_interval
+    if interval is not None and not isinstance(interval, timedelta):  # Lightning asks for its seconds at the first step
+        said = "must be a datetime.timedelta, as {_target_: datetime.timedelta, minutes: 5}"
+        yield f"callbacks.{name}.train_time_interval={interval}: {said}"
     if callback.dirpath is not None:
         return
     if callback.save_last:
@@ -64,6 +76,8 @@ def _clashes(made: Mapping[str, Callback]) -> Iterator[str]:
     for (first, one), (second, other) in combinations(made.items(), 2):
         if isinstance(one, ProgressBar) and isinstance(other, ProgressBar):
             yield f"callbacks.{first} and callbacks.{second}: two progress bars; leave one out: callbacks.{first}=null"
+        elif isinstance(one, WeightAveraging) and isinstance(other, WeightAveraging):
+            yield f"callbacks.{first} and callbacks.{second}: each would average what the other lends the network"
         elif _has_state(one) and _has_state(other) and one.state_key == other.state_key:
             yield (
                 f"callbacks.{first} and callbacks.{second}: two of {type(one).__name__} that a checkpoint could not "
