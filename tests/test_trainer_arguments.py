@@ -9,6 +9,7 @@ import csv
 import inspect
 import logging
 from functools import partial
+from pathlib import Path
 
 import lightning.pytorch.callbacks as lightning_callbacks
 import pytest
@@ -124,6 +125,11 @@ def test_the_table_has_a_row_for_everything():
 
 
 # Arguments that work
+
+
+def test_the_page_of_the_documentation_is_the_table():
+    page = Path(__file__).parents[1] / "docs" / "trainer.md"
+    assert page.read_text().endswith(f"\n\n{table()}\n")"
 
 
 def test_argument_accelerator(train, make_config):
