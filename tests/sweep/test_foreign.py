@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from groundup.build import build
 from groundup.errors import UserError
 from groundup.rundir import GROUPS
 from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
@@ -89,11 +90,14 @@ def test_a_config_that_is_not_ours_may_hold_parts_of_a_run_alone(group, node, sa
 @pytest.mark.parametrize("words", [(), ("trainer.accelerator=cpu", "seed=0,1")], ids=["no words", "its words"])
 def test_a_strangers_sweep_does_not_begin(stranger, train, runs, capsys, tmp_path, words):
     (tmp_path / "evil.pt").write_bytes(pickle.dumps(Payload(tmp_path / "executed")))
-    place = stranger(lambda jobs: jobs[1].config.update({"model": loads(tmp_path / "evil.pt")}))
+    place = stranger(lambda jobs: jobs[1].config["callbacks"].update({"x": loads(tmp_path / "evil.pt")}))
     assert again(train, place, *words) == 2
-    refused(capsys, f"sweep.resume={place}: job 1 is not what", "model._target_=torch.load: refused")
+    refused(capsys, f"sweep.resume={place}: job 1 is not what", "callbacks.x._target_=torch.load: refused")
     assert runs.calls == []
     assert not (tmp_path / "executed").exists()
+    with pytest.raises(RuntimeError, match="magic number"):  # the control: it runs before torch looks further
+        build(loads(tmp_path / "evil.pt"))
+    assert (tmp_path / "executed").exists()
 
 
 def test_the_words_of_a_strangers_sweep_do_not_reach_hydra(stranger, train, runs, capsys):
@@ -139,7 +143,12 @@ def test_words_that_were_not_typed_choose_options_and_set_values_alone(word):
     [
         *("model=lenet", "experiment=noprop/mnist_short", "seed=3", "~callbacks.confusion", "+trainer.max_steps=3"),
         *("data.augment=[flip,crop]", "optimizer.lr=1e-3", "data.root=/home/me/data", "model.hidden_dims=[]"),
-        *("optimizer.lr=tag(log,interval(1e-3,1))", "model=choice(mlp,lenet)", "seed=range(0,3)", "trainer.profiler=simple"),
+        *(
+            "optimizer.lr=tag(log,interval(1e-3,1))",
+            "model=choice(mlp,lenet)",
+            "seed=range(0,3)",
+            "trainer.profiler=simple",
+        ),
     ],
 )
 def test_plain_words_are_accepted(word):
