@@ -107,7 +107,7 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["data.name=[1"], "not a setting"),
         (["seed=1,2"], "several values are a sweep: add -m"),
         (["hydra/launcher=nosuch"], "Accepted: basic"),
-        (["~seeed"], "'seeed' does not exist"),
+        (["~seeed"], "~seeed: 'seeed' does not exist"),
         (["--foo"], "--foo: unknown option"),
         (["--multirum"], "did you mean --multirun?"),
         (["--model=cnn"], "did you mean model=cnn?"),

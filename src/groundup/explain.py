@@ -188,6 +188,9 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
         key = next(filter(None, twice.groups()))
         given = next((word for word in overrides if word.startswith(f"+{key}=")), f"+{key}")
         return f"{given}: there is a key '{key}' already, which is set without the sign: {given[1:]}"
+    if gone := re.match(r"Could not delete (?:from config\. )?(.*)", message):
+        given = next((word for word in overrides if word.startswith("~")), "~KEY")
+        return f"{given}: {gone[1]}, so it cannot be left out".replace(".,", ",")
     if swept := re.match(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
         return f"{swept[1]}: it holds for the whole sweep: accepted is one value"
     if unknown := re.match(r"Could not override '(.*)'\.", message):
