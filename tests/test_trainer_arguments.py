@@ -129,7 +129,7 @@ def test_the_table_has_a_row_for_everything():
 
 def test_the_page_of_the_documentation_is_the_table():
     page = Path(__file__).parents[1] / "docs" / "trainer.md"
-    assert page.read_text().endswith(f"\n\n{table()}\n")"
+    assert page.read_text().endswith(f"\n\n{table()}\n")
 
 
 def test_argument_accelerator(train, make_config):
