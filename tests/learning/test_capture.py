@@ -263,6 +263,7 @@ def test_every_other_reason_is_stated():
             "strategy": DDPStrategy(parallel_devices=[torch.device("cuda", 0)] * 2),
             "num_devices": 2,
         },
+        "trainer.strategy: that of": {"strategy": DDPStrategy(parallel_devices=[torch.device("cuda", 0)])},
         "it is mps": {"strategy": SingleDeviceStrategy("mps")},
         "trainer.detect_anomaly=true": {"_detect_anomaly": True},
         "precision=16-mixed": {"precision_plugin": SimpleNamespace(scaler=object())},

@@ -27,7 +27,8 @@ def why_not(trainer: Trainer, net: nn.Module, device_type: str) -> str | None:
     single = isinstance(trainer.strategy, SingleDeviceStrategy)
     reasons = {
         "NumPy computes this network": isinstance(net, NumPyNet),
-        f"trainer.devices={trainer.num_devices}: one device alone can be captured": not single,
+        f"trainer.devices={trainer.num_devices}: one device alone can be captured": trainer.num_devices > 1,
+        "trainer.strategy: that of a single device, auto, alone can be captured": not single,
         f"trainer.accelerator: it is {there}, and only {device_type} can be captured": there != device_type,
         f"trainer.gradient_clip_val={clipped}": bool(clipped),
         f"trainer.accumulate_grad_batches={accumulated}": accumulated != 1,
