@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 
 PROJECT = Path(__file__).parents[2]
 
@@ -77,6 +78,7 @@ def train(monkeypatch, own_logging) -> Callable[..., int]:
     spec.loader.exec_module(module)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.setenv("GROUNDUP_SWEEP_DIR", "of an earlier sweep")  # so that it is put back after the test
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # likewise: a sweep leaves its own
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["train.py", *words])
