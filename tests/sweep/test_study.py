@@ -153,6 +153,15 @@ def test_auto_takes_the_newest_study_of_the_same_words(sweep, runs, tmp_path):
     assert runs.folders == ["0", "1"]
 
 
+def test_auto_passes_over_a_damaged_study(sweep, runs, tmp_path, capsys):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "study.json").write_text("[" * 100_000)
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", "sweep.resume=auto") == 0
+    assert f"passed over: sweep.resume={tmp_path}/t: no study there" in capsys.readouterr().out
+    assert runs.folders == ["0", "1"]
+
+
 def test_another_study_is_refused_with_the_first_difference(sweep, tmp_path, capsys):
     assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
     assert sweep(OPTUNA, "optimizer.lr=interval(0.1,0.5)", f"sweep.resume={tmp_path}/s") == 2

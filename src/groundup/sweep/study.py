@@ -109,8 +109,7 @@ def _directory(resume: str | None, words: Sequence[str], master: DictConfig) -> 
     if resume == "auto":
         folder = Path(master.hydra.sweep.dir).absolute().parent
         files = sorted(folder.glob(f"*/{FILE}"), reverse=True)  # names begin with the time
-        same = (file.parent for file in files if set(_known(file.parent)["words"]) == asked)
-        return next(same, None)
+        return next((file.parent for file in files if _is_of(file.parent, asked)), None)
     before = set(_known(Path(resume))["words"])
     if asked and (different := sorted(asked ^ before)):
         where = "not in it" if different[0] in asked else "in it, not asked for now"
@@ -119,6 +118,14 @@ def _directory(resume: str | None, words: Sequence[str], master: DictConfig) -> 
             "all, or begin a new one without sweep.resume"
         )
     return Path(resume)
+
+
+def _is_of(sweep_dir: Path, asked: set[str]) -> bool:
+    try:
+        return set(_known(sweep_dir)["words"]) == asked
+    except UserError as error:  # it says nothing of the other studies
+        tell(f"passed over: {error}")
+        return False
 
 
 def _known(sweep_dir: Path) -> dict[str, Any]:
