@@ -10,6 +10,8 @@ import signal
 import pytest
 from outcomes import LRS, fail_at, statuses, stop_at
 
+from groundup.lock import holding
+
 
 def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(sweep, runs, capsys, tmp_path):
     runs.behave = stop_at(2)
@@ -114,6 +116,19 @@ def test_auto_passes_over_a_damaged_sweep(train, runs, capsys, tmp_path):
     out = capsys.readouterr().out
     assert f"passed over: sweep.resume={tmp_path}/2002: jobs.jsonl cannot be read" in out
     assert f"2 jobs in {tmp_path}/2001: 2 finished" in out
+
+
+def test_auto_waits_for_another_that_looks(train, runs, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("groundup.sweep.sweeper.A_LOOK", 0.01)
+    words = ("-m", "trainer.accelerator=cpu", "seed=0,1", f"hydra.sweep.dir={tmp_path}/2001")
+    with holding(tmp_path / ".auto.lock"):
+        assert train(*words, "sweep.resume=auto") == 2
+        assert f"another command looks in {tmp_path} for it" in capsys.readouterr().err
+        assert train(*words) == 0  # which looks for nothing
+    with holding(tmp_path / "2001" / ".lock"):
+        assert train(*words, "sweep.resume=auto") == 2
+        assert f"sweep.resume={tmp_path}/2001: this sweep is still going on" in capsys.readouterr().err
+    assert train(*words, "sweep.resume=auto") == 0
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
 MANY = 500  # jobs that take a few seconds to check
+A_LOOK = 120.0  # seconds; whoever looks composes all jobs
 
 
 def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
@@ -61,8 +62,10 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     with read_write(master.hydra):
         master.hydra.overrides.task = words
     jobs = expand(words, context.config_loader, settings["max_jobs"])
-    sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
-    with opened(sweep_dir, frozen):
+    with ExitStack() as stack:
+        with _looking(settings["resume"], Path(master.hydra.sweep.dir).absolute().parent):
+            sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
+            stack.enter_context(opened(sweep_dir, frozen))
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
 
@@ -79,6 +82,27 @@ def refuse_what_no_sweep_obeys(master: DictConfig) -> None:
         if key == "hydra.run.dir":
             raise UserError(f"{word} with -m: the directory of a sweep is set by hydra.sweep.dir={value}")
     refuse_bad_launcher(master.hydra.launcher)
+
+
+@contextmanager
+def _looking(resume: str | None, folder: Path) -> Iterator[None]:
+    """For `sweep.resume=auto`: one command at a time looks in a folder of sweeps, until what it finds or begins is its.
+
+    Of two at once the second then finds the sweep of the first, instead of none.
+
+    Raises:
+        UserError: another takes too long.
+    """
+    with ExitStack() as stack:
+        try:
+            if resume == "auto":
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(holding(folder / ".auto.lock", wait=A_LOOK))
+        except Held as error:
+            raise UserError(f"sweep.resume=auto: another command looks in {folder} for it; once more later") from error
+        except OSError:  # where nothing can be made, nobody begins a sweep
+            pass
+        yield
 
 
 def _begin_or_go_on(
