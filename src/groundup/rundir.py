@@ -93,8 +93,8 @@ def building_from(run_dir: Path) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(f"{error} (run={run_dir})") from error
     except Exception as error:  # of any kind: each part has its own way not to bear a value
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(f"run={run_dir}: what its config.yaml says cannot be built: {reason}") from error

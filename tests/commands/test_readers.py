@@ -170,7 +170,7 @@ def test_evaluate_without_a_test_split_says_so(command, make_folder, tmp_path):
     ("edit", "expected"),
     [
         (lambda config: config["model"].update(hiden_dims=[3]), "hiden_dims"),
-        (lambda config: config["model"].update(hidden_dims=7), "cannot be built"),
+        (lambda config: config["model"].update(hidden_dims=7), "model.hidden_dims=7: must be a valid list"),
         (lambda config: config.pop("trainer"), "not the config of a run"),
     ],
     ids=["unknown argument", "wrong type", "no trainer"],
