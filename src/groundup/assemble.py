@@ -94,9 +94,10 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
 
 def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     checkpoint = load_checkpoint(resume)
-    classes = spec_in(checkpoint, resume).class_names
-    advice = "put the data back as they were, or begin a new run without resume"
-    refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
+    if "spec" in checkpoint:  # else it is none of a run in training, which is said below
+        classes = spec_in(checkpoint, resume).class_names
+        advice = "put the data back as they were, or begin a new run without resume"
+        refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
     missing |= PROGRESS - checkpoint.get("progress", {}).keys()
