@@ -88,9 +88,12 @@ def run_study(
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
-        refuse_foreign_jobs(sweep_dir, read_jobs(sweep_dir), typed, functools.partial(checked, composer=composer))
+        jobs = read_jobs(sweep_dir)
+        refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer))
         study = _open_study(sweep_dir, options, words)
-        Search(study, sweep_dir, space, options, composer).run(number, settings["fail_fast"], context, task, master)
+        Search(study, sweep_dir, space, options, composer).run(
+            jobs, number, settings["fail_fast"], context, task, master
+        )
 
 
 # Which one
@@ -218,9 +221,16 @@ class Search:
     options: Mapping[str, Any]
     composer: Composer
 
-    def run(self, number: int, fail_fast: bool, context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
-        """Goes on with the trials that were stopped, then asks for new ones until there are `number`."""
-        jobs = read_jobs(self.sweep_dir)
+    def run(
+        self,
+        jobs: list[FrozenJob],
+        number: int,
+        fail_fast: bool,
+        context: HydraContext,
+        task: TaskFunction,
+        master: DictConfig,
+    ) -> None:
+        """Goes on with the `jobs` that were stopped, then asks for new ones until there are `number`."""
         began, at_once = time.time(), _at_once(self.options["n_jobs"], master)
         self._forget_trials_without_job(jobs)
         todo = self._tell(jobs)
