@@ -77,11 +77,12 @@ class Operations:
         return counted
 
     def _opening(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def opened(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
+        def opened(file: Any, mode: str = "r", buffering: int = -1, *args: Any, **options: Any) -> Any:
             if not set(mode) & set("wax+"):
-                return function(file, mode, *args, **options)
+                return function(file, mode, buffering, *args, **options)
             self.happens()
-            return io.BufferedWriter(Watched(file, mode, self))
+            binary = io.BufferedWriter(Watched(file, mode, self))
+            return binary if "b" in mode else io.TextIOWrapper(binary, *args, **options)
 
         return opened
 
@@ -90,7 +91,7 @@ class Watched(io.FileIO):
     """A file whose writes are counted: those of the system, to which some thousand bytes are handed at once."""
 
     def __init__(self, file: Any, mode: str, operations: Operations):
-        super().__init__(file, mode.replace("b", ""))
+        super().__init__(file, mode.replace("b", "").replace("t", ""))
         self._operations = operations
 
     def write(self, content: Any) -> int:
