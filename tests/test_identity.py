@@ -130,3 +130,27 @@ def test_lightning_reads_checkpoints_no_other_way(two_runs, make_config, tmp_pat
     parts = assemble(make_config(), one, StopOnSignal())
     with pytest.raises(UserError, match="damaged"):
         parts.trainer.fit(parts.learner, datamodule=parts.data, ckpt_path=tmp_path / "bad.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize("change", ["model.activation=tanh", "loss=mse"])
+def test_weights_of_another_network_of_the_same_shapes_are_refused(small_run, make_config, tmp_path, change):
+    _, own = small_run
+    other = tmp_path / "changed"
+    run(make_config("model.dropout=0.1", change), other)
+    path = checkpoint(other, "best")
+    key = "model.activation=tanh" if "model" in change else "loss.name=mse"
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    for read in (evaluate, lambda run_dir, ckpt: list(predict(run_dir, tmp_path / "a.png", ckpt))):
+        with pytest.raises(UserError, match=f"made by another network, with {key}"):
+            read(own, ckpt=str(path))
+    assert evaluate(other)["test/loss"] != evaluate(own)["test/loss"]  # else nothing would be told apart
+
+
+def test_a_run_does_not_go_on_from_a_lone_checkpoint_of_another_network_of_the_same_shapes(
+    small_run, make_config, tmp_path
+):
+    _, own = small_run
+    lone = shutil.copy(checkpoint(own, "last"), tmp_path / "lone.ckpt")
+    config = make_config("model.dropout=0.1", "model.activation=tanh", "trainer.max_epochs=3")
+    with pytest.raises(UserError, match=r"with model\.activation=relu, where this run has model\.activation=tanh"):
+        run(config, tmp_path / "new", resume=lone)

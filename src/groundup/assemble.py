@@ -33,7 +33,7 @@ from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
-from groundup.identity import identity_in, new_identity
+from groundup.identity import NETWORK, identity_in, network_of, new_identity, refuse_another_network
 from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner, mix_seed
@@ -83,6 +83,8 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     nodes = {f"logger.{name}": node for name, node in config["logger"].items() if node}
     loggers = [kinds.logger(place, node, run_dir, first_step) for place, node in nodes.items()]
     trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers, identity)
+    assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+    trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config)
     _check_space(run_dir, learner)
     if trainer.world_size > 1:
         stop.hold()
@@ -98,6 +100,7 @@ def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> di
         classes = spec_in(checkpoint, resume).class_names
         advice = "put the data back as they were, or begin a new run without resume"
         refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
+    refuse_another_network(checkpoint, config, resume, groups=("model",))
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
     missing |= PROGRESS - checkpoint.get("progress", {}).keys()

@@ -21,6 +21,7 @@ from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.errors import UserError
 from groundup.failures import one_line_cause
+from groundup.identity import refuse_another_network
 from groundup.learning.evaluation import recalls, share
 from groundup.learning.learner import Learner
 from groundup.paths import PROJECT, data_root
@@ -57,6 +58,7 @@ def evaluate(
     config = read_config(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     checkpoint = load_checkpoint(checkpoint_file)
+    refuse_another_network(checkpoint, config, checkpoint_file)
     trained = spec_in(checkpoint, checkpoint_file)
     options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):

@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from groundup.errors import UserError
+
 KEY = "run"  # in a checkpoint
+NETWORK = "network"  # likewise: the nodes of the config that say what its weights mean
 STACKED = "stacked"  # likewise: whether it was trained as one of a stack, see `groundup.sweep.stacked.position`
 _NAME = re.compile(r"[0-9a-f]{16}")
 _LINE = re.compile(rf"# run ({_NAME.pattern})\b".encode())
@@ -31,6 +34,36 @@ def identity_in(checkpoint: Mapping[str, Any]) -> str | None:
     """Which run a checkpoint says that it is of; None where it does not say."""
     name = checkpoint.get(KEY)
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def network_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What gives weights their meaning: the same shapes fit another activation too, and other figures come out."""
+    return {"model": config["model"], "loss": config["loss"]}
+
+
+def refuse_another_network(
+    checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: Path, groups: Sequence[str] = ("model", "loss")
+) -> None:
+    """Refuses weights that were trained in another network than a config describes, though their shapes fit.
+
+    Args:
+        path: of the checkpoint, for the message.
+        groups: of the config that must agree.
+
+    Raises:
+        UserError: naming the first key that differs.
+    """
+    its, own = checkpoint.get(NETWORK), network_of(config)
+    if not isinstance(its, Mapping):
+        return  # of version 0.1
+    for group in groups:
+        there, here = dict(its.get(group) or {}), dict(own[group])
+        if different := [key for key in {**here, **there} if there.get(key) != here.get(key)]:
+            key = min(different, key=lambda key: key != "name")
+            raise UserError(
+                f"checkpoint {path}: made by another network, with {group}.{key}={there.get(key)}, where this run has "
+                f"{group}.{key}={here.get(key)}; accepted: checkpoints of the same network and loss"
+            )
 
 
 def as_comment(identity: str) -> str:

@@ -15,6 +15,7 @@ from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
+from groundup.identity import refuse_another_network
 from groundup.learning.learner import Learner
 from groundup.printable import printable
 from groundup.rundir import building_from, find_checkpoint, read_config
@@ -58,6 +59,7 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
     checkpoint = load_checkpoint(checkpoint_file)
+    refuse_another_network(checkpoint, config, checkpoint_file)
     spec = spec_in(checkpoint, checkpoint_file)
     with building_from(run_dir):
         refuse_heavy_parts(config, spec)

@@ -52,6 +52,7 @@ def logged(predictions: Iterable[Prediction], out: Path) -> Iterator[Prediction]
 
     Raises:
         UserError: the file cannot be written.
+        Interrupted: it is a pipe that nobody reads any more.
     """
     with _opened(out) as file:
         _add([HEADER], file, out)
@@ -83,6 +84,8 @@ def _add(rows: Iterable[Row], file: FileIO, out: Path) -> None:
     try:
         while content:
             content = content[file.write(content) :]
+    except BrokenPipeError as error:  # who reads it has enough
+        raise Interrupted(signal.SIGPIPE) from error
     except OSError as error:
         raise _not_written(out, error) from error
 

@@ -114,6 +114,8 @@ class Recorded:
             raise
         except UserError as error:
             results |= {"status": "failed", "error": str(error)}
+            if self.parts is not None and self.parts.trainer.global_step:  # more was done than to refuse a request
+                raise RunFailed(str(error)) from error
             raise
         except Exception as error:
             reason = cause_in_helper(error, run_dir) or one_line_cause(error, run_dir)

@@ -22,7 +22,7 @@ from groundup.config import check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.learner import Learner
 from groundup.predict import Prediction, predict
-from groundup.prediction_log import publish
+from groundup.prediction_log import logged, publish
 
 
 def paint(path: Path, seed: int = 0) -> Path:
@@ -252,6 +252,26 @@ def test_once_nobody_reads_there_is_nothing_to_go_on_for(nobody_reads):
         publish(taken, None)
     assert stopped.value.signum == signal.SIGPIPE
     assert len(list(taken)) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_standard_output_is_said_in_a_line(monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(Interrupted):
+            publish(ROWS, None)
+    assert capsys.readouterr().err == "error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_reader_of_the_rows_that_has_seen_enough_is_no_failure(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    rows = logged(ROWS, tmp_path / "pipe")
+    next(rows)
+    os.close(reader)
+    with pytest.raises(Interrupted) as stopped:
+        list(rows)
+    assert stopped.value.signum == signal.SIGPIPE
 
 
 def test_a_file_is_filled_though_nobody_reads_the_lines(nobody_reads, tmp_path):

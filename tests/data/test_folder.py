@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundup.data.folder import image_files, image_files_below, scan
+from groundup.data.folder import image_files, image_files_below, passed_over, scan
 from groundup.errors import UserError
 
 
@@ -24,6 +24,11 @@ def test_hidden_names_folders_and_other_files_are_no_images(tmp_path):
     touch(tmp_path, "b.png", "a.JPG", "._a.png", ".hidden/c.png", "x.png/inside.png", "notes.txt", "sub/d.gif")
     assert names(tmp_path, image_files(tmp_path)) == ["a.JPG", "b.png"]
     assert names(tmp_path, image_files_below(tmp_path)) == ["a.JPG", "b.png", "sub/d.gif", "x.png/inside.png"]
+
+
+def test_what_is_not_read_is_listed_images_beside_the_class_folders_too(tmp_path):
+    touch(tmp_path, "train/a/1.png", "train/a/notes.txt", "train/a/more/2.png", "train/3.png", "train/.hidden.png")
+    assert names(tmp_path / "train", passed_over(tmp_path, "train")) == ["3.png", "a/more", "a/notes.txt"]
 
 
 def test_what_is_named_as_an_image_and_is_no_file_is_listed_not_lost(tmp_path):

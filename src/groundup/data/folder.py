@@ -64,10 +64,15 @@ def scan_split(root: str | os.PathLike[str], name: str) -> Split:
 
 
 def passed_over(root: str | os.PathLike[str], name: str) -> list[str]:
-    """Lists what lies in the class folders of a split and is not read: other files, and folders; hidden ones aside."""
+    """Lists what lies in a split and is not read; hidden names aside.
+
+    In a class folder these are folders and files that are not named as images, beside the class folders all files.
+    """
     split = Path(root).expanduser() / name
+    beside = [entry.path for entry in _entries(split) if not _is_folder(entry)]
     entries = [entry for label in _folders(split) for entry in _entries(split / label)]
-    return sorted(entry.path for entry in entries if _is_folder(entry) or not entry.name.lower().endswith(EXTENSIONS))
+    within = [entry.path for entry in entries if _is_folder(entry) or not entry.name.lower().endswith(EXTENSIONS)]
+    return sorted(beside + within)
 
 
 def count(split: Split) -> int:

@@ -12,11 +12,14 @@ def tell(text: str, end: str = "\n") -> bool:
     """Prints a line, and returns whether it was read.
 
     Once the reader has gone, as `| head` does, nothing more is printed: what is done goes on, unless who calls ends it.
+    Of a disk that is full, say, a line on standard error tells.
     """
     try:
         print(_encodable(printable_lines(text)), end=end, flush=True)
         return True
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr, flush=True)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())  # also for what jobs print, and for the flush when Python ends
         os.close(nowhere)
