@@ -15,6 +15,9 @@ from groundup import numpy_nets as nn
 XOR = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
 
 
+LOSS = nn.SoftmaxCrossEntropy()
+
+
 def a_net(*end: nn.Layer, classes: int = 3) -> nn.Sequential:
     rng = np.random.default_rng(0)
     first, last = (nn.Dense(*sizes, dtype=np.float64, rng=rng) for sizes in ((2, 5), (5, classes)))
@@ -78,7 +81,9 @@ def test_of_several_losses_each_is_known() -> None:
 def test_a_gradient_of_softmax_taken_by_hand_is_refused() -> None:
     net, loss, (x, y) = a_net(), nn.MeanSquaredError(), a_set()
     loss.forward(nn.Softmax()(net.forward(x, training=True)), y)
-    with pytest.raises(nn.InputError, match=r"given one of other numbers: .* taken as a copy"):
+    with pytest.raises(
+        nn.InputError, match=r"given one of other numbers: .* taken as a copy: net\.backward\(grad\.copy\(\)\)"
+    ):
         net.backward(loss.backward())
 
 
@@ -100,6 +105,48 @@ def test_gradients_that_are_right_are_taken_however_they_came_about() -> None:
     loss(outer(x, training=True), y)
     outer.backward(loss.backward())
     np.testing.assert_allclose(net.grads["0.weight"], expected["0.weight"], rtol=1e-12)
+
+
+def test_what_was_added_to_the_outputs_is_taken_as_a_copy() -> None:
+    (a, b), (x, y) = (a_net(), a_net(nn.Tanh())), a_set()
+    LOSS(a(x, training=True) + b(x, training=True), y)
+    grad = LOSS.backward()
+    with pytest.raises(nn.InputError, match=r"as in the sum of two networks, .* net\.backward\(grad\.copy\(\)\)"):
+        a.backward(grad)
+    a.backward(grad.copy())
+    slopes = nn.central_differences(lambda: LOSS(a(x) + b(x), y), a.params["0.bias"])
+    np.testing.assert_allclose(a.grads["0.bias"], slopes, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("other", [np.float32, np.float64])
+def test_outputs_in_another_type_of_numbers_are_the_outputs(dtype: type, other: type) -> None:
+    net, (x, y) = nn.Sequential([nn.Dense(2, 3, dtype=dtype, rng=np.random.default_rng(0))]), a_set()
+    expected = gradients(net, x.astype(dtype), y)
+    LOSS(net(x.astype(dtype), training=True).astype(other), y)
+    net.backward(LOSS.backward())
+    np.testing.assert_allclose(net.grads["0.weight"], expected["0.weight"], rtol=1e-5)
+
+
+class Residual(nn.Sequential):
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        return x + super().forward(x, training)
+
+
+class Scaled(Residual):
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        return super().forward(2 * x, training)
+
+
+@pytest.mark.parametrize("kind", [Residual, Scaled])
+def test_a_subclass_has_the_outputs_that_its_own_forward_gives(kind: type[nn.Sequential]) -> None:
+    net, (x, y) = kind([nn.Dense(2, 2, dtype=np.float64, rng=np.random.default_rng(0))]), a_set()
+    y = y % 2
+    found = gradients(net, x, y)
+    for name, weight in net.params.items():
+        np.testing.assert_allclose(found[name], nn.central_differences(lambda: LOSS(net(x), y), weight), rtol=1e-6)
+    with pytest.raises(nn.InputError, match="given one of other numbers"):
+        gradients(net, x, y, between=lambda: net(3 * x))
 
 
 # What comes between forward and backward
@@ -127,6 +174,142 @@ def test_another_forward_pass_in_between_is_refused(training: bool) -> None:
     net, (x, y) = a_net(), a_set()
     with pytest.raises(nn.InputError, match="with no other forward\\(\\) between"):
         gradients(net, x, y, between=lambda: net.forward(2 * x, training))
+
+
+LOOKS: dict[str, Callable[[nn.Sequential, np.ndarray], object]] = {
+    "a layer by itself": lambda net, z: net.layers[0](z),
+    "a layer deep within": lambda net, z: net.layers[1].layers[0](z[:, :1] @ np.ones((1, 5))),
+    "an inner network": lambda net, z: net.layers[1].forward(z[:, :1] @ np.ones((1, 5))),
+    "another network of the same layers": lambda net, z: nn.Sequential(net.layers[:1])(z),
+    "a shallow copy": lambda net, z: copy.copy(net)(z),
+}
+
+
+def a_deep_net() -> nn.Sequential:
+    rng = np.random.default_rng(0)
+    inner = nn.Sequential([nn.Dense(5, 5, dtype=np.float64, rng=rng), nn.Tanh()])
+    return nn.Sequential([nn.Dense(2, 5, dtype=np.float64, rng=rng), inner, nn.Dense(5, 3, dtype=np.float64, rng=rng)])
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("samples", [3, 6])
+def test_a_layer_that_ran_again_in_between_is_refused(look: str, samples: int) -> None:
+    net, (x, y) = a_deep_net(), a_set()
+    with pytest.raises(nn.InputError, match=r"given (Dense|Sequential) '.*' that ran again since, .* layer\.fork\(\)"):
+        gradients(net, x, y, between=lambda: LOOKS[look](net, 2 * x[:samples]))
+    gradients(net, x, y)  # and another forward pass puts it right
+
+
+def test_looking_at_a_fork_a_copy_or_before_the_forward_pass_is_welcome() -> None:
+    def look() -> None:
+        for layer in (net, net.layers[0]):
+            layer.fork()(2 * x)
+            copy.deepcopy(layer)(2 * x)
+
+    net, (x, y) = a_deep_net(), a_set()
+    expected = gradients(net, x, y)
+    for look_before in LOOKS.values():
+        look_before(net, 2 * x)
+    for name, grad in gradients(net, x, y, look).items():
+        np.testing.assert_array_equal(grad, expected[name])
+
+
+def test_a_layer_of_ones_own_that_says_no_shape_is_taken_as_it_is() -> None:
+    class Half(nn.Layer):
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            return x / 2
+
+        def backward_input(self, grad: np.ndarray) -> np.ndarray:
+            return grad / 2
+
+    net, (x, y) = nn.Sequential([nn.Dense(2, 3, dtype=np.float64), Half()]), a_set()
+    gradients(net, x, y, between=lambda: net.layers[1](x))
+    assert max(nn.gradient_errors(net, x, y, nn.SoftmaxCrossEntropy()).values()) < 1e-6
+
+
+class Block(nn.Layer):
+    """A layer made of layers, each kept in another way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.others = (nn.Dense(5, 5, dtype=np.float64, rng=np.random.default_rng(i)) for i in (1, 2))
+        self.named, self.listed = {"act": nn.Tanh()}, [self.inner, self.others]
+        self.pair = (nn.Tanh(), 1)
+        self.owner = self  # a circle
+        for name, layer in (("inner", self.inner), ("others", self.others)):
+            self.params |= {f"{name}.{key}": weight for key, weight in layer.params.items()}
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        y = self.pair[0](self.others(self.named["act"](self.inner(x))))
+        self.output_shape = y.shape
+        return x + y
+
+    def backward_params(self, grad: np.ndarray) -> None:
+        self.backward_input(grad)
+
+    def backward_input(self, grad: np.ndarray) -> np.ndarray:
+        inner, others = self.listed
+        dx = grad + inner.backward(self.named["act"].backward(others.backward(self.pair[0].backward(grad))))
+        for name, layer in (("inner", inner), ("others", others)):
+            self.grads |= {f"{name}.{key}": weight for key, weight in layer.grads.items()}
+        return dx
+
+
+def test_predicting_leaves_layers_that_are_made_of_layers_as_they_were() -> None:
+    rng = np.random.default_rng(0)
+    ends = [nn.Dense(*sizes, dtype=np.float64, rng=rng) for sizes in ((2, 5), (5, 3))]
+    net, (x, y) = nn.Sequential([ends[0], Block(), ends[1]]), a_set()
+    assert max(nn.gradient_errors(net, x, y, nn.SoftmaxCrossEntropy()).values()) < 1e-6
+    expected = gradients(net, x, y)
+    for look in (lambda: net.predict(3 * x[:2]), lambda: net.summary((2,)), lambda: net.evaluate(2 * x, y, LOSS)):
+        for name, grad in gradients(net, x, y, look).items():
+            np.testing.assert_array_equal(grad, expected[name])
+    fork = net.fork()
+    block, twin = net.layers[1], fork.layers[1]
+    assert twin.owner is twin
+    assert twin.listed[0] is twin.inner is not block.inner
+    assert twin.params is block.params
+
+
+def test_a_step_in_between_is_refused() -> None:
+    net, (x, y) = a_deep_net(), a_set()
+    for optimizer in (nn.SGD(net, 0.1), nn.SGD(net.layers[1], 0.1), nn.SGD(nn.Sequential(net.layers[2:]), 0.1)):
+        grad = gradients(net, x, y) and LOSS.forward(net(x, training=True), y) and LOSS.backward()
+        net.backward(grad)
+        net.backward(grad)  # twice is no harm
+        optimizer.step()
+        with pytest.raises(nn.InputError, match=r"expected a forward\(\) since the last step .* weights of .* '\d"):
+            net.backward(grad)
+        gradients(net, x, y)
+    layer = net.layers[0]
+    layer(x)
+    layer.backward(np.ones((6, 5)))
+    nn.SGD(layer, 0.1).step()
+    with pytest.raises(RuntimeError, match=r"backward\(\) needs a forward\(\) before it"):
+        layer.backward(np.ones((6, 5)))
+
+
+def test_optimizers_of_parts_step_one_after_the_other() -> None:
+    (x, y), nets = a_set(), [a_deep_net(), a_deep_net()]
+    parts = [nn.SGD(layer, 0.1) for layer in nets[1].layers]
+    for _ in range(3):
+        for net in nets:
+            gradients(net, x, y)
+        nn.SGD(nets[0], 0.1).step()
+        for part in parts:
+            part.step()
+    for name, weight in nets[0].params.items():
+        np.testing.assert_array_equal(weight, nets[1].params[name])
+
+
+def test_one_network_after_another_each_with_an_optimizer_is_welcome() -> None:
+    """As the two of a GAN: the second moves, then the gradient of its input goes on into the first."""
+    (x, y), maker, judge = a_set(), a_net(), nn.Sequential([nn.Dense(3, 3, dtype=np.float64)])
+    LOSS(judge(maker(x, training=True), training=True), y)
+    dx = judge.backward(LOSS.backward(), input_grad=True)
+    nn.SGD(judge, 0.1).step()
+    maker.backward(dx)
+    nn.SGD(maker, 0.1).step()
 
 
 def test_another_loss_in_between_is_welcome() -> None:
@@ -233,6 +416,11 @@ def test_pixels_of_0_to_255_are_told_once(largest: float) -> None:
     assert warned(loops(a_net(), pixels / 255, y, nn.SoftmaxCrossEntropy())["fit"]) == []
 
 
+def test_pixels_that_batch_norm_makes_small_are_not_warned_of() -> None:
+    net, (x, y) = nn.Sequential([nn.BatchNorm(2, dtype=np.float64), nn.Dense(2, 3, dtype=np.float64)]), a_set()
+    assert warned(loops(net, np.round(np.abs(x) / np.abs(x).max() * 255), y, LOSS)["fit"]) == []
+
+
 def test_warnings_can_be_turned_off_by_their_class() -> None:
     net, (x, y) = a_net(nn.Softmax()), a_set()
     with warnings.catch_warnings():
@@ -258,6 +446,29 @@ def test_an_initialiser_may_be_named(kind: type[nn.Dense]) -> None:
         kind(4, 3, init=None)
     with pytest.raises(ValueError, match=r"to draw weights of shape \(3, 4\), given \(4, 3\)"):
         kind(4, 3, init=lambda rng, shape: rng.normal(size=shape[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (
+            lambda: nn.Dense(4, 3, "relu"),
+            "Dense: expected bias to be True or False, given 'relu'; an activation is a layer",
+        ),
+        (lambda: nn.Dense(4, 3, nn.ReLU()), r"given ReLU\(\); .* such as nn\.ReLU\(\) after this one"),
+        (lambda: nn.Conv2D(1, 2, 3, bias="relu"), "Conv2D: expected bias .* given 'relu'"),
+        (lambda: nn.Dense(4, 3, None), "given None"),
+        (lambda: nn.SGD(a_net(), 0.1, 0.9, "no"), "SGD: expected nesterov to be True or False, given 'no'"),
+        (lambda: nn.SGD(a_net(), 0.1, 0.9, 1e-4), "SGD: expected nesterov .* given 0.0001"),
+        (lambda: nn.Adam(a_net(), bias_correction="off"), "Adam: expected bias_correction .* given 'off'"),
+        (lambda: a_net().fit(*a_set(), LOSS, None, shuffle="no"), "fit: expected shuffle .* given 'no'"),
+        (lambda: a_net().fit(*a_set(), LOSS, None, verbose=0), "fit: expected verbose .* given 0"),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused(make: Callable[[], object], given: str) -> None:
+    with pytest.raises(nn.InputError, match=given):
+        make()
+    nn.Dense(4, 3, np.True_)
 
 
 @pytest.mark.parametrize(

@@ -154,3 +154,28 @@ BAD_ARGUMENTS = [
 def test_arguments_out_of_range_are_refused(kind: type, options: dict, message: str) -> None:
     with pytest.raises(nn.InputError, match=message):
         kind(a_layer(), **options)
+
+
+@pytest.mark.parametrize("rule", [nn.SGD, nn.RMSProp, nn.Adam])
+@pytest.mark.parametrize(
+    ("grad", "given"),
+    [(np.ones((2, 3)), r"\(2, 3\)"), (np.ones(2), r"\(2,\)"), (np.float64(1), "float64"), ([1, 2], "list")],
+)
+def test_a_gradient_of_another_shape_is_not_stretched_to_fit(rule: type, grad: object, given: str) -> None:
+    layer = nn.Dense(2, 2)
+    layer.grads.update(weight=grad, bias=np.zeros(2))
+    before = layer.params["weight"].copy()
+    message = rf"{rule.__name__}: expected a gradient of shape \(2, 2\) for '0\.weight', given {given}"
+    with pytest.raises(nn.InputError, match=message):
+        rule(nn.Sequential([layer]), lr=0.1).step()
+    np.testing.assert_array_equal(layer.params["weight"], before)
+
+
+def test_gradients_by_other_names_are_told() -> None:
+    net = nn.Sequential([nn.Dense(2, 2), nn.Dense(2, 2)])
+    net.layers[0].grads.update(weight=np.zeros((2, 2), np.float32), bias=np.zeros(2, np.float32))
+    net.layers[1].grads["dW"] = np.zeros((2, 2), np.float32)
+    with pytest.raises(
+        RuntimeError, match=r"'1\.weight' has no gradient yet: there are '1\.dW', but grads bear the names"
+    ):
+        nn.SGD(net, lr=0.1).step()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from groundup import numpy_nets as nn
+from groundup.numpy_nets.layer import NotFinite
 
 
 def a_net() -> nn.Sequential:
@@ -159,3 +160,16 @@ def test_a_network_shows_its_layers() -> None:
     assert repr(a_net()) == (
         "Sequential(\n  stem: Sequential(\n    fc1: Dense(4, 5)\n    act: Tanh()\n  )\n  head: Dense(5, 3)\n)"
     )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_outputs_that_are_no_numbers_are_of_no_class(bad: float, classes: int) -> None:
+    """Of NaN the largest is the first one: every sample would be of class 0."""
+    net = nn.Sequential([nn.Dense(4, classes, dtype=np.float64)])
+    net.params["0.weight"][...] = bad
+    for ask in (net.predict, net.predict_proba):
+        with pytest.raises(
+            NotFinite, match=r"Sequential, outputs: expected finite numbers, given (nan|inf) at \(0, 0\)"
+        ):
+            ask(np.ones((1001, 4)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from groundup.numpy_nets.layer import Array, Layer, generator
+from groundup.numpy_nets.layer import Array, Layer, check_flag, generator
 
 Init = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -90,9 +90,12 @@ def set_weights(
         init: an initialiser, or the name of one in `INITS`.
 
     Raises:
-        ValueError: neither float32 nor float64, an `init` of no such name, or an `rng` that is no generator.
+        ValueError: neither float32 nor float64, an `init` of no such name, a `bias` that is neither True nor False, or
+            an `rng` that is no generator.
     """
     check_dtype(layer, dtype)
+    cure = "; an activation is a layer of its own, such as nn.ReLU() after this one, and others go by name: init=..."
+    check_flag(layer.label, cure, bias=bias)
     draw = INITS.get(init) if isinstance(init, str) else init
     if not callable(draw):
         raise ValueError(f"{layer.label}: expected init to be a function or one of {', '.join(INITS)}, given {init!r}")

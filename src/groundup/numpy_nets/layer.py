@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -34,18 +34,20 @@ class Layer:
         grads: dL/dw of each weight, by the same names, written anew by every backward pass.
         buffers: arrays that the layer keeps but nobody trains.
         name: its place in a network, for messages.
-        output_shape: of the last forward pass, None before it; what a gradient dL/dy is held against.
+        output_shape: of the last forward pass, None before it and after an optimizer's step; what a gradient dL/dy is
+            held against. `forward` sets it anew, `self.output_shape = y.shape`: a network tells by this very tuple
+            whether the layer ran again.
         differs_in_training: whether `training` matters to what `forward` computes.
     """
 
     differs_in_training = False
+    output_shape: tuple[int, ...] | None = None
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
         self.buffers: dict[str, Array] = {}
         self.name = ""
-        self.output_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = f(x). Keeps what the backward pass needs. `training` matters to dropout and batch norm alone."""
@@ -70,10 +72,14 @@ class Layer:
         """The same layer, its weights included, that keeps for itself what its forward pass leaves behind.
 
         A layer knows its last forward pass alone: a fork of it computes without disturbing a backward pass to come.
+        Layers among its attributes, or in a list, tuple or dict there, are forked with it; one that keeps layers
+        elsewhere has a `fork` of its own.
         """
-        own = object.__new__(type(self))
-        own.__dict__.update(self.__dict__)
-        return own
+        return _fork(self, {})
+
+    def end_pass(self) -> None:
+        """What an optimizer calls whose step moved the weights: the last forward pass was one of other weights."""
+        self.output_shape = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -83,6 +89,38 @@ class Layer:
         """How messages call it: its class, and its name in the network where it is part of one."""
         kind = type(self).__name__
         return f"{kind} '{self.name}'" if self.name else kind
+
+
+# What holds no layers, by type and by name: most attributes, told fast, for the bridge to PyTorch forks at every step.
+_ATOMS = frozenset({np.ndarray, np.memmap, int, float, bool, str, type(None)})
+_OF_ARRAYS = frozenset({"params", "grads", "buffers", "output_shape"})
+
+
+def _fork(layer: Layer, forks: dict[int, Layer]) -> Any:
+    """A fork of the layer and of the layers that it is made of, each once: `forks` are those made so far."""
+    if id(layer) in forks:
+        return forks[id(layer)]
+    forks[id(layer)] = own = object.__new__(type(layer))
+    own.__dict__.update(layer.__dict__)
+    for name, value in layer.__dict__.items():
+        if type(value) not in _ATOMS and name not in _OF_ARRAYS:
+            own.__dict__[name] = _forked(value, forks)
+    return own
+
+
+def _forked(value: Any, forks: dict[int, Layer]) -> Any:
+    """A layer, or the layers in a list, tuple or dict; what holds none stays the same object."""
+    if isinstance(value, Layer):
+        return _fork(value, forks) if type(value).fork is Layer.fork else value.fork()
+    if isinstance(value, dict) and _holds_layers(value.values()):
+        return {key: _forked(part, forks) if isinstance(part, Layer) else part for key, part in value.items()}
+    if type(value) in (list, tuple) and _holds_layers(value):
+        return type(value)(_forked(part, forks) if isinstance(part, Layer) else part for part in value)
+    return value
+
+
+def _holds_layers(parts: Collection[Any]) -> bool:
+    return not _ATOMS.issuperset(map(type, parts)) and any(isinstance(part, Layer) for part in parts)
 
 
 def check_input(layer: Layer, x: Array, shape: Sequence[int | str]) -> None:
@@ -166,6 +204,38 @@ def check_sizes(layer: Layer, least: int = 1, **sizes: int) -> list[int]:
         if not isinstance(size, int | np.integer) or size < least:
             raise ValueError(f"{layer.label}: expected {name} to be a whole number from {least} on, given {size!r}")
     return [int(size) for size in sizes.values()]
+
+
+def check_flag(label: str, cure: str = "", **flags: bool) -> None:
+    """Refuses what is neither True nor False: any word at all would count as True.
+
+    Raises:
+        InputError: naming the flag and what was given.
+    """
+    for name, flag in flags.items():
+        if not isinstance(flag, bool | np.bool_):
+            raise InputError(f"{label}: expected {name} to be True or False, given {flag!r}{cure}")
+
+
+def weight_grad(label: str, grads: Mapping[str, Array], name: str, weight: Array) -> Array:
+    """The gradient of this weight, of its shape.
+
+    Raises:
+        RuntimeError: where there is none of its name.
+        InputError: where it is of another shape, which NumPy may stretch to fit.
+    """
+    if name not in grads:
+        place = name.rpartition(".")[0]
+        others = [f"'{other}'" for other in grads if other.rpartition(".")[0] == place]
+        cure = "net.backward(loss.backward()) comes first"
+        if others:
+            cure = f"there are {', '.join(others)}, but grads bear the names of params"
+        raise RuntimeError(f"{label}: '{name}' has no gradient yet: {cure}")
+    grad = grads[name]
+    if getattr(grad, "shape", None) != weight.shape:
+        given = _shown(grad.shape) if isinstance(grad, np.ndarray) else type(grad).__name__
+        raise InputError(f"{label}: expected a gradient of shape {_shown(weight.shape)} for '{name}', given {given}")
+    return grad
 
 
 def generator(label: str, rng: np.random.Generator | None) -> np.random.Generator:

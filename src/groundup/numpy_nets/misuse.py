@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from groundup.numpy_nets.activations import Identity, ReLU, Sigmoid, Softmax, Tanh
+from groundup.numpy_nets.batch_norm import BatchNorm
 from groundup.numpy_nets.flatten import Flatten
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
@@ -65,6 +66,8 @@ def warn_of_pixels(net: Sequential, x: Array) -> None:
     if "pixels" in net.looked_for:
         return
     net.looked_for.add("pixels")
+    if isinstance(next((layer for _, layer in net.leaves() if layer.params), None), BatchNorm):
+        return  # which makes numbers of any size those of the size of 1
     few = x[:1000]
     if few.min() >= 0 and 100 < (largest := few.max()) <= 255:
         text = f"x looks like pixels of 0 to 255 (the largest is {largest:g}), of which a network learns badly"

@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, InputError, Layer
+from groundup.numpy_nets.layer import Array, InputError, Layer, check_flag, weight_grad
 
 
 class Optimizer:
@@ -30,18 +30,16 @@ class Optimizer:
         self._spare = np.empty(0, np.uint8)
 
     def step(self) -> None:
-        """Updates every weight by its gradient.
+        """Updates every weight by its gradient. The next backward pass then wants a forward pass before it.
 
         Raises:
             RuntimeError: before any backward pass.
+            InputError: on a gradient of another shape than its weight.
         """
-        grads = self.net.grads
+        grads, label = self.net.grads, type(self).__name__
         for name, weight in self.net.params.items():
-            if name not in grads:
-                raise RuntimeError(
-                    f"{type(self).__name__}: '{name}' has no gradient yet: net.backward(loss.backward()) comes first"
-                )
-            self.update(weight, grads[name], self.state.setdefault(name, {}))
+            self.update(weight, weight_grad(label, grads, name, weight), self.state.setdefault(name, {}))
+        self.net.end_pass()
 
     def update(self, weight: Array, grad: Array, state: dict[str, Array]) -> None:
         """One step of one weight, in place. `grad` is left as it is.
@@ -78,6 +76,7 @@ class SGD(Optimizer):
         super().__init__(net, lr)
         self.momentum = self._checked("momentum", momentum, below=1)
         self.weight_decay = self._checked("weight_decay", weight_decay)
+        check_flag("SGD", nesterov=nesterov)
         if nesterov and not momentum:
             raise InputError("SGD: nesterov=True needs a momentum above 0, given 0")
         self.nesterov = nesterov
@@ -157,6 +156,7 @@ class Adam(Optimizer):
         beta1, beta2 = betas
         self.betas = self._checked("betas[0]", beta1, below=1), self._checked("betas[1]", beta2, below=1)
         self.eps = self._checked("eps", eps)
+        check_flag("Adam", bias_correction=bias_correction)
         self.bias_correction = bias_correction
         self.weight_decay = self._checked("weight_decay", weight_decay)
 

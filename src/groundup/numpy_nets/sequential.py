@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import wraps
 from os import PathLike
 from types import MappingProxyType
-from typing import Self, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,8 +45,10 @@ class Sequential(Layer):
         named = layers if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         _check_layers(named)
         self._layers: dict[str, Layer] = dict(named)
-        self._y: Array | None = None  # of the last forward pass, and whether that was for training
+        # Of the last forward pass: what it gave, whether it was for training, and the `output_shape` of each layer.
+        self._y: Array | None = None
         self._trained = False
+        self._passes: list[object] = []
         self.name, self.looked_for = "", set[str]()
         for path, layer in self.walk():
             layer.name = path
@@ -96,10 +99,31 @@ class Sequential(Layer):
         """
         if self._looks_at_input:
             check_batch(self.label, x)
+        passes: list[object] = []
         for layer in self._layers.values():
             x = layer.forward(x, training)
-        self._y, self._trained = x, training
+            passes.append(layer.output_shape)  # this very tuple: the next pass makes another one
+        self._y, self._trained, self._passes, self.output_shape = x, training, passes, x.shape
         return x
+
+    def __init_subclass__(cls) -> None:
+        """A subclass whose `forward` makes more of what this one gives has the outputs that it returns itself."""
+        super().__init_subclass__()
+        if "forward" not in cls.__dict__:
+            return
+        forward = cls.forward
+
+        @wraps(forward)
+        def noted(self: Sequential, *args: Any, **kwargs: Any) -> Array:
+            self._y = y = forward(self, *args, **kwargs)
+            return y
+
+        cls.forward = noted  # type: ignore[method-assign]
+
+    def end_pass(self) -> None:
+        super().end_pass()
+        for layer in self._layers.values():
+            layer.end_pass()
 
     def backward(self, grad: Array, input_grad: bool = False) -> Array | None:  # type: ignore[override]
         """The chain rule, from the last layer to the first one: fills the `grads` of every layer.
@@ -107,9 +131,13 @@ class Sequential(Layer):
         dL/dx of the network's own input takes a large matrix product that training has no use for: it is computed
         and returned with `input_grad=True` alone.
 
+        Layers keep the arrays of the forward pass, not copies: x, and what the layers gave, are not to be changed in
+        place before the backward pass is through. That is not noticed.
+
         Raises:
             RuntimeError: before any forward pass.
-            InputError: the gradient of a loss that was not of the outputs of the last forward pass.
+            InputError: the gradient of a loss that was not of the outputs of the last forward pass; a layer that ran
+                again since, or whose weights an optimizer moved.
         """
         self._check_maker(grad, input_grad)
         return self._chain(grad, input_grad)
@@ -117,6 +145,7 @@ class Sequential(Layer):
     def _chain(self, grad: Array, input_grad: bool) -> Array | None:
         layers = self.layers
         first = 0 if input_grad else next((i for i, layer in enumerate(layers) if layer.params), len(layers))
+        self._check_passes(first)
         for layer in layers[:first:-1]:
             grad = _backward(layer, grad)
         if input_grad:
@@ -130,8 +159,8 @@ class Sequential(Layer):
         loss = losses.maker_of(grad)
         if loss is None or loss.made is None or self._y is None:
             return
-        if loss.made.out is not self._y and not np.array_equal(loss.made.out, self._y):
-            if np.array_equal(loss.made.target, self._y):
+        if loss.made.out is not self._y and not _equal(loss.made.out, self._y):
+            if _equal(loss.made.target, self._y):
                 raise InputError(
                     f"{self.label}: expected the gradient of a loss of its outputs, given one whose target they were: "
                     "the outputs come first, loss.forward(out, target)"
@@ -139,11 +168,28 @@ class Sequential(Layer):
             raise InputError(
                 f"{self.label}: expected the gradient of a loss of its last outputs, given one of other numbers: "
                 "forward(), loss.forward(out, target) and backward() belong together, with no other forward() between "
-                "and out as it came; a gradient that was worked out otherwise is taken as a copy"
+                "and out as it came. Only where out was made of the last outputs by adding to them, as in the sum of "
+                "two networks, is the gradient the same, and taken as a copy: net.backward(grad.copy())"
             )
         misuse.warn_of_ending(self, loss)
         if not self._trained and not input_grad:
             misuse.warn_of_evaluation_mode(self)
+
+    def _check_passes(self, first: int) -> None:
+        """Refuses where a layer, from number `first` on, no longer has what this network's forward pass left in it."""
+        for layer, made in zip(self.layers[first:], self._passes[first:], strict=False):
+            if layer.output_shape is made:
+                continue
+            if layer.output_shape is None:
+                raise InputError(
+                    f"{self.label}: expected a forward() since the last step of the optimizer, given none: "
+                    f"the weights of {layer.label} are no longer those that the outputs were computed with"
+                )
+            raise InputError(
+                f"{self.label}: expected its layers as its last forward() left them, given {layer.label} that ran "
+                "again since, by itself or within another network: use layer.fork() there, which shares the weights, "
+                "or do forward(), loss and backward() without it in between"
+            )
 
     def backward_params(self, grad: Array) -> None:
         """dL/dw of every weight, into the `grads` of the layers."""
@@ -173,8 +219,9 @@ class Sequential(Layer):
         return out if probable or out.shape[1] == 1 else softmax(out)
 
     def _outputs(self, x: Array, batch_size: int) -> Array:
-        parts = [out for _, out in evaluation.outputs(self, x, batch_size)]
-        return np.concatenate(parts)
+        out = np.concatenate([part for _, part in evaluation.outputs(self, x, batch_size)])
+        check_finite(f"{self.label}, outputs", out)  # of NaN, class 0 would be the largest
+        return out
 
     def fit(
         self,
@@ -219,11 +266,6 @@ class Sequential(Layer):
         """Writes one training step number by number, to be checked by hand; see `trace.write`."""
         trace.write(self, x, y, file, loss, optimizer)
 
-    def fork(self) -> Self:
-        own = super().fork()
-        own._layers = {name: layer.fork() for name, layer in self._layers.items()}
-        return own
-
     def __repr__(self) -> str:
         lines = [f"  {name}: {layer!r}".replace("\n", "\n  ") for name, layer in self._layers.items()]
         return "\n".join(["Sequential(", *lines, ")"])
@@ -241,6 +283,11 @@ def check_batch(label: str, x: Array) -> None:
     if x.size == 0:
         raise InputError(f"{label}: expected at least one sample, given an empty array {x.shape}")
     check_finite(label, x)
+
+
+def _equal(given: Array, out: Array) -> bool:
+    """Whether these are the outputs, be it in another type of numbers."""
+    return np.array_equal(given, out.astype(given.dtype, copy=False))
 
 
 def _backward(layer: Layer, grad: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +43,7 @@ def output_shapes(layers: list[Layer], input_shape: tuple[int, ...]) -> list[str
     x = np.zeros((1, *input_shape), dtype)
     shapes = []
     for layer in layers:
-        x = copy.copy(layer).forward(x)  # a copy, so that the layer's own last batch stays for its backward pass
+        x = layer.fork().forward(x)  # a fork, so that the layer's own last batch stays for its backward pass
         shapes.append("x".join(map(str, x.shape[1:])))
     return shapes
 

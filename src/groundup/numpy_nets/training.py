@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from groundup.numpy_nets import misuse
 from groundup.numpy_nets.batch_norm import BatchNorm
 from groundup.numpy_nets.evaluation import check_count, check_loss, check_pairs, check_targets, evaluate, outputs
-from groundup.numpy_nets.layer import Array, InputError, check_finite, generator
+from groundup.numpy_nets.layer import Array, InputError, check_finite, check_flag, generator
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.progress import Progress
@@ -61,6 +61,7 @@ def fit(
     """
     targets = as_targets("fit", y)
     epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
+    check_flag("fit", shuffle=shuffle, verbose=verbose)
     check_loss("fit", loss)
     check_optimizer("fit", net, optimizer)
     _check_data("fit", net, loss, x, targets)
