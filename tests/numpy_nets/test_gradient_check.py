@@ -28,7 +28,7 @@ def test_the_slope_of_a_cube_is_three_times_the_square():
 def test_every_weight_of_a_right_network_passes():
     net = make_net()
     errors = nn.gradient_errors(net, *make_batch(), nn.SoftmaxCrossEntropy())
-    assert errors.keys() == net.params.keys()
+    assert errors.keys() == {*net.params, "input"}
     assert max(errors.values()) < 1e-8
 
 
@@ -72,3 +72,103 @@ def test_dropout_is_refused_and_the_running_means_of_batch_norm_stay():
         np.testing.assert_array_equal(buffer, before[name])
     with pytest.raises(nn.InputError, match="given others: leave dropout out"):
         nn.gradient_errors(nn.Sequential([net, nn.Dropout(0.5)]), *batch, nn.MeanSquaredError())
+
+
+def errors_of(layers: list[nn.Layer], shape: tuple[int, ...] = (6, 2)) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=shape), np.eye(3)[np.arange(shape[0]) % 3]
+    return nn.gradient_errors(nn.Sequential(layers), x, y, nn.MeanSquaredError())
+
+
+def dense(*sizes: int, **options) -> nn.Dense:
+    return nn.Dense(*sizes, dtype=np.float64, rng=np.random.default_rng(2), **options)
+
+
+def test_gradients_that_are_zero_are_right():
+    """The bias before batch norm has no influence at all: only rounding is measured."""
+    for layers in (
+        [dense(2, 4), nn.BatchNorm(4, dtype=np.float64), nn.Tanh(), dense(4, 3)],
+        [dense(2, 4, init=lambda rng, shape: np.zeros(shape)), nn.Tanh(), dense(4, 3)],
+        [dense(2, 3, init=lambda rng, shape: np.zeros(shape))],
+    ):
+        assert max(errors_of(layers).values()) < 1e-6
+        batch = np.random.default_rng(0).normal(size=(6, 2)), np.arange(6) % 3
+        assert max(nn.gradient_errors(nn.Sequential(layers), *batch, nn.SoftmaxCrossEntropy()).values()) < 1e-6
+
+
+@pytest.mark.parametrize("wrong", [1e-7, 1e-3])
+def test_a_gradient_that_should_be_zero_and_is_not_is_caught(monkeypatch, wrong: float):
+    layers = [dense(2, 4), nn.BatchNorm(4, dtype=np.float64), nn.Tanh(), dense(4, 3)]
+    right = layers[0].backward_params
+    monkeypatch.setattr(
+        layers[0], "backward_params", lambda grad: (right(grad), layers[0].grads.update(bias=np.full(4, wrong)))
+    )
+    errors = errors_of(layers)
+    assert errors["0.bias"] > 1e-6
+    assert max(error for name, error in errors.items() if name != "0.bias") < 1e-6
+
+
+def test_a_small_gradient_that_is_wrong_is_caught(monkeypatch):
+    """A thousandth of a thousandth of the others: of weights behind small ones."""
+    layers = [dense(2, 4), nn.Tanh(), dense(4, 3, init=lambda rng, shape: 1e-6 * rng.normal(size=shape))]
+    assert max(errors_of(layers).values()) < 1e-6
+    right = layers[0].backward_params
+
+    def wrong(grad: np.ndarray) -> None:
+        right(grad)
+        layers[0].grads["weight"] *= 2
+
+    monkeypatch.setattr(layers[0], "backward_params", wrong)
+    assert errors_of(layers)["0.weight"] > 1e-5
+
+
+@pytest.mark.parametrize("first", [lambda: dense(2, 3), nn.Tanh])
+def test_a_wrong_input_gradient_of_the_first_layer_is_caught(monkeypatch, first):
+    layer, shape = first(), (6, 2 if first is not nn.Tanh else 3)
+    assert max(errors_of([layer], shape).values()) < 1e-6
+    right = layer.backward_input
+    monkeypatch.setattr(layer, "backward_input", lambda grad: 1.001 * right(grad))
+    errors = errors_of([layer], shape)
+    assert errors["input"] > 1e-4
+    assert max((error for name, error in errors.items() if name != "input"), default=0) < 1e-6
+
+
+def test_a_first_layer_may_have_no_input_gradient():
+    class First(nn.Dense):
+        def backward_input(self, grad: np.ndarray) -> np.ndarray:
+            raise NotImplementedError
+
+    errors = errors_of([First(2, 3, dtype=np.float64)])
+    assert errors.keys() == {"0.weight", "0.bias"}
+    assert max(errors.values()) < 1e-6
+
+
+def test_a_gradient_of_another_shape_is_not_stretched_to_fit(monkeypatch):
+    layer = dense(2, 3)
+    right = layer.backward_params
+    monkeypatch.setattr(
+        layer, "backward_params", lambda grad: (right(grad), layer.grads.update(bias=grad.sum(keepdims=True)))
+    )
+    with pytest.raises(nn.InputError, match=r"expected a gradient of shape \(3,\) for '0\.bias', given \(1, 1\)"):
+        errors_of([layer])
+
+
+@pytest.mark.parametrize("passes", [1, 5, 20])
+def test_an_interrupted_check_leaves_weights_and_buffers_as_they_were(monkeypatch, passes: int):
+    net = nn.Sequential([dense(2, 3), nn.BatchNorm(3, dtype=np.float64)])
+    x, y = np.random.default_rng(0).normal(size=(6, 2)), np.arange(6) % 3
+    before = {name: array.copy() for name, array in {**net.params, **net.buffers}.items()}
+    loss, seen = nn.SoftmaxCrossEntropy(), []
+    right = loss.terms
+
+    def terms(out: np.ndarray, target: np.ndarray) -> np.ndarray:
+        seen.append(out)
+        if len(seen) > passes:
+            raise KeyboardInterrupt
+        return right(out, target)
+
+    monkeypatch.setattr(loss, "terms", terms)
+    with pytest.raises(KeyboardInterrupt):
+        nn.gradient_errors(net, x, y, loss)
+    for name, array in {**net.params, **net.buffers}.items():
+        np.testing.assert_array_equal(array, before[name])

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets.layer import Array, InputError, Layer
+from groundup.numpy_nets.layer import Array, InputError, Layer, weight_grad
 from groundup.numpy_nets.losses import Loss
+from groundup.numpy_nets.sequential import Sequential
 
 
 def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) -> Array:
@@ -19,21 +20,28 @@ def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) ->
     slopes = np.empty_like(x)
     for place in np.ndindex(x.shape):
         before = x[place]
-        x[place] = before + step
-        above = f()
-        x[place] = before - step
-        slopes[place] = (above - f()) / (2 * step)
-        x[place] = before
+        try:
+            x[place] = before + step
+            above = f()
+            x[place] = before - step
+            slopes[place] = (above - f()) / (2 * step)
+        finally:  # Ctrl-C leaves the numbers as they were
+            x[place] = before
     return slopes
 
 
 def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float = 1e-5) -> dict[str, float]:
-    """How far the gradient of each weight is from central differences: max |g - g'| / max |g'|, g' the measured one.
+    """How far each gradient is from central differences: max |g - g'| / max |g'|, g' the measured one.
+
+    By the name of the weight; "input" is dL/dx, which a network's first layer computes on demand alone. It is left out
+    where x is not of floats, or the first layer has no `backward_input`.
 
     Below 1e-6 where `backward` is right, unless a ReLU or a maximum has a kink within `step`, as at a blank part of an
-    image with biases of 0. Every weight costs two forward passes: a small network and a few samples will do.
+    image with biases of 0. Every weight and every number of x costs two forward passes: a small network and a few
+    samples will do. Gradients that are 0, or nearly, as that of a bias before batch norm, are measured no better than
+    others: max |g'| counts as a thousandth of the network's largest gradient, or of the loss, where it is less.
 
-    Buffers, such as the running means of batch norm, are as before afterwards.
+    Weights and buffers, such as the running means of batch norm, are as before afterwards; x is not touched.
 
     Args:
         net: with weights of float64, and without dropout, which draws anew at every pass.
@@ -46,21 +54,44 @@ def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float 
     for name, weight in net.params.items():
         if weight.dtype != np.float64:
             raise InputError(f"gradient_errors: expected weights of float64, given '{name}' of {weight.dtype}")
+    before = {name: buffer.copy() for name, buffer in net.buffers.items()}
+    try:
+        return _errors(net, x, y, loss, step)
+    finally:
+        for name, buffer in net.buffers.items():
+            buffer[...] = before[name]
 
+
+def _errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float) -> dict[str, float]:
     def value() -> float:
         return loss.forward(net.forward(x, training=True), y)
 
-    before = {name: buffer.copy() for name, buffer in net.buffers.items()}
-    if value() != value():
+    size = value()
+    if size != value():
         raise InputError("gradient_errors: expected the same outputs at every pass, given others: leave dropout out")
     net.backward(loss.backward())
-    exact = {name: grad.copy() for name, grad in net.grads.items()}
+    exact = {n: weight_grad("gradient_errors", net.grads, n, w).copy() for n, w in net.params.items()}
     measured = {name: central_differences(value, weight, step) for name, weight in net.params.items()}
-    for name, buffer in net.buffers.items():
-        buffer[...] = before[name]
-    return {name: _relative_error(exact[name], slopes) for name, slopes in measured.items()}
+    if x.dtype.kind == "f":
+        x = x.astype(np.float64)
+        value()
+        dx = _input_grad(net, loss.backward())
+        if dx is not None:
+            exact["input"] = weight_grad("gradient_errors", {"input": dx}, "input", x)
+            measured["input"] = central_differences(value, x, step)
+    largest = max((float(np.abs(slopes).max()) for slopes in measured.values()), default=0.0)
+    floor = max(largest, abs(size)) / 1000
+    return {name: _relative_error(exact[name], slopes, floor) for name, slopes in measured.items()}
 
 
-def _relative_error(exact: Array, measured: Array) -> float:
-    largest = float(np.abs(measured).max())
+def _input_grad(net: Layer, grad: Array) -> Array | None:
+    """dL/dx; None of a layer that, as the first one of its network, computes none."""
+    try:
+        return net.backward(grad, input_grad=True) if isinstance(net, Sequential) else net.backward(grad)
+    except NotImplementedError:
+        return None
+
+
+def _relative_error(exact: Array, measured: Array, floor: float) -> float:
+    largest = max(float(np.abs(measured).max()), floor)
     return float(np.abs(exact - measured).max()) / (largest or 1.0)
