@@ -397,7 +397,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
         b"HTTP/1.1 404 \xff\x1b[31m\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_of_a_server_is_said(answer, tmp_path):
+def test_what_is_no_answer_of_a_server_is_said(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("groundup.data.transfer.SILENCE", 0.5)  # of one that leads back to where nobody answers
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def reply() -> None:

@@ -272,16 +272,16 @@ def test_all_broken_images_of_all_splits_are_named_before_training(in_memory, tm
     ]
 
 
-def test_of_very_many_broken_images_the_first_ten_are_listed(tmp_path):
+def test_of_many_broken_images_the_first_ten_are_listed(tmp_path):
     make_folder(tmp_path)
-    for i in range(1234):
-        (tmp_path / f"train/red/bad{i:04}.png").touch()
+    for i in range(34):
+        (tmp_path / f"train/red/bad{i:02}.png").touch()
     with pytest.raises(UserError) as caught:
         folder(tmp_path)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "1,234 image files cannot be used:"
-    assert (len(lines), lines[-1]) == (12, "  and 1,224 more")
-    assert lines[10].endswith("bad0009.png: empty; accepted: PNG, JPEG, BMP, GIF, PPM, TIFF, WEBP")
+    assert lines[0] == "34 image files cannot be used:"
+    assert (len(lines), lines[-1]) == (12, "  and 24 more")
+    assert lines[10].endswith("bad09.png: empty; accepted: PNG, JPEG, BMP, GIF, PPM, TIFF, WEBP")
 
 
 def test_limits_spare_the_images_that_are_not_used(tmp_path):
