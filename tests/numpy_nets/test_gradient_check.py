@@ -172,3 +172,61 @@ def test_an_interrupted_check_leaves_weights_and_buffers_as_they_were(monkeypatc
         nn.gradient_errors(net, x, y, loss)
     for name, array in {**net.params, **net.buffers}.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def an_image_net(*, scale: float = 1.0) -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
+    """Images that are blank but for a corner: all numbers of a window are the same there."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((2, 1, 8, 8))
+    x[:, :, :4, :4] = rng.random((2, 1, 4, 4))
+    layers = [nn.Conv2D(1, 2, 3, dtype=np.float64, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten()]
+    net = nn.Sequential([*layers, nn.Dense(18, 3, dtype=np.float64, rng=rng)])
+    net.params["0.bias"] = [0.1, 0.2]
+    right = net.layers[0].backward_input
+    net.layers[0].backward_input = lambda grad: scale * right(grad)
+    return net, x, np.array([0, 2])
+
+
+def test_a_blank_part_of_an_image_is_no_error():
+    assert max(nn.gradient_errors(*an_image_net(), nn.SoftmaxCrossEntropy()).values()) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [-1, 0, 1.001, 2])
+def test_beside_a_blank_part_of_an_image_errors_are_caught(scale: float):
+    assert nn.gradient_errors(*an_image_net(scale=scale), nn.SoftmaxCrossEntropy())["input"] > 1e-4
+
+
+@pytest.mark.parametrize(("scale", "right"), [(1, True), (1.1, False), (-1, False)])
+def test_tiny_weights_before_batch_norm_are_measured_as_well_as_can_be(scale: float, right: bool):
+    """Where slopes change within the step itself."""
+    rng = np.random.default_rng(29)
+    layers = [nn.Dense(2, 5, init="normal", dtype=np.float64, rng=rng), nn.BatchNorm(5, dtype=np.float64)]
+    net = nn.Sequential([*layers, nn.Tanh(), nn.Dense(5, 3, dtype=np.float64, rng=rng)])
+    weights = layers[0].backward_params
+    layers[0].backward_params = lambda grad: weights(scale * grad)
+    x, y = rng.normal(size=(6, 2)), np.arange(6) % 3
+    assert (nn.gradient_errors(net, x, y, nn.SoftmaxCrossEntropy())["0.weight"] < 1e-6) == right
+
+
+class Scale(nn.Layer):
+    """A layer of one's own, whose only weight is a single number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.params["scale"] = np.array(2.0)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self._x = x
+        return self.params["scale"] * x
+
+    def backward_params(self, grad: np.ndarray) -> None:
+        self.grads["scale"] = np.array((grad * self._x).sum())
+
+    def backward_input(self, grad: np.ndarray) -> np.ndarray:
+        return grad * self.params["scale"]
+
+
+def test_a_weight_of_a_single_number_is_checked_too(monkeypatch):
+    assert max(errors_of([Scale(), dense(2, 3)]).values()) < 1e-6
+    monkeypatch.setattr(Scale, "backward_input", lambda self, grad: grad)
+    assert errors_of([Scale(), dense(2, 3)])["input"] > 0.1

@@ -36,9 +36,10 @@ class Optimizer:
             RuntimeError: before any backward pass.
             InputError: on a gradient of another shape than its weight.
         """
-        grads, label = self.net.grads, type(self).__name__
-        for name, weight in self.net.params.items():
-            self.update(weight, weight_grad(label, grads, name, weight), self.state.setdefault(name, {}))
+        params, grads, label = self.net.params, self.net.grads, type(self).__name__
+        checked = [weight_grad(label, grads, name, weight) for name, weight in params.items()]
+        for (name, weight), grad in zip(params.items(), checked, strict=True):
+            self.update(weight, grad, self.state.setdefault(name, {}))
         self.net.end_pass()
 
     def update(self, weight: Array, grad: Array, state: dict[str, Array]) -> None:
