@@ -230,3 +230,28 @@ def test_a_weight_of_a_single_number_is_checked_too(monkeypatch):
     assert max(errors_of([Scale(), dense(2, 3)]).values()) < 1e-6
     monkeypatch.setattr(Scale, "backward_input", lambda self, grad: grad)
     assert errors_of([Scale(), dense(2, 3)])["input"] > 0.1
+
+
+def a_random_check(seed: int, scale: float) -> dict[str, float]:
+    """Of a network of any widths and sizes of weights, whose first gradient is `scale` times the right one."""
+    rng = np.random.default_rng(seed)
+    hidden, init = int(rng.integers(2, 6)), str(rng.choice(["xavier", "standard_normal", "normal", "uniform"]))
+    first, last = (
+        nn.Dense(*sizes, bias=bool(rng.integers(2)), init=init, dtype=np.float64, rng=rng)
+        for sizes in ((2, hidden), (hidden, 3))
+    )
+    norm = [nn.BatchNorm(hidden, dtype=np.float64)] * int(rng.integers(2))
+    last.params["weight"] *= 10.0 ** -rng.integers(0, 4)
+    right = first.backward_params
+    first.backward_params = lambda grad: right(scale * grad)  # type: ignore[method-assign]
+    net = nn.Sequential([first, *norm, [nn.Tanh, nn.Sigmoid, nn.Softmax][rng.integers(3)](), last])
+    x, y = rng.normal(size=(6, 2)), rng.normal(size=(6, 3)) * 10.0 ** rng.integers(-2, 3)
+    return nn.gradient_errors(net, x, y, nn.MeanSquaredError(["mean", "sum"][rng.integers(2)]))
+
+
+def test_right_networks_of_any_kind_pass_and_wrong_ones_do_not():
+    for seed in range(60):
+        assert max(a_random_check(seed, 1).values()) < 1e-6, seed
+    caught = [max(a_random_check(seed, scale).values()) > 1e-6 for seed in range(60) for scale in (-1, 1.1, 2)]
+    missed = [divmod(i, 3) for i, found in enumerate(caught) if not found]
+    assert missed == []

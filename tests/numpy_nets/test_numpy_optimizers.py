@@ -179,3 +179,12 @@ def test_gradients_by_other_names_are_told() -> None:
         RuntimeError, match=r"'1\.weight' has no gradient yet: there are '1\.dW', but grads bear the names"
     ):
         nn.SGD(net, lr=0.1).step()
+
+
+def test_no_weight_moves_before_all_gradients_were_looked_at() -> None:
+    layer = nn.Dense(2, 2)
+    layer.grads.update(weight=np.ones((2, 2), np.float32), bias=np.ones((1, 2), np.float32))
+    before = layer.params["weight"].copy()
+    with pytest.raises(nn.InputError, match=r"shape \(2,\) for 'bias', given \(1, 2\)"):
+        nn.SGD(layer, lr=0.1).step()
+    np.testing.assert_array_equal(layer.params["weight"], before)
