@@ -203,7 +203,7 @@ def test_a_best_that_is_replaced_while_a_run_goes_on_is_not_tested(make_config, 
             super().load(learner, folder)
 
     monkeypatch.setattr(checkpoints, "Checkpoints", Replaced)
-    with pytest.raises(UserError, match=r"best\.ckpt: holds other weights than this run has saved there"):
+    with pytest.raises(RunFailed, match=r"best\.ckpt: holds other weights than this run has saved there"):
         run(make_config("logger=none"), tmp_path)
 
 

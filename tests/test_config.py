@@ -293,7 +293,7 @@ def test_betas_are_two_numbers(compose_config, betas):
 @pytest.mark.parametrize("override", ["logger=false", "enable_progress_bar=true", "callbacks=[]"])
 def test_what_the_project_gives_to_the_trainer_itself_is_said(compose_config, override):
     [problem] = problems(compose_config, f"+trainer.{override}")
-    assert problem.startswith(f"trainer.{override}: it is set by the project")
+    assert problem.startswith(f"trainer.{override}: the project sets it itself")
 
 
 def test_augmentations_that_cannot_go_together_are_refused(compose_config):

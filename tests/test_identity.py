@@ -154,3 +154,6 @@ def test_a_run_does_not_go_on_from_a_lone_checkpoint_of_another_network_of_the_s
     config = make_config("model.dropout=0.1", "model.activation=tanh", "trainer.max_epochs=3")
     with pytest.raises(UserError, match=r"with model\.activation=relu, where this run has model\.activation=tanh"):
         run(config, tmp_path / "new", resume=lone)
+    config = make_config("model.dropout=0.1", "optimizer.weight_decay=0.3", "trainer.max_epochs=3")
+    with pytest.raises(UserError, match=r"where this run has optimizer\.weight_decay=0\.3"):
+        run(config, tmp_path / "new", resume=lone)

@@ -112,6 +112,34 @@ def test_a_run_is_not_gone_on_with_other_images_or_another_optimizer(compose_con
     assert find_resume(compose_config(f"resume={run_dir}", "trainer.max_epochs=99"), runs) == run_dir
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "optimizer.momentum=0.1",  # PyTorch takes it from the checkpoint: it would have no effect
+        "optimizer.weight_decay=0.3",
+        "loss=mse",  # whose figures would be compared with those of the other
+        "loss.label_smoothing=0.1",
+        "+trainer.limit_val_batches=1",  # figures over other images likewise
+    ],
+)
+def test_a_run_is_not_gone_on_with_what_would_have_no_effect_or_be_compared_with_another(
+    compose_config, make_run, runs, override
+):
+    run_dir = make_run("a")
+    with pytest.raises(UserError, match=override.split("=")[0].lstrip("+")):
+        find_resume(compose_config(f"resume={run_dir}", override), runs)
+    for free in ("optimizer.lr=0.5", "optimizer.fused=false", "scheduler=cosine"):
+        assert find_resume(compose_config(f"resume={run_dir}", free), runs) == run_dir
+
+
+def test_a_directory_without_its_config_is_no_run_but_its_checkpoint_may_be_named(compose_config, make_run, runs):
+    run_dir = make_run("a")
+    (run_dir / "config.yaml").unlink()
+    with pytest.raises(UserError, match=f"no config.yaml there.*resume={run_dir / LAST}"):
+        find_resume(compose_config(f"resume={run_dir}"), runs)
+    assert find_resume(compose_config(f"resume={run_dir / LAST}"), runs) is None
+
+
 DAMAGED = [
     "",
     "{",

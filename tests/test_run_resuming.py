@@ -104,7 +104,15 @@ def test_an_epoch_without_validation_is_never_the_best_of_a_resumed_run(make_con
 
 
 @pytest.mark.parametrize(
-    "overrides", [("optimizer=adam",), ("trainer.max_epochs=1",), ("data.batch_size=32",)], ids=str
+    "overrides",
+    [
+        ("optimizer=adam",),
+        ("trainer.max_epochs=1",),
+        ("trainer.max_epochs=2",),  # stopped in the third
+        ("+trainer.max_steps=49",),
+        ("data.batch_size=32",),
+    ],
+    ids=str,
 )
 def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_path, overrides):
     """The optimizer is compared by the command, before; the others need the checkpoint."""
@@ -117,7 +125,7 @@ def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_pat
         with pytest.raises(UserError, match=r"optimizer\.name=sgd"):
             find_resume(OmegaConf.create(make_config(*overrides) | {"resume": str(tmp_path)}), tmp_path)
     else:
-        with pytest.raises(UserError, match=overrides[0].split("=")[0]):
+        with pytest.raises(UserError, match=overrides[0].split("=")[0].lstrip("+")):
             run(
                 make_config("trainer.max_epochs=3", *overrides), tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt"
             )

@@ -56,6 +56,7 @@ class Parts:
     checkpoints: Checkpoints | None
     compile: bool
     identity: str
+    first_step: int  # steps that were taken before this part of the run
 
 
 def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
@@ -91,7 +92,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
     if checkpoints is not None and resume and checkpoint:
         checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
-    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"], identity)
+    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"], identity, first_step)
 
 
 def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> di
         classes = spec_in(checkpoint, resume).class_names
         advice = "put the data back as they were, or begin a new run without resume"
         refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
-    refuse_another_network(checkpoint, config, resume, groups=("model",))
+    refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer"))
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
     missing |= PROGRESS - checkpoint.get("progress", {}).keys()
@@ -110,12 +111,19 @@ def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> di
             f"(no {', '.join(sorted(missing))})"
         )
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    if 0 < config["trainer"]["max_epochs"] < epochs:
+    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
+    if 0 < config["trainer"]["max_epochs"] < epochs + bool(progress["batch"]):
+        begun = " and a part of the next" if progress["batch"] else ""
         raise UserError(
             f"trainer.max_epochs={config['trainer']['max_epochs']} with resume={resume}: that run has trained {epochs} "
-            "epochs; accepted: at least as many"
+            f"epochs{begun}; accepted: at least as many"
         )
-    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
+    steps, max_steps = checkpoint["global_step"], config["trainer"].get("max_steps", -1)
+    if 0 < max_steps < steps:
+        raise UserError(
+            f"trainer.max_steps={max_steps} with resume={resume}: that run has taken {steps} steps; accepted: at least "
+            "as many"
+        )
     if progress["batch"] and progress["batch_size"] != batch_size:
         raise UserError(
             f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "

@@ -37,8 +37,12 @@ def identity_in(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 def network_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What gives weights their meaning: the same shapes fit another activation too, and other figures come out."""
-    return {"model": config["model"], "loss": config["loss"]}
+    """What gives weights, and an optimizer's state, their meaning: the same shapes fit another activation too.
+
+    Learning rates and `fused` may change: they are read of the config at every step, or change no figure.
+    """
+    optimizer = {key: value for key, value in config["optimizer"].items() if key != "fused" and not key.endswith("lr")}
+    return {"model": config["model"], "loss": config["loss"], "optimizer": optimizer}
 
 
 def refuse_another_network(

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.errors import UserError
+from groundup.identity import network_of
 from groundup.lock import LOCK, Held, holding, is_held
 from groundup.paths import is_unique_name
 from groundup.ranks import is_helper
@@ -45,6 +46,11 @@ def find_resume(cfg: DictConfig, runs: Path) -> Path | None:
     checkpoint = _named_checkpoint(config["resume"])
     run_dir = checkpoint.parent.parent
     if not (run_dir / CONFIG).is_file():
+        if checkpoint != Path(config["resume"]):
+            raise UserError(
+                f"resume={config['resume']}: no {CONFIG} there, so nothing says what run it is; to go on from its "
+                f"weights in a new run: resume={checkpoint}"
+            )
         return None
     _refuse_another_net(config, run_dir)
     return run_dir
@@ -156,14 +162,13 @@ def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
 
 
 def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The network, the optimizer whose state is kept, and what decides which images are for training."""
-    data, optimizer = config.get("data", {}), config.get("optimizer", {})
+    """The network, its loss, the optimizer whose state is kept, and which images are for training and validation."""
+    data, limit = config["data"], config["trainer"].get("limit_val_batches")
     kept = {f"data.{key}": data.get(key) for key in DATA_KEYS}
+    kept["trainer.limit_val_batches"] = None if limit is None else f"{limit} of {data.get('eval_batch_size')} images"
     if data.get("name") == "image_folder":
         kept["data.root"] = data.get("root")
-    kept |= {"seed": config.get("seed"), "optimizer.name": optimizer.get("name")}
-    return kept | _flat("model", config.get("model", {}))
-
-
-def _flat(prefix: str, node: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}.{key}": value for key, value in node.items()}
+    kept["seed"] = config["seed"]
+    for group, node in network_of(config).items():
+        kept |= {f"{group}.{key}": value for key, value in node.items()}
+    return kept

@@ -114,7 +114,7 @@ class Recorded:
             raise
         except UserError as error:
             results |= {"status": "failed", "error": str(error)}
-            if self.parts is not None and self.parts.trainer.global_step:  # more was done than to refuse a request
+            if self.parts is not None and self.parts.trainer.global_step > self.parts.first_step:  # more than a request
                 raise RunFailed(str(error)) from error
             raise
         except Exception as error:

@@ -21,7 +21,8 @@ SET_BY_THE_RUN = (
     "use_distributed_sampler",
 )
 SET_BY_THE_RUN_HINT = (
-    "it is set by the project; callbacks and loggers are chosen with callbacks=OPTION and logger=OPTION"
+    "the project sets it itself; callbacks, such as the progress bar, and loggers are chosen with callbacks=OPTION and "
+    "logger=OPTION, and the run directory with hydra.run.dir=DIR"
 )
 
 
@@ -131,10 +132,12 @@ REFUSED_CALLBACKS = {
 
 def table() -> str:
     """All of it in Markdown: name, whether it works, and what its test looks at or what is said."""
+    refused = {name: argument.why for name, argument in REFUSED_ARGUMENTS.items()}
+    refused |= dict.fromkeys(SET_BY_THE_RUN, SET_BY_THE_RUN_HINT)
     return "\n\n".join(
         "\n".join([f"| {kind} | | how it is tested, or what is said |", "| --- | --- | --- |", *rows])
         for kind, rows in (
-            ("argument of the Trainer", _rows(WORKING_ARGUMENTS, {k: v.why for k, v in REFUSED_ARGUMENTS.items()})),
+            ("argument of the Trainer", _rows(WORKING_ARGUMENTS, refused)),
             ("callback of Lightning's", _rows(WORKING_CALLBACKS, REFUSED_CALLBACKS)),
         )
     )

@@ -45,7 +45,7 @@ def command(tmp_path):
         (["data=image_folder"], "data.root=null: must be given"),
         (["model=lenet", "data.image_size=8"], "needs images of at least 12x12 pixels"),
         (["trainer.limit_train_batches=2"], "add it with +trainer.limit_train_batches=2"),
-        (["trainer.logger=false"], "it is set by the project"),
+        (["trainer.logger=false"], "the project sets it itself"),
         (["data.augment=[flip,alternating_flip]"], "choose one"),
         (["resume="], "resume=: must be given"),
         (["resume=nowhere"], "accepted: auto, a checkpoint, or a run directory"),
