@@ -129,10 +129,15 @@ def test_a_crafted_config_file_is_refused(command, own_run, tmp_path, script, te
 def test_resuming_builds_what_the_command_says_not_what_the_run_directory_says(command, own_run, tmp_path):
     file = own_run / "config.yaml"
     config = yaml.safe_load(file.read_text())
-    config["loss"] = {"name": "x", "_target_": "os.system", "command": f"touch {tmp_path}/executed"}
-    config["callbacks"]["x"] = dict(config["loss"])
+    code = {"name": "x", "_target_": "os.system", "command": f"touch {tmp_path}/executed"}
+    words = ("train.py", *SMALL, "trainer.max_epochs=5", f"resume={own_run}")
+    file.write_text(yaml.safe_dump(config | {"loss": code}))
+    done = command(*words)
+    assert (done.wait(), "that run has loss." in done.stderr) == (2, True), done.stderr
+    config["scheduler"] = code
+    config["callbacks"]["x"] = dict(code)
     file.write_text(yaml.safe_dump(config))
-    done = command("train.py", *SMALL, "trainer.max_epochs=5", f"resume={own_run}")
+    done = command(*words)
     assert done.wait() == 0, done.stderr
     assert not (tmp_path / "executed").exists()
     assert "os.system" not in file.read_text()  # the command's own config is written in its place
