@@ -153,7 +153,7 @@ def _makes_networks(found: Any) -> bool:
 
     if not isinstance(found, FunctionType) or "." in found.__qualname__:
         return False
-    return _within(found.__module__, FACTORIES) or found in BUILTIN_MODELS.values()
+    return _within(found.__module__ or "", FACTORIES) or found in BUILTIN_MODELS.values()
 
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:
