@@ -227,14 +227,7 @@ def test_a_directory_that_holds_a_run_already_stops_its_member_alone(configs, tm
 def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, configs, tmp_path, monkeypatch):
     jobs = configs((*MLP, "optimizer=adam"), ["seed=0"], ["seed=1", "optimizer.lr=0.01"])
     expected = stacked(tmp_path / "whole", jobs)
-    train_step = Stack._train_step
-
-    def with_signal(self: Stack, *arguments: Any) -> None:
-        train_step(self, *arguments)
-        if self.step == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(Stack, "_train_step", with_signal)
+    stop_after(monkeypatch, step)
     with pytest.raises(Interrupted):
         stacked(tmp_path / "stopped", jobs)
     for number, config in enumerate(jobs):
