@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.layer import PLAIN, Array, InputError
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.targets import as_targets, check_labels, classes, true_classes
-
-if TYPE_CHECKING:
-    from groundup.numpy_nets.sequential import Sequential
 
 
 class Evaluation(NamedTuple):
@@ -34,7 +32,7 @@ class Evaluation(NamedTuple):
     per_class: Array
 
 
-def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: int = 1000) -> Evaluation:
+def evaluate(net: Chain, x: Array, y: ArrayLike, loss: Loss, batch_size: int = 1000) -> Evaluation:
     """Loss, accuracy and confusion matrix of `net` over all samples.
 
     Args:
@@ -64,7 +62,7 @@ def evaluate(net: Sequential, x: Array, y: ArrayLike, loss: Loss, batch_size: in
     return Evaluation(total * loss.factor(shape), float(hits.sum() / len(x)), matrix, per_class)
 
 
-def outputs(net: Sequential, x: Array, batch_size: int) -> Iterator[tuple[slice, Array]]:
+def outputs(net: Chain, x: Array, batch_size: int) -> Iterator[tuple[slice, Array]]:
     """What the network makes of all samples, a batch at a time: which samples, outputs `(N, K)`.
 
     A fork of it computes: a backward pass to come is that of the forward pass before.

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
 
 from groundup.numpy_nets.activations import Identity, ReLU, Sigmoid, Softmax, Tanh
 from groundup.numpy_nets.batch_norm import BatchNorm
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.flatten import Flatten
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
 from groundup.numpy_nets.neuron import NeuronLayer
-
-if TYPE_CHECKING:
-    from groundup.numpy_nets.sequential import Sequential
 
 _BOUNDED = (Softmax, Sigmoid, Tanh, ReLU)
 
@@ -26,7 +23,7 @@ class MisuseWarning(UserWarning):
     """
 
 
-def last_layer(net: Sequential) -> Layer:
+def last_layer(net: Chain) -> Layer:
     """The last layer that computes anything."""
     leaves = [layer for _, layer in net.leaves()]
     return next((layer for layer in reversed(leaves) if not isinstance(layer, Identity | Flatten)), leaves[-1])
@@ -39,7 +36,7 @@ def activation_of(layer: Layer) -> str:
     return next((kind.__name__.lower() for kind in _BOUNDED if isinstance(layer, kind)), "identity")
 
 
-def warn_of_ending(net: Sequential, loss: Loss) -> None:
+def warn_of_ending(net: Chain, loss: Loss) -> None:
     """Softmax cross-entropy is of any numbers whatever, and takes their softmax itself."""
     if "ending" in net.looked_for or not isinstance(loss, SoftmaxCrossEntropy):
         return
@@ -50,7 +47,7 @@ def warn_of_ending(net: Sequential, loss: Loss) -> None:
         _warn(f"{last.label} comes before SoftmaxCrossEntropy, which applies softmax itself: {cure}")
 
 
-def warn_of_evaluation_mode(net: Sequential) -> None:
+def warn_of_evaluation_mode(net: Chain) -> None:
     """The gradient of a network as it is used, while the one that learns is another."""
     if "training" in net.looked_for:
         return
@@ -61,7 +58,7 @@ def warn_of_evaluation_mode(net: Sequential) -> None:
         _warn(f"{text}; net.forward(x, training=True) comes before loss and backward()")
 
 
-def warn_of_pixels(net: Sequential, x: Array) -> None:
+def warn_of_pixels(net: Chain, x: Array) -> None:
     """Numbers of 0 to 255 saturate a network whose weights are drawn for numbers of about the size of 1."""
     if "pixels" in net.looked_for:
         return

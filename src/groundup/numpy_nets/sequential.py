@@ -1,11 +1,10 @@
-"""A network: layers one after another."""
+"""The network that one makes and uses: layers one after another, with all that is done with them as methods."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import wraps
 from os import PathLike
-from types import MappingProxyType
 from typing import Any, TextIO
 
 import numpy as np
@@ -13,15 +12,15 @@ from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import evaluation, losses, misuse, summary, trace, training, weights
 from groundup.numpy_nets.activations import softmax
-from groundup.numpy_nets.arrays import Arrays
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.evaluation import Evaluation
-from groundup.numpy_nets.layer import PLAIN, Array, InputError, Layer, check_finite
+from groundup.numpy_nets.layer import Array, InputError, Layer, check_finite
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.targets import classes
 
 
-class Sequential(Layer):
+class Sequential(Chain):
     """Layers one after another: y = f_n(... f_2(f_1(x))).
 
     `params`, `grads` and `buffers` hold those of all layers, named LAYER.WEIGHT: "0.weight", "features.conv1.bias";
@@ -32,9 +31,6 @@ class Sequential(Layer):
         layers: in order; as a list they are named "0", "1" and so on, as a dict by its keys. A layer may be a
             `Sequential` itself.
 
-    Attributes:
-        looked_for: the kinds of misuse that it was searched for already, see `misuse`.
-
     Raises:
         InputError: on no layer, on something else than a layer, on the same layer or the same name twice.
     """
@@ -44,52 +40,10 @@ class Sequential(Layer):
             raise InputError(f"Sequential: expected a list or a dict of layers, given {layers!r}")
         named = layers if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         _check_layers(named)
-        self._layers: dict[str, Layer] = dict(named)
-        # Of the last forward pass: what it gave, whether it was for training, and the `output_shape` of each layer.
+        super().__init__(named)
+        # Of the last forward pass: what it gave, and whether it was for training.
         self._y: Array | None = None
         self._trained = False
-        self._passes: list[object] = []
-        self.name, self.looked_for = "", set[str]()
-        for path, layer in self.walk():
-            layer.name = path
-        # A layer with weights looks at its input itself, and once is enough.
-        self._looks_at_input = not next(layer for _, layer in self.leaves()).params
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers in order: `net.layers[0]`."""
-        return tuple(self._layers.values())
-
-    @property
-    def named_layers(self) -> Mapping[str, Layer]:
-        """The layers in order by their names, to be read."""
-        return MappingProxyType(self._layers)
-
-    @property
-    def params(self) -> Arrays:  # type: ignore[override]
-        return Arrays(self._collect("params"))
-
-    @property
-    def grads(self) -> Arrays:  # type: ignore[override]
-        return Arrays(self._collect("grads"))
-
-    @property
-    def buffers(self) -> Arrays:  # type: ignore[override]
-        return Arrays(self._collect("buffers"))
-
-    def _collect(self, kind: str) -> dict[str, Array]:
-        return {f"{n}.{key}": a for n, layer in self._layers.items() for key, a in getattr(layer, kind).items()}
-
-    def walk(self) -> Iterator[tuple[str, Layer]]:
-        """Every layer and its name, networks within this one and their layers too: "features", "features.conv1"."""
-        for name, layer in self._layers.items():
-            yield name, layer
-            if isinstance(layer, Sequential):
-                yield from ((f"{name}.{inner}", leaf) for inner, leaf in layer.walk())
-
-    def leaves(self) -> Iterator[tuple[str, Layer]]:
-        """Every layer that is no network itself, in the order in which they compute."""
-        return ((path, layer) for path, layer in self.walk() if not isinstance(layer, Sequential))
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = f_n(... f_2(f_1(x))).
@@ -97,14 +51,9 @@ class Sequential(Layer):
         Raises:
             InputError: on anything but a batch of finite floating-point numbers that fits the layers.
         """
-        if self._looks_at_input:
-            check_batch(self.label, x)
-        passes: list[object] = []
-        for layer in self._layers.values():
-            x = layer.forward(x, training)
-            passes.append(layer.output_shape)  # this very tuple: the next pass makes another one
-        self._y, self._trained, self._passes, self.output_shape = x, training, passes, x.shape
-        return x
+        y = super().forward(x, training)
+        self._y, self._trained = y, training
+        return y
 
     def __init_subclass__(cls) -> None:
         """A subclass whose `forward` makes more of what this one gives has the outputs that it returns itself."""
@@ -120,19 +69,8 @@ class Sequential(Layer):
 
         cls.forward = noted  # type: ignore[method-assign]
 
-    def end_pass(self) -> None:
-        super().end_pass()
-        for layer in self._layers.values():
-            layer.end_pass()
-
     def backward(self, grad: Array, input_grad: bool = False) -> Array | None:  # type: ignore[override]
-        """The chain rule, from the last layer to the first one: fills the `grads` of every layer.
-
-        dL/dx of the network's own input takes a large matrix product that training has no use for: it is computed
-        and returned with `input_grad=True` alone.
-
-        Layers keep the arrays of the forward pass, not copies: x, and what the layers gave, are not to be changed in
-        place before the backward pass is through. That is not noticed.
+        """The chain rule, see `Chain.backward`; looks at the gradient first, where a loss made it.
 
         Raises:
             RuntimeError: before any forward pass.
@@ -140,19 +78,7 @@ class Sequential(Layer):
                 again since, or whose weights an optimizer moved.
         """
         self._check_maker(grad, input_grad)
-        return self._chain(grad, input_grad)
-
-    def _chain(self, grad: Array, input_grad: bool) -> Array | None:
-        layers = self.layers
-        first = 0 if input_grad else next((i for i, layer in enumerate(layers) if layer.params), len(layers))
-        self._check_passes(first)
-        for layer in layers[:first:-1]:
-            grad = _backward(layer, grad)
-        if input_grad:
-            return _backward(layers[0], grad)
-        if first < len(layers):
-            layers[first].backward_params(grad)
-        return None
+        return super().backward(grad, input_grad)
 
     def _check_maker(self, grad: Array, input_grad: bool) -> None:
         """Where a loss made the gradient: refuses one of other outputs, and warns of what was hardly meant."""
@@ -174,32 +100,6 @@ class Sequential(Layer):
         misuse.warn_of_ending(self, loss)
         if not self._trained and not input_grad:
             misuse.warn_of_evaluation_mode(self)
-
-    def _check_passes(self, first: int) -> None:
-        """Refuses where a layer, from number `first` on, no longer has what this network's forward pass left in it."""
-        for layer, made in zip(self.layers[first:], self._passes[first:], strict=False):
-            if layer.output_shape is made:
-                continue
-            if layer.output_shape is None:
-                raise InputError(
-                    f"{self.label}: expected a forward() since the last step of the optimizer, given none: "
-                    f"the weights of {layer.label} are no longer those that the outputs were computed with"
-                )
-            raise InputError(
-                f"{self.label}: expected its layers as its last forward() left them, given {layer.label} that ran "
-                "again since, by itself or within another network: use layer.fork() there, which shares the weights, "
-                "or do forward(), loss and backward() without it in between"
-            )
-
-    def backward_params(self, grad: Array) -> None:
-        """dL/dw of every weight, into the `grads` of the layers."""
-        self._chain(grad, input_grad=False)
-
-    def backward_input(self, grad: Array) -> Array:
-        """dL/dx. Computes the layers' `grads` on the way."""
-        dx = self._chain(grad, input_grad=True)
-        assert dx is not None
-        return dx
 
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
         """The class of every sample, `(N,)`: the number of the largest output.
@@ -271,30 +171,9 @@ class Sequential(Layer):
         return "\n".join(["Sequential(", *lines, ")"])
 
 
-def check_batch(label: str, x: Array) -> None:
-    """Refuses what is no batch of numbers.
-
-    Raises:
-        InputError: on anything but a floating-point array of at least one sample, or NaN and infinity in it.
-    """
-    if type(x) not in PLAIN or x.dtype.kind != "f" or x.ndim < 2:
-        given = f"{x.dtype} of shape {x.shape}" if type(x) in PLAIN else type(x).__name__
-        raise InputError(f"{label}: expected an array of float32 or float64, samples in rows, given {given}")
-    if x.size == 0:
-        raise InputError(f"{label}: expected at least one sample, given an empty array {x.shape}")
-    check_finite(label, x)
-
-
 def _equal(given: Array, out: Array) -> bool:
     """Whether these are the outputs, be it in another type of numbers."""
     return np.array_equal(given, out.astype(given.dtype, copy=False))
-
-
-def _backward(layer: Layer, grad: Array) -> Array:
-    """dL/dx of a layer; of a network within this one too."""
-    if isinstance(layer, Sequential):
-        return layer.backward_input(grad)
-    return layer.backward(grad)
 
 
 def _check_layers(layers: Mapping[str, Layer]) -> None:
@@ -308,7 +187,7 @@ def _check_layers(layers: Mapping[str, Layer]) -> None:
         if not isinstance(layer, Layer):
             hint = f": write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise InputError(f"Sequential: expected a Layer as '{name}', given {layer!r}{hint}")
-        inner = dict(layer.walk()) if isinstance(layer, Sequential) else {}
+        inner = dict(layer.walk()) if isinstance(layer, Chain) else {}
         if twice := paths & (new := {name, *(f"{name}.{path}" for path in inner)}):
             raise InputError(f"Sequential: expected each name once, given '{min(twice)}' twice")
         paths |= new

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.layer import Layer
 
-if TYPE_CHECKING:
-    from groundup.numpy_nets.sequential import Sequential
 
-
-def table(net: Sequential, input_shape: tuple[int, ...] | None = None) -> str:
+def table(net: Chain, input_shape: tuple[int, ...] | None = None) -> str:
     """Name, class, output shape and number of parameters of each layer, and of all.
 
     Args:

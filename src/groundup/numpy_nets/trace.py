@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse, worked
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.evaluation import check_loss, check_pairs
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
@@ -22,9 +23,6 @@ from groundup.numpy_nets.optimizers import SGD, Optimizer
 from groundup.numpy_nets.targets import as_targets
 from groundup.numpy_nets.training import check_optimizer
 from groundup.numpy_nets.worked import Index, Pass, number
-
-if TYPE_CHECKING:
-    from groundup.numpy_nets.sequential import Sequential
 
 WIDTH = 110
 COLUMNS = 8  # numbers in a line
@@ -39,7 +37,7 @@ exp, log and tanh are those of a pocket calculator, log being the natural logari
 
 
 def write(
-    net: Sequential,
+    net: Chain,
     x: Array,
     y: ArrayLike,
     file: str | PathLike[str] | TextIO,
@@ -79,7 +77,7 @@ def write(
 class _Step:
     """The chapters of the text. The numbers are taken from the layers as they compute."""
 
-    def __init__(self, net: Sequential, loss: Loss, optimizer: Optimizer):
+    def __init__(self, net: Chain, loss: Loss, optimizer: Optimizer):
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.layers = list(net.leaves())
 

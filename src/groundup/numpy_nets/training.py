@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse
 from groundup.numpy_nets.batch_norm import BatchNorm
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.evaluation import check_count, check_loss, check_pairs, check_targets, evaluate, outputs
 from groundup.numpy_nets.layer import Array, InputError, check_finite, check_flag, generator
 from groundup.numpy_nets.losses import Loss
@@ -19,14 +20,11 @@ from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.progress import Progress
 from groundup.numpy_nets.targets import as_targets, classes, true_classes
 
-if TYPE_CHECKING:
-    from groundup.numpy_nets.sequential import Sequential
-
 Batches = Iterator[tuple[Array, Array]]  # x and targets
 
 
 def fit(
-    net: Sequential,
+    net: Chain,
     x: Array,
     y: ArrayLike,
     loss: Loss,
@@ -89,7 +87,7 @@ def fit(
 
 
 def _train_epoch(
-    net: Sequential, batches: Batches, loss: Loss, optimizer: Optimizer, epoch: int, progress: Progress
+    net: Chain, batches: Batches, loss: Loss, optimizer: Optimizer, epoch: int, progress: Progress
 ) -> dict[str, float]:
     """One step for every batch; loss and accuracy over all of them."""
     total, right, seen, mean = 0.0, 0, 0, 0.0
@@ -112,7 +110,7 @@ def _train_epoch(
     return {"loss": mean, "accuracy": right / seen}
 
 
-def _step(net: Sequential, x: Array, y: Array, loss: Loss, optimizer: Optimizer) -> tuple[Array, float]:
+def _step(net: Chain, x: Array, y: Array, loss: Loss, optimizer: Optimizer) -> tuple[Array, float]:
     """Forward, backward, update: the outputs and the loss before the update."""
     out = net.forward(x, training=True)
     value = loss.forward(out, y)
@@ -130,7 +128,7 @@ def _batches(x: Array, y: Array, order: Array | None, batch_size: int) -> Batche
         yield (x[rows], y[rows]) if order is None else (x[order[rows]], y[order[rows]])
 
 
-def _first_not_finite(net: Sequential, x: Array) -> str | None:
+def _first_not_finite(net: Chain, x: Array) -> str | None:
     """The first layer that makes NaN or infinity of x; None where none does."""
     for _, layer in net.leaves():
         x = layer.forward(x, training=True)
@@ -139,7 +137,7 @@ def _first_not_finite(net: Sequential, x: Array) -> str | None:
     return None
 
 
-def _first_weight_not_finite(net: Sequential) -> str | None:
+def _first_weight_not_finite(net: Chain) -> str | None:
     for _, layer in net.leaves():
         for name, weight in layer.params.items():
             if not np.isfinite(weight).all():
@@ -155,7 +153,7 @@ def _diverged(where: str, culprit: str | None, optimizer: Optimizer) -> Floating
     )
 
 
-def _check_data(name: str, net: Sequential, loss: Loss, x: Array, targets: Array) -> None:
+def _check_data(name: str, net: Chain, loss: Loss, x: Array, targets: Array) -> None:
     """Refuses, before the first step, what would fail after many."""
     check_pairs(name, x, targets)
     check_finite(f"{name}, x", x)
@@ -163,7 +161,7 @@ def _check_data(name: str, net: Sequential, loss: Loss, x: Array, targets: Array
         check_targets(name, loss, targets, out)
 
 
-def _check_validation(net: Sequential, loss: Loss, validation: Any) -> None:
+def _check_validation(net: Chain, loss: Loss, validation: Any) -> None:
     name = "fit, validation"
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         shown = f"{len(validation)} of them" if isinstance(validation, tuple | list) else type(validation).__name__
@@ -171,7 +169,7 @@ def _check_validation(net: Sequential, loss: Loss, validation: Any) -> None:
     _check_data(name, net, loss, validation[0], as_targets(name, validation[1]))
 
 
-def _check_last_batch(net: Sequential, x: Array, batch_size: int) -> None:
+def _check_last_batch(net: Chain, x: Array, batch_size: int) -> None:
     """Refuses a batch of one sample for batch norm that sees a single value of it in each channel."""
     if (len(x) % batch_size or min(len(x), batch_size)) > 1:
         return
@@ -185,7 +183,7 @@ def _check_last_batch(net: Sequential, x: Array, batch_size: int) -> None:
             )
 
 
-def check_optimizer(name: str, net: Sequential, optimizer: Optimizer) -> None:
+def check_optimizer(name: str, net: Chain, optimizer: Optimizer) -> None:
     """Refuses an optimizer of another network; one of a part of this network is welcome."""
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"{name}: expected an optimizer such as SGD(net, lr=0.1), given {optimizer!r}")
