@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, Layer, check_floats, check_grad
+from groundup.numpy_nets.checks import check_floats, check_grad
+from groundup.numpy_nets.layer import Array, Layer
 
 
 class Identity(Layer):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from groundup.numpy_nets.arrays import Arrays
-from groundup.numpy_nets.layer import PLAIN, Array, InputError, Layer, check_finite
+from groundup.numpy_nets.checks import check_batch
+from groundup.numpy_nets.layer import Array, InputError, Layer
 
 
 class Chain(Layer):
@@ -148,17 +149,3 @@ def _backward(layer: Layer, grad: Array) -> Array:
     if isinstance(layer, Chain):
         return layer.backward_input(grad)
     return layer.backward(grad)
-
-
-def check_batch(label: str, x: Array) -> None:
-    """Refuses what is no batch of numbers.
-
-    Raises:
-        InputError: on anything but a floating-point array of at least one sample, or NaN and infinity in it.
-    """
-    if type(x) not in PLAIN or x.dtype.kind != "f" or x.ndim < 2:
-        given = f"{x.dtype} of shape {x.shape}" if type(x) in PLAIN else type(x).__name__
-        raise InputError(f"{label}: expected an array of float32 or float64, samples in rows, given {given}")
-    if x.size == 0:
-        raise InputError(f"{label}: expected at least one sample, given an empty array {x.shape}")
-    check_finite(label, x)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike
 
+from groundup.numpy_nets.checks import check_grad, check_input, check_sizes
 from groundup.numpy_nets.init import Init, set_weights, uniform
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_grad, check_input, check_sizes
+from groundup.numpy_nets.layer import Array, InputError, Layer
 
 
 class Conv2D(Layer):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
+from groundup.numpy_nets.checks import check_grad, check_input, check_sizes
 from groundup.numpy_nets.init import Init, set_weights, uniform
-from groundup.numpy_nets.layer import Array, Layer, check_grad, check_input, check_sizes
+from groundup.numpy_nets.layer import Array, Layer
 
 
 class Dense(Layer):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, Layer, check_floats, check_grad, generator
+from groundup.numpy_nets.checks import check_floats, check_grad, generator
+from groundup.numpy_nets.layer import Array, Layer
 
 
 class Dropout(Layer):

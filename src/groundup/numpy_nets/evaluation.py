@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse
+from groundup.numpy_nets.arguments import check_count, check_loss, check_pairs, check_targets
 from groundup.numpy_nets.chain import Chain
-from groundup.numpy_nets.layer import PLAIN, Array, InputError
+from groundup.numpy_nets.layer import Array, InputError
 from groundup.numpy_nets.losses import Loss
-from groundup.numpy_nets.targets import as_targets, check_labels, classes, true_classes
+from groundup.numpy_nets.targets import as_targets, classes, true_classes
 
 
 class Evaluation(NamedTuple):
@@ -80,35 +81,3 @@ def outputs(net: Chain, x: Array, batch_size: int) -> Iterator[tuple[slice, Arra
         if out.ndim != 2:
             raise InputError(f"{net.label}: expected outputs of shape (N, K) to tell classes, given {out.shape}")
         yield rows, out
-
-
-def check_pairs(name: str, x: Array, targets: Array) -> None:
-    """Refuses another number of targets than of samples."""
-    if type(x) not in PLAIN or x.ndim == 0:
-        raise InputError(f"{name}: expected x to be an array of samples, given {type(x).__name__}")
-    if x.dtype.kind not in "fiub":
-        raise InputError(f"{name}: expected x to hold real numbers, given {x.dtype}")
-    if targets.ndim == 0 or len(targets) != len(x):
-        raise InputError(f"{name}: expected {len(x)} targets, one for each sample, given shape {targets.shape}")
-
-
-def check_targets(name: str, loss: Loss, targets: Array, out: Array) -> None:
-    """Refuses what is no target of such outputs, of the whole set at once, not of a batch far into it."""
-    k = out.shape[1]
-    if targets.ndim == 1 and targets.dtype.kind == "i" and k > 1:
-        check_labels(targets, k, name)
-    else:
-        loss.entries(targets, np.broadcast_to(out[:1], (len(targets), k)))
-
-
-def check_loss(name: str, loss: Loss) -> None:
-    """Refuses what is no loss, such as its name."""
-    if not isinstance(loss, Loss):
-        raise InputError(f"{name}: expected a loss such as SoftmaxCrossEntropy(), given {loss!r}")
-
-
-def check_count(name: str, value: int) -> int:
-    """The count as one of Python's integers; refuses what is no whole number from 1 on."""
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} is a whole number from 1 on, given {value!r}")
-    return int(value)

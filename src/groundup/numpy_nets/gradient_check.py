@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from groundup.numpy_nets.layer import Array, InputError, Layer, weight_grad
+from groundup.numpy_nets.checks import weight_grad
+from groundup.numpy_nets.layer import Array, InputError, Layer
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.sequential import Sequential
 

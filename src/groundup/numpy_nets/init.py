@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from groundup.numpy_nets.layer import Array, Layer, check_flag, generator
+from groundup.numpy_nets.checks import check_flag, generator
+from groundup.numpy_nets.layer import Array, Layer
 
 Init = Callable[[np.random.Generator, tuple[int, ...]], Array]
 

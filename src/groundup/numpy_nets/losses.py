@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets.activations import softmax
-from groundup.numpy_nets.layer import PLAIN, Array, InputError, check_finite
+from groundup.numpy_nets.checks import check_finite
+from groundup.numpy_nets.layer import PLAIN, Array, InputError
 from groundup.numpy_nets.targets import as_targets, one_hot
 
 REDUCTIONS = ("mean", "batchmean", "sum", "half_sum")

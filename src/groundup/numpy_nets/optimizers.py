@@ -7,7 +7,8 @@ from numbers import Real
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_flag, weight_grad
+from groundup.numpy_nets.checks import check_flag, weight_grad
+from groundup.numpy_nets.layer import Array, InputError, Layer
 
 
 class Optimizer:

@@ -8,7 +8,8 @@ from itertools import repeat
 
 import numpy as np
 
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_grad, check_shape, check_sizes
+from groundup.numpy_nets.checks import check_grad, check_shape, check_sizes
+from groundup.numpy_nets.layer import Array, InputError, Layer
 
 
 class Pool(Layer):

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from groundup.numpy_nets import evaluation, losses, misuse, summary, trace, training, weights
 from groundup.numpy_nets.activations import softmax
 from groundup.numpy_nets.chain import Chain
+from groundup.numpy_nets.checks import check_finite
 from groundup.numpy_nets.evaluation import Evaluation
-from groundup.numpy_nets.layer import Array, InputError, Layer, check_finite
+from groundup.numpy_nets.layer import Array, InputError, Layer
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.targets import classes

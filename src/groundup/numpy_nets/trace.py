@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse, worked
+from groundup.numpy_nets.arguments import check_loss, check_optimizer, check_pairs
 from groundup.numpy_nets.chain import Chain
-from groundup.numpy_nets.evaluation import check_loss, check_pairs
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
 from groundup.numpy_nets.optimizers import SGD, Optimizer
 from groundup.numpy_nets.targets import as_targets
-from groundup.numpy_nets.training import check_optimizer
 from groundup.numpy_nets.worked import Index, Pass, number
 
 WIDTH = 110

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse
+from groundup.numpy_nets.arguments import check_count, check_loss, check_optimizer, check_pairs, check_targets
 from groundup.numpy_nets.batch_norm import BatchNorm
 from groundup.numpy_nets.chain import Chain
-from groundup.numpy_nets.evaluation import check_count, check_loss, check_pairs, check_targets, evaluate, outputs
-from groundup.numpy_nets.layer import Array, InputError, check_finite, check_flag, generator
+from groundup.numpy_nets.checks import check_finite, check_flag, generator
+from groundup.numpy_nets.evaluation import evaluate, outputs
+from groundup.numpy_nets.layer import Array, InputError
 from groundup.numpy_nets.losses import Loss
 from groundup.numpy_nets.optimizers import Optimizer
 from groundup.numpy_nets.progress import Progress
@@ -181,12 +183,3 @@ def _check_last_batch(net: Chain, x: Array, batch_size: int) -> None:
                 f"fit: expected no batch of a single sample, which {layer.label} cannot train on, given {len(x)} "
                 f"samples with batch_size={batch_size}; another batch_size, or a sample less, leaves none"
             )
-
-
-def check_optimizer(name: str, net: Chain, optimizer: Optimizer) -> None:
-    """Refuses an optimizer of another network; one of a part of this network is welcome."""
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(f"{name}: expected an optimizer such as SGD(net, lr=0.1), given {optimizer!r}")
-    mine = {id(weight) for weight in net.params.values()}
-    if strange := [name for name, weight in optimizer.net.params.items() if id(weight) not in mine]:
-        raise InputError(f"{name}: expected an optimizer of this network, given one that moves another '{strange[0]}'")
