@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -39,6 +40,20 @@ def test_no_file_imports_one_that_imports_it():
     graph = imports(ROOM, "groundup.numpy_nets")
     assert graph["dense"] >= {"layer", "init"}  # it sees imports at all
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def read_too_early(order: list[str], graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The files that import what stands at or after their own place, and what that is."""
+    late = {name: graph[name] & set(order[place:]) for place, name in enumerate(order)}
+    return {name: parts for name, parts in late.items() if parts}
+
+
+def test_the_order_of_reading_names_every_file_and_each_imports_only_files_before_it():
+    graph = imports(ROOM, "groundup.numpy_nets")
+    order = re.findall(r"`(\w+)`", str(numpy_nets.__doc__).split("Read in this order")[1])
+    assert sorted(order) == sorted(graph)
+    assert read_too_early(order, graph) == {}
+    assert "layer" in read_too_early(order[::-1], graph)["dense"]
 
 
 @pytest.mark.parametrize(
