@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from groundup.numpy_nets import misuse, worked
@@ -21,11 +18,8 @@ from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import Loss, SoftmaxCrossEntropy
 from groundup.numpy_nets.optimizers import SGD, Optimizer
 from groundup.numpy_nets.targets import as_targets
-from groundup.numpy_nets.worked import Index, Pass, number
-
-WIDTH = 110
-COLUMNS = 8  # numbers in a line
-MOST_WORKED = 16  # numbers of an array whose calculation is written out
+from groundup.numpy_nets.typeset import Index, calculations, chapter, number, prose, table, total, wrapped
+from groundup.numpy_nets.worked import Pass
 
 HOW_TO_READ = """\
 x is what a layer is given, y what it makes of it: the y of one layer is the x of the next one. dL/dy says how much
@@ -82,8 +76,8 @@ class _Step:
 
     def lines(self, x: Array, y: Array) -> Iterator[str]:
         yield from ["ONE TRAINING STEP, NUMBER BY NUMBER", "", HOW_TO_READ, ""]
-        yield from _chapter(f"The batch: {len(x)} sample" + ("s" if len(x) > 1 else ""))
-        yield from ["", *_array("x", x), *_array("target", y)]
+        yield from chapter(f"The batch: {len(x)} sample" + ("s" if len(x) > 1 else ""))
+        yield from ["", *table("x", x), *table("target", y)]
         values = [x]
         for path, layer in self.layers:
             yield from self._forward(path, layer, values)
@@ -107,49 +101,49 @@ class _Step:
         x = values[-1]
         y = layer.forward(x, training=True)
         values.append(y)
-        yield from _chapter(f"Forward, layer '{path}': {layer!r}")
-        yield from ["", *_prose(type(layer)), ""]
+        yield from chapter(f"Forward, layer '{path}': {layer!r}")
+        yield from ["", *prose(type(layer)), ""]
         for name, weight in layer.params.items():
-            yield from _array(name, weight)
-        yield from _numbers("y", y, partial(worked.output, layer, x))
+            yield from table(name, weight)
+        yield from calculations("y", y, partial(worked.output, layer, x))
 
     def _loss(self, out: Array, target: Array) -> Iterator[str]:
         value = self.loss.forward(out, target)
         entries = self.loss.entries(target, out)
         factor = self.loss.factor(out.shape)
         terms = self.loss.terms(out, entries)
-        yield from _chapter(f"Loss: {self.loss!r}")
-        yield from ["", *_prose(type(self.loss)), ""]
-        yield from _array("t, the target of each output", entries)
-        yield from _numbers("term", terms, partial(worked.term, self.loss, out, entries))
+        yield from chapter(f"Loss: {self.loss!r}")
+        yield from ["", *prose(type(self.loss)), ""]
+        yield from table("t, the target of each output", entries)
+        yield from calculations("term", terms, partial(worked.term, self.loss, out, entries))
         n, k = out.shape
         yield f"  N = {n} and K = {k} outputs: the factor of reduction {self.loss.reduction!r} is {number(factor)}."
-        yield from _wrapped(f"L = {number(factor)}·({worked.total((t,) for t in terms.flat)}) = {number(value)}")
-        yield from ["", *_chapter("Backward: the loss"), ""]
-        yield from [*_prose(self.loss.slopes), f"  Times the factor {number(factor)}.", ""]
+        yield from wrapped(f"L = {number(factor)}·({total((t,) for t in terms.flat)}) = {number(value)}")
+        yield from ["", *chapter("Backward: the loss"), ""]
+        yield from [*prose(self.loss.slopes), f"  Times the factor {number(factor)}.", ""]
 
         def slope(at: Index) -> str | None:
             text = worked.slope(self.loss, out, entries, at)
             return text and f"{number(factor)}·{text}"
 
-        yield from _numbers("dL/dy", self.loss.backward(), slope)
+        yield from calculations("dL/dy", self.loss.backward(), slope)
 
     def _backward_params(self, path: str, layer: Layer, seen: Pass) -> Iterator[str]:
-        yield from _chapter(f"Backward, layer '{path}': {layer!r}")
+        yield from chapter(f"Backward, layer '{path}': {layer!r}")
         yield ""
         if not layer.params:
             return
-        yield from [*_prose(layer.backward_params), ""]
+        yield from [*prose(layer.backward_params), ""]
         for name, grad in layer.grads.items():
-            yield from _numbers(f"dL/d({name})", grad, partial(worked.weight_grad, layer, seen, name))
+            yield from calculations(f"dL/d({name})", grad, partial(worked.weight_grad, layer, seen, name))
 
     def _backward_input(self, layer: Layer, seen: Pass, dx: Array) -> Iterator[str]:
-        yield from [*_prose(layer.backward_input), "  It is dL/dy of the layer before.", ""]
-        yield from _numbers("dL/dx", dx, partial(worked.input_grad, layer, seen))
+        yield from [*prose(layer.backward_input), "  It is dL/dy of the layer before.", ""]
+        yield from calculations("dL/dx", dx, partial(worked.input_grad, layer, seen))
 
     def _update(self) -> Iterator[str]:
-        yield from _chapter(f"Update: {type(self.optimizer).__name__} with the learning rate {self.optimizer.lr:g}")
-        yield from ["", *_prose(type(self.optimizer)), "", "  The new weights:", ""]
+        yield from chapter(f"Update: {type(self.optimizer).__name__} with the learning rate {self.optimizer.lr:g}")
+        yield from ["", *prose(type(self.optimizer)), "", "  The new weights:", ""]
         old = {name: weight.copy() for name, weight in self.net.params.items()}
         self.optimizer.step()
         grads = self.net.grads
@@ -158,58 +152,4 @@ class _Step:
             def new(at: Index, name: str = name) -> str | None:
                 return worked.update(self.optimizer, old[name][at], grads[name][at])
 
-            yield from _numbers(name, weight, new)
-
-
-def _chapter(title: str) -> list[str]:
-    return [title, "-" * len(title)]
-
-
-def _prose(documented: object) -> list[str]:
-    """What the docstring says of the equation: all before "Args:" and its like."""
-    paragraphs = []
-    for paragraph in (inspect.getdoc(documented) or "").split("\n\n"):
-        if paragraph.startswith(("Args:", "Attributes:", "Raises:", "Returns:", "How it is computed")):
-            break
-        paragraphs.append(textwrap.fill(paragraph.replace("`", ""), WIDTH, initial_indent="  ", subsequent_indent="  "))
-    return "\n".join(paragraphs).split("\n")
-
-
-def _numbers(name: str, array: Array, calculation: Callable[[Index], str | None]) -> Iterator[str]:
-    """How the first numbers of an array come about; and the array, unless that was all of it."""
-    places = list(np.ndindex(array.shape))
-    texts = [(at, calculation(at)) for at in places[:MOST_WORKED]]
-    for at, text in texts:
-        if text is not None:
-            shown = number(array[at].item())
-            yield from _wrapped(f"{name}[{_index(at)}] = " + (shown if text == shown else f"{text} = {shown}"))
-    if any(text is None for _, text in texts):
-        yield from _array(name, array)
-    elif len(places) > MOST_WORKED:
-        yield from [f"  and so on for the other {len(places) - MOST_WORKED}:", "", *_array(name, array)]
-    else:
-        yield ""
-
-
-def _array(name: str, array: Array) -> Iterator[str]:
-    """All numbers, a row a line, or several lines where it is long; in front the place of the line's first number."""
-    rows = []
-    for row in np.ndindex(array.shape[:-1]):
-        for start in range(0, array.shape[-1], COLUMNS):
-            rows.append(
-                (f"[{_index((*row, start))}]", [number(v) for v in array[row][start : start + COLUMNS].tolist()])
-            )
-    place = max(len(at) for at, _ in rows)
-    width = max(len(v) for _, numbers in rows for v in numbers)
-    yield f"  {name} of shape {array.shape}:"
-    for at, numbers in rows:
-        yield f"    {at:<{place}}  " + "  ".join(v.rjust(width) for v in numbers)
-    yield ""
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
-
-
-def _index(at: Index) -> str:
-    return ",".join(map(str, at))
+            yield from calculations(name, weight, new)

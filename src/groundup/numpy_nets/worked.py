@@ -18,9 +18,7 @@ from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from groundup.numpy_nets.optimizers import SGD, Optimizer
 from groundup.numpy_nets.pooling import AvgPool2D, MaxPool2D, Pool
-
-MOST_TERMS = 16  # of a sum that is written out
-Index = tuple[int, ...]
+from groundup.numpy_nets.typeset import Index, factor, number, total
 
 
 @dataclass
@@ -30,27 +28,6 @@ class Pass:
     x: Array
     y: Array
     grad: Array
-
-
-def number(value: float) -> str:
-    """Six significant digits."""
-    return f"{float(value) + 0.0:.6g}"  # + 0.0 makes 0 of -0
-
-
-def factor(value: float) -> str:
-    """A number within a product or a difference: a negative one in brackets."""
-    shown = number(value)
-    return f"({shown})" if shown.startswith("-") else shown
-
-
-def total(terms: Iterable[tuple[float, ...]], first: float | None = None) -> str:
-    """A sum of products; of a long one the beginning and the end."""
-    shown = [] if first is None else [number(first)]
-    shown += ["·".join(map(factor, numbers)) for numbers in terms]
-    left_out = len(shown) - MOST_TERMS
-    if left_out > 0:
-        shown[MOST_TERMS - 1 : -1] = [f"... {left_out} more ..."]
-    return " + ".join(shown) or "0"
 
 
 # ---------------------------------------------------------------------------------------------------- forward: y[at]
