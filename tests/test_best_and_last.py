@@ -94,7 +94,7 @@ class SignalsWhileSaving(checkpoints.Checkpoints):
 
 
 def test_a_second_ctrl_c_between_last_and_best_is_resumed_to_the_same_bits(make_config, tmp_path, monkeypatch):
-    monkeypatch.setattr("groundup.echo.ECHO", 0)
+    monkeypatch.setattr("groundup.signals.ECHO", 0)
     config = make_config("trainer.max_epochs=2", "logger=none")
     run(config, tmp_path / "whole")
     copy = checkpoints._copy

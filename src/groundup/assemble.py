@@ -36,9 +36,10 @@ from groundup.failures import one_line_cause
 from groundup.identity import NETWORK, identity_in, network_of, new_identity, refuse_another_network
 from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
-from groundup.learning.learner import PROGRESS, Learner, mix_seed
+from groundup.learning.learner import PROGRESS, Learner
 from groundup.learning.numpy_net import NumPyNet
 from groundup.loops import use_own_loops
+from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 from groundup.trainer_arguments import WORKING_ARGUMENTS
 

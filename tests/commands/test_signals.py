@@ -113,7 +113,7 @@ def test_two_signals_of_one_moment_are_one_request(tmp_path):
 
 
 def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint_as_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("groundup.echo.ECHO", 0)
+    monkeypatch.setattr("groundup.signals.ECHO", 0)
     with pytest.raises(Interrupted):
         train_here(tmp_path, *signals("on_train_batch_start", times=2, step=30))
     assert status(tmp_path) == "interrupted"

@@ -8,9 +8,10 @@ from torch.utils.data import TensorDataset
 from torchvision.transforms.functional import normalize
 
 from groundup.data import augment
-from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
+from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
+from groundup.seeds import seed_from
 
 MEAN, STD = (0.5, 0.25), (0.2, 0.3)
 

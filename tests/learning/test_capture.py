@@ -19,16 +19,16 @@ from groundup.build import build
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.checkpoint import load_checkpoint
 from groundup.data import augment
-from groundup.data.loader import EpochOrder, seed_from
+from groundup.data.loader import EpochOrder
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
 from groundup.learning import captured
 from groundup.learning.capturable import why_not
 from groundup.learning.captured import CapturedClassifier
-from groundup.learning.learner import mix_seed
 from groundup.learning.numpy_net import NumPyNet
 from groundup.run import run
+from groundup.seeds import mix_seed, seed_from
 
 CAPTURE = ("trainer.capture=true", "trainer.max_epochs=5", "trainer.log_every_n_steps=4", "data.batch_size=256")
 RANDOM = ("data.augment=[alternating_flip,shift]", "data.shift=1", "model.dropout=0.2")

@@ -225,7 +225,7 @@ def test_signals_to_a_group_of_processes_and_to_each_of_them_are_one_request(tmp
     with pytest.raises(Interrupted) as stopped:
         stop()
     assert stopped.value.signum == signal.SIGINT  # it went on to the end, unmoved by the second
-    monkeypatch.setattr("groundup.echo.ECHO", 0)
+    monkeypatch.setattr("groundup.signals.ECHO", 0)
     with pytest.raises(Interrupted) as stopped:
         stop()
     assert stopped.value.signum == signal.SIGTERM

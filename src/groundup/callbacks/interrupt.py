@@ -12,8 +12,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from groundup.callbacks.checkpoints import LAST, Checkpoints
-from groundup.echo import Requests
 from groundup.errors import Interrupted
+from groundup.signals import Requests
 
 log = logging.getLogger(__name__)
 

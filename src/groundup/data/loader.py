@@ -6,22 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from groundup.data.augment import Part, Step
 from groundup.errors import UserError
+from groundup.seeds import seed_from
 
 CHUNK = 1024  # images made ready at once: a few large operations cost less than many small ones
 
 _SHUFFLE, _AUGMENT = 0, 1  # separate streams of random numbers
-
-
-def seed_from(*numbers: int) -> int:
-    """Mixes whole numbers, such as a seed and an epoch, into the seed of an independent stream of random numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 @contextmanager

@@ -19,12 +19,13 @@ from groundup.data.download import ensure
 from groundup.data.folder import passed_over
 from groundup.data.images import Background
 from groundup.data.listing import difference, packed
-from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches, seed_from
+from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import BrokenImages, FolderImages, Images, open_folder, read
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
 from groundup.printable import printable
+from groundup.seeds import seed_from
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)

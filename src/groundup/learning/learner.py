@@ -18,6 +18,7 @@ from groundup.learning.evaluation import EvaluationMeter, hits, recalls, share
 from groundup.learning.losses import check_labels
 from groundup.learning.meter import TrainMeter
 from groundup.learning.schedules import Schedule, falling
+from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 
 PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a checkpoint knows of an epoch under way
@@ -25,18 +26,6 @@ PROGRESS = {"batch", "batch_size", "sums", "seconds", "samples"}  # what a check
 MakeOptimizer = Callable[[Iterable[dict[str, list[tuple[str, nn.Parameter]]]]], torch.optim.Optimizer]
 
 _INFERENCE = 1 << 40  # no step of a training comes to it
-_GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads consecutive numbers over all 64 bits
-
-
-def mix_seed(*numbers: int) -> int:
-    """One 63-bit seed from several numbers; neighbours give unrelated seeds (splitmix64, Steele et al. 2014)."""
-    state = 0
-    for number in numbers:
-        state = (state + number + _GOLDEN) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state >> 1
 
 
 @dataclasses.dataclass(frozen=True)

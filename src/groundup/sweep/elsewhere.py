@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groundup.echo import Requests
 from groundup.errors import Interrupted
+from groundup.signals import Requests
 from groundup.sweep.tell import tell
 
 FOLDER = ".processes"  # of a sweep, while it runs

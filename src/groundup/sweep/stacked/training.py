@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted
-from groundup.learning.learner import mix_seed
 from groundup.quiet import quiet
 from groundup.run import release
+from groundup.seeds import mix_seed
 from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count
 from groundup.sweep.stacked.nets import nets_of
