@@ -14,8 +14,8 @@ def main(cfg: DictConfig):
 
     config = check_evaluate(cfg)
 
-    from groundup.evaluate import evaluate, write_metrics
-    from groundup.results import as_json
+    from groundup.run.evaluate import evaluate, write_metrics
+    from groundup.rundir.results import as_json
     from groundup.sweep.tell import tell
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}

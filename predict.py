@@ -14,8 +14,8 @@ def main(cfg: DictConfig):
 
     config = check_predict(cfg)
 
-    from groundup.predict import predict
     from groundup.prediction_log import publish
+    from groundup.run.predict import predict
 
     out = None if config["out"] is None else Path(config["out"])
     publish(predict(Path(config["run"]), Path(config["images"]), config["ckpt"], config["top"]), out)

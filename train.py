@@ -12,14 +12,14 @@ from groundup.cli import command
 def main(cfg: DictConfig):
     # Not at the top: help, a misspelt key or a wrong value is answered before torch is imported.
     from groundup.config import check
-    from groundup.resume import begins_alone, resume_checkpoint
+    from groundup.run.resume import begins_alone, resume_checkpoint
 
     config = check(cfg)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = resume_checkpoint(config, run_dir)
 
     with begins_alone(config, run_dir):
-        from groundup.run import run
+        from groundup.run.run import run
 
         return run(config, run_dir, checkpoint, overrides=list(HydraConfig.get().overrides.task))
 

@@ -31,10 +31,10 @@ def step_seconds(name: str, keep: bool, steps: int, threads: int) -> float:
     from hydra import compose, initialize_config_dir
 
     from groundup.allocator import keep_freed_memory
-    from groundup.assemble import build_learner
     from groundup.config import check
     from groundup.data.specs import make_spec
     from groundup.paths import register_resolvers
+    from groundup.run.parts import build_learner
 
     if keep:
         keep_freed_memory()

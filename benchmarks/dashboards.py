@@ -33,7 +33,7 @@ from hydra import compose, initialize_config_dir
 from groundup.callbacks.watcher import Watcher
 from groundup.config import check
 from groundup.paths import register_resolvers
-from groundup.run import run
+from groundup.run.run import run
 
 PROJECT = Path(__file__).resolve().parents[1]
 MNIST = ["data=mnist", "trainer.max_epochs=3"]

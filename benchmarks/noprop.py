@@ -27,12 +27,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
-from groundup.assemble import Parts, assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config import check
 from groundup.learning.backward_memory import kept_for_backward
 from groundup.paths import register_resolvers
-from groundup.quiet import quiet
+from groundup.run.parts import Parts, assemble
+from groundup.run.quiet import quiet
 
 PROJECT = Path(__file__).resolve().parents[1]
 FIXED = (

@@ -31,9 +31,9 @@ from threadpoolctl import threadpool_limits
 from training import compare, make_config, our_epoch, terminal
 
 from groundup import numpy_nets as nn
-from groundup.assemble import build_net
 from groundup.build import build
 from groundup.data.specs import make_spec
+from groundup.run.parts import build_net
 
 T = torch.nn
 LR = 0.01

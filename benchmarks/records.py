@@ -41,15 +41,15 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 from torch import Tensor
 
-from groundup.assemble import Parts, assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config import check
 from groundup.learning.capture import CapturedStep, CudaGraphs
 from groundup.learning.captured import CapturedClassifier
 from groundup.learning.schedules import falling
 from groundup.paths import register_resolvers
-from groundup.quiet import quiet
-from groundup.run import release
+from groundup.run.parts import Parts, assemble
+from groundup.run.quiet import quiet
+from groundup.run.run import release
 
 PROJECT = Path(__file__).resolve().parents[1]
 FIGURES = ("test/acc", "test/acc_tta", "train", "test")

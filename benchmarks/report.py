@@ -20,8 +20,8 @@ from typing import Any
 
 import yaml
 
-from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, write_jobs
+from groundup.rundir.jobs import FrozenJob, write_jobs
+from groundup.rundir.names import JOBS
 
 PROJECT = Path(__file__).resolve().parents[1]
 SEEDS, EPOCHS = 5, 20

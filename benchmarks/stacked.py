@@ -26,7 +26,7 @@ from hydra import compose, initialize_config_dir
 
 from groundup.config import check
 from groundup.paths import register_resolvers
-from groundup.run import run
+from groundup.run.run import run
 from groundup.sweep.stacked.training import train_stacked
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -42,8 +42,8 @@ ONE_STEP += ["trainer.accelerator=cpu"]
 WATCHED = f"""
 import runpy, sys
 from pathlib import Path
-import groundup.run
-run = groundup.run.run
+import groundup.run.run
+run = groundup.run.run.run
 def watched(*arguments, **options):
     try:
         return run(*arguments, **options)
@@ -51,7 +51,7 @@ def watched(*arguments, **options):
         import gc
         gc.collect()
         print("resident", Path("/proc/self/statm").read_text().split()[1], flush=True)
-groundup.run.run = watched
+groundup.run.run.run = watched
 sys.path.insert(0, {str(PROJECT)!r})
 runpy.run_path({str(PROJECT / "train.py")!r}, run_name="__main__")
 """

@@ -32,13 +32,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
-from groundup.assemble import assemble, build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config import check
 from groundup.data.specs import make_spec
 from groundup.paths import register_resolvers
-from groundup.quiet import quiet
+from groundup.run.parts import assemble, build_learner
+from groundup.run.quiet import quiet
 
 PROJECT = Path(__file__).resolve().parents[1]
 MLP = ["model=mlp", "model.hidden_dims=[512,512]"]

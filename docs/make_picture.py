@@ -15,11 +15,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from groundup.assemble import build_learner
 from groundup.build import build
-from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
-from groundup.rundir import find_checkpoint, read_config
+from groundup.learning.checkpoint import load_weights
+from groundup.run.parts import build_learner
+from groundup.run.readback import find_checkpoint, read_config
 
 ROWS, COLUMNS = 4, 8
 RIGHT, WRONG = "tab:green", "tab:red"

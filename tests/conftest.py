@@ -49,7 +49,7 @@ def make_config(compose_config) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def small_run(make_config, tmp_path) -> tuple[dict[str, Any], Path]:
     """One finished run: its results and its directory."""
-    from groundup.run import run
+    from groundup.run.run import run
 
     run_dir = tmp_path / "run"
     return run(make_config("model.dropout=0.1"), run_dir), run_dir

@@ -8,7 +8,7 @@ import signal
 import torch
 from lightning.pytorch import Callback
 
-from groundup.checkpoint import load_checkpoint
+from groundup.learning.checkpoint import load_checkpoint
 
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 

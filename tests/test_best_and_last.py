@@ -12,10 +12,10 @@ import torch
 from small_runs import equal, weights, with_callback
 
 from groundup.callbacks import checkpoints
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.evaluate import evaluate
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.evaluate import evaluate
+from groundup.run.run import run
 
 FIGURES = ("best_epoch", "epochs", "steps", "val/acc", "val/loss", "test/acc", "test/loss")
 

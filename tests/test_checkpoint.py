@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from groundup.checkpoint import load_checkpoint, load_weights, spec_in
 from groundup.errors import UserError
+from groundup.learning.checkpoint import load_checkpoint, load_weights, spec_in
 from groundup.spec import DatasetSpec
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config import check
-from groundup.quiet import quiet
-from groundup.run import run
+from groundup.run.parts import assemble
+from groundup.run.quiet import quiet
+from groundup.run.run import run
 
 CONF = Path(__file__).parents[1] / "conf"
 ENTRIES = ("train", "evaluate", "predict")

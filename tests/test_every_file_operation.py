@@ -32,7 +32,7 @@ WORKERS = min(4, os.cpu_count() or 1)
 TIMES = {"seconds", "train_seconds", "samples_per_second"}  # what may differ
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["groundup.config", "groundup.run"])
+_context.set_forkserver_preload(["groundup.config", "groundup.run.run"])
 
 
 class Operations:
@@ -118,7 +118,7 @@ def in_fork(action: Callable[[], object]) -> int:
 
 def trials(config: dict[str, Any], folder: Path, full: bool, worker: int) -> None:
     """Tries every `WORKERS`-th operation, and leaves what came of each in a file."""
-    from groundup.run import run
+    from groundup.run.run import run
 
     run(config, folder / f"whole{worker}")  # here: what is imported late is then there in every fork
     gc.freeze()
@@ -136,7 +136,7 @@ def count_operations(config: dict[str, Any], run_dir: Path) -> int:
     reader, writer = os.pipe()
 
     def count() -> None:
-        from groundup.run import run
+        from groundup.run.run import run
 
         operations = Operations()
         operations.install()
@@ -151,7 +151,7 @@ def killed(config: dict[str, Any], run_dir: Path, number: int) -> list[str]:
     """Ends a run before an operation, and goes on with it: how; and what was not as promised."""
 
     def die() -> None:
-        from groundup.run import run
+        from groundup.run.run import run
 
         Operations(number).install()
         run(config, run_dir)
@@ -166,7 +166,7 @@ def full_disk(config: dict[str, Any], run_dir: Path, number: int) -> list[str]:
 
     def fill_and_go_on() -> None:
         from groundup.errors import RunFailed, UserError
-        from groundup.run import run
+        from groundup.run.run import run
 
         operations = Operations(number, full=True)
         operations.install()
@@ -180,7 +180,7 @@ def full_disk(config: dict[str, Any], run_dir: Path, number: int) -> list[str]:
 
 
 def go_on(config: dict[str, Any], run_dir: Path) -> None:
-    from groundup.run import run
+    from groundup.run.run import run
 
     last = run_dir / "checkpoints" / "last.ckpt"
     run(config, run_dir, resume=last if last.exists() else None)

@@ -11,12 +11,12 @@ import yaml
 from PIL import Image
 from small_runs import with_callback
 
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted, UserError
-from groundup.evaluate import evaluate
-from groundup.identity import KEY, identity_of, new_identity
-from groundup.predict import predict
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.evaluate import evaluate
+from groundup.run.predict import predict
+from groundup.run.run import run
+from groundup.rundir.identity import KEY, identity_of, new_identity
 
 ANOTHER = "of another run than that in whose directory it lies"
 
@@ -119,8 +119,8 @@ def test_a_damaged_checkpoint_ends_a_resume_in_words_and_leaves_the_run_as_it_wa
 
 
 def test_lightning_reads_checkpoints_no_other_way(two_runs, make_config, tmp_path):
-    from groundup.assemble import assemble
     from groundup.callbacks.interrupt import StopOnSignal
+    from groundup.run.parts import assemble
 
     one, _ = two_runs
     last = checkpoint(one, "last")

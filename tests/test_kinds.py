@@ -9,11 +9,11 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import nn
 
-from groundup.assemble import assemble, build_learner
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.run import run
+from groundup.run.parts import assemble, build_learner
+from groundup.run.run import run
 
 HERE = __name__
 

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from groundup.errors import UserError
-from groundup.links import LogFile, leads_out, refuse_links_out_of_run, refuse_links_out_of_sweep
+from groundup.rundir.links import LogFile, leads_out, refuse_links_out_of_run, refuse_links_out_of_sweep
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from groundup.lock import LOCK, Held, holding, is_held
+from groundup.rundir.lock import Held, holding, is_held
+from groundup.rundir.names import LOCK
 
 
 def test_a_lock_is_seen_while_it_is_held_and_not_before_or_after(tmp_path):

@@ -9,7 +9,7 @@ import random
 import pytest
 import yaml
 
-from groundup.plain import CONFIG_SIZE, DEPTH, Unreadable, parse_json, read_json, read_yaml, write_yaml
+from groundup.rundir.plain import CONFIG_SIZE, DEPTH, Unreadable, parse_json, read_json, read_yaml, write_yaml
 
 PLAIN = {"a": 1, "b": [1.5, True, None, "x", "2001-01-01", "1e-3", "=", "no"], "c": {"d": {}, "e": []}, "f": 1e-5}
 

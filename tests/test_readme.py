@@ -20,8 +20,8 @@ from PIL import Image
 from groundup.config import check, check_evaluate, check_predict
 from groundup.report.command import KEYS, parse
 from groundup.report.files import KINDS, MARKDOWN, PAGE
-from groundup.resume import resume_checkpoint
-from groundup.run import run
+from groundup.run.resume import resume_checkpoint
+from groundup.run.run import run
 from groundup.sweep.expand import is_own
 from groundup.sweep.space import parse_space
 from groundup.trust import refuse_foreign_targets

@@ -12,11 +12,12 @@ import yaml
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.lock import LOCK, holding
 from groundup.report.find import find_runs
-from groundup.resume import LAST, _newest_unfinished, _refuse_another_net, begins_alone, find_resume, resume_checkpoint
-from groundup.sweep.state import read_state
-from groundup.sweep.table import number_in
+from groundup.run.resume import _newest_unfinished, _refuse_another_net, begins_alone, find_resume, resume_checkpoint
+from groundup.rundir.lock import holding
+from groundup.rundir.names import LAST, LOCK
+from groundup.rundir.state import read_state
+from groundup.rundir.table import number_in
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from small_runs import equal, hparams, weights, with_callback
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.errors import RunFailed, UserError
-from groundup.evaluate import evaluate
-from groundup.failures import one_line_cause
-from groundup.run import run
+from groundup.run.evaluate import evaluate
+from groundup.run.failures import one_line_cause
+from groundup.run.run import run
 
 
 def test_a_run_directory_holds_what_the_design_says(small_run):
@@ -124,7 +124,7 @@ def test_a_class_without_test_images_has_no_accuracy(make_config, tmp_path):
 
 
 def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
-    from groundup.evaluate import _means
+    from groundup.run.evaluate import _means
 
     draws = [
         {"test/acc": hits / 1000, "test/loss": math.inf, "test/confusion": [[hits, 1000 - hits], [0, 0]]}
@@ -143,10 +143,10 @@ def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
 def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run):
     from sklearn.metrics import confusion_matrix
 
-    from groundup.assemble import build_learner
     from groundup.build import build
-    from groundup.checkpoint import load_weights
     from groundup.data.specs import make_spec
+    from groundup.learning.checkpoint import load_weights
+    from groundup.run.parts import build_learner
 
     results, run_dir = small_run
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
@@ -180,7 +180,7 @@ def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_pa
     data = build(config["data"], spec=spec, seed=0)
     data.prepare_data()
     data.setup("fit")
-    from groundup.assemble import seed_everything
+    from groundup.run.parts import seed_everything
 
     seed_everything(0)
     net = build(config["model"], in_channels=1, image_size=(8, 8), num_classes=10)

@@ -11,12 +11,12 @@ import yaml
 from lightning.pytorch import Callback
 from small_runs import equal, weights, with_callback
 
-from groundup.assemble import build_learner
 from groundup.build import build
-from groundup.checkpoint import load_checkpoint
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.parts import build_learner
+from groundup.run.run import run
 
 STEPS = 21  # an epoch: 1294 training images in batches of 64
 

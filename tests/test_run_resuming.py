@@ -12,12 +12,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 from small_runs import equal, hparams, weights, with_callback
 
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.evaluate import evaluate
+from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import PROGRESS
-from groundup.predict import predict
-from groundup.run import run
+from groundup.run.evaluate import evaluate
+from groundup.run.predict import predict
+from groundup.run.run import run
 
 OVERRIDES = ("model.dropout=0.2", "trainer.max_epochs=3", "trainer.log_every_n_steps=7")
 
@@ -120,7 +120,7 @@ def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_pat
         run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
     before = {file: (tmp_path / file).read_bytes() for file in ("config.yaml", "results.json", "metrics.csv")}
     if overrides == ("optimizer=adam",):
-        from groundup.resume import find_resume
+        from groundup.run.resume import find_resume
 
         with pytest.raises(UserError, match=r"optimizer\.name=sgd"):
             find_resume(OmegaConf.create(make_config(*overrides) | {"resume": str(tmp_path)}), tmp_path)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from small_runs import equal, weights, with_callback
 
-from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted, UserError
-from groundup.evaluate import evaluate
 from groundup.models.speednet import whitening_filters
-from groundup.run import run
+from groundup.run.evaluate import evaluate
+from groundup.run.parts import assemble
+from groundup.run.run import run
 
 SPEED = ("model=speednet", "model.widths=[8,8]", "optimizer.lr=0.5", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 SIZES = "data.progressive_sizes=[[0,6],[0.5,8]]"

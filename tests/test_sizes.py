@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from groundup import sizes
-from groundup.assemble import build_learner
 from groundup.config import check
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
+from groundup.run.parts import build_learner
+from groundup.run.weigh import refuse_heavy_parts
 from groundup.schema import NODES, accepted
-from groundup.weigh import refuse_heavy_parts
 
 SPEC = make_spec({"name": "mnist"})
 
@@ -89,7 +89,7 @@ def test_sizes_of_a_strangers_network_of_ours(monkeypatch, target, hidden_dims, 
 
 def test_another_network_of_a_stranger_is_weighed_where_there_is_no_memory(monkeypatch):
     monkeypatch.setattr(sizes, "memory", lambda: 16 * sizes.GIB)
-    monkeypatch.setattr("groundup.weigh.build", lambda node, **sizes: torch.nn.Linear(node["units"], 10**5))
+    monkeypatch.setattr("groundup.run.weigh.build", lambda node, **sizes: torch.nn.Linear(node["units"], 10**5))
     with pytest.raises(UserError, match=r"model=x: at least 10,000,100,000 weights, which take 75 GiB"):
         refuse_heavy_parts(parts(_target_="torch.nn.Linear", units=10**5), SPEC)
     refuse_heavy_parts(parts(_target_="torch.nn.Linear", units=10), SPEC)

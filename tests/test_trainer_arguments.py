@@ -21,12 +21,12 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from small_runs import weights
 
-from groundup.assemble import assemble, build_trainer, trainer_options
-from groundup.callbacks.checked import build_callbacks
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.module import ImageData
 from groundup.errors import RunFailed, UserError
-from groundup.run import run
+from groundup.run.callbacks import build_callbacks
+from groundup.run.parts import assemble, build_trainer, trainer_options
+from groundup.run.run import run
 from groundup.schema import TrainerKeys
 from groundup.trainer_arguments import (
     REFUSED_ARGUMENTS,
@@ -51,11 +51,11 @@ def train(make_config, tmp_path, monkeypatch):
 
     def go(*overrides, spy=None, logged=None):
         extra = [spy] if spy else []
-        monkeypatch.setattr("groundup.assemble.build_callbacks", lambda config: [*build_callbacks(config), *extra])
+        monkeypatch.setattr("groundup.run.parts.build_callbacks", lambda config: [*build_callbacks(config), *extra])
         config = make_config(*TINY, *overrides)
         if logged is not None:
             config["logger"] = {"memory": {"_target_": f"{__name__}.memory", "_partial_": True, "logged": logged}}
-            monkeypatch.setattr("groundup.kinds.build_as_is", lambda node: partial(memory, logged=logged))
+            monkeypatch.setattr("groundup.run.kinds.build_as_is", lambda node: partial(memory, logged=logged))
         run_dir = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         return run(config, run_dir), run_dir
 

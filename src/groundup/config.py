@@ -21,6 +21,7 @@ from groundup.data.folder import EXTENSIONS
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.explain import explain_interpolation
+from groundup.rundir.names import CONFIG
 from groundup.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.suggest import nearest
 from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
@@ -29,7 +30,7 @@ DIGITS_SIDE = 8
 
 
 def check(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved config of a run as plain containers, ready for `groundup.run`.
+    """The resolved config of a run as plain containers, ready for `groundup.run.run`.
 
     Paths are made absolute; `data=digits` is enlarged where the model needs larger images.
 
@@ -117,15 +118,15 @@ def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
 
 
 def _check_reader(cfg: DictConfig, keys: type[schema.Node]) -> dict[str, Any]:
-    from groundup.rundir import find_checkpoint
+    from groundup.run.readback import find_checkpoint
 
     config = _plain(cfg)
     if problems := list(_node_problems(keys, config, "")):
         raise UserError("\n".join(problems))
     _make_absolute(config, "run")
     _make_absolute(config, "out")
-    if not (Path(config["run"]) / "config.yaml").is_file():
-        raise UserError(f"run={config['run']}: no config.yaml there; accepted: a run directory, outputs/runs/*/*")
+    if not (Path(config["run"]) / CONFIG).is_file():
+        raise UserError(f"run={config['run']}: no {CONFIG} there; accepted: a run directory, outputs/runs/*/*")
     if config["out"] is not None and not Path(config["out"]).parent.is_dir():
         raise UserError(f"out={config['out']}: its folder does not exist")
     find_checkpoint(Path(config["run"]), config["ckpt"])

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundup.paths import PROJECT, unique_name
+from groundup.rundir.names import METRICS, TABLES
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class Sweep:
 
     @classmethod
     def read(cls, folder: Path) -> Sweep:
-        table = json.loads((folder / "sweep.json").read_text())
+        table = json.loads((folder / TABLES[0]).read_text())
         return cls(folder, table["configurations"], table["jobs"])
 
     def values(self, key: str) -> list[str]:
@@ -114,7 +115,7 @@ def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
         capture_output=True,
         text=True,
     )
-    if not (folder / "sweep.json").exists():
+    if not (folder / TABLES[0]).exists():
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()}")
     found = Sweep.read(folder)
     finished = sum(job["status"] == "finished" for job in found.jobs)
@@ -124,6 +125,6 @@ def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
 
 def read_metrics(run_dir: Path) -> dict[str, Floats]:
     """The columns of a run's `metrics.csv`, `(epochs,)` each; NaN where a cell is empty."""
-    with (run_dir / "metrics.csv").open(newline="") as file:
+    with (run_dir / METRICS).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from groundup.run.resume import run_directory
+
 # An environment variable, so that the processes that a launcher starts for a sweep's jobs agree on its directory.
 SWEEP_DIR = "GROUNDUP_SWEEP_DIR"
 PROJECT = Path(__file__).resolve().parents[2]  # the checkout
@@ -32,21 +34,6 @@ def data_root(root: Path) -> str:
 def options(conf: Path, group: str) -> list[str]:
     """The options of a config group, `base` being what they share."""
     return sorted(file.stem for file in (conf / group).glob("*.yaml") if file.stem != "base")
-
-
-def run_directory(root: Path, cfg: DictConfig) -> Path:
-    """The directory of a run of `cfg`: a new one, or the one that `resume` names. Creates nothing.
-
-    Raises:
-        UserError: `resume` names what cannot be resumed.
-    """
-    runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
-    if cfg.get("resume") is not None:
-        from groundup.resume import find_resume  # rarely needed, and it needs the schema
-
-        if found := find_resume(cfg, runs):
-            return found
-    return runs / unique_name()
 
 
 def register_resolvers(root: Path) -> None:

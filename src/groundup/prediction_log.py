@@ -13,8 +13,8 @@ from pathlib import Path
 from groundup.cli import say
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.files import plain_cell
-from groundup.predict import Prediction
 from groundup.printable import printable
+from groundup.run.predict import Prediction
 from groundup.sweep.tell import tell
 
 HEADER = ("image", "rank", "class", "probability", "error")

@@ -9,7 +9,7 @@ import pytest
 from small_runs import equal, weights, with_callback
 
 from groundup.errors import Interrupted
-from groundup.run import run
+from groundup.run.run import run
 
 SLOWER = {"train_seconds", "samples_per_second"}
 

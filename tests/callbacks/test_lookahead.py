@@ -10,14 +10,14 @@ import torch
 from small_runs import equal, weights, with_callback
 from torch import nn
 
-from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.lookahead import float_state, kept, look_ahead
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted
-from groundup.evaluate import evaluate
-from groundup.quiet import quiet
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.evaluate import evaluate
+from groundup.run.parts import assemble
+from groundup.run.quiet import quiet
+from groundup.run.run import run
 
 SMALL = ("model=cnn", "model.width=4", "trainer.max_epochs=2", "trainer.accelerator=cpu", "data.batch_size=128")
 

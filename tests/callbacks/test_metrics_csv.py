@@ -12,7 +12,7 @@ from small_runs import equal, weights, with_callback
 
 from groundup.callbacks.metrics_csv import read_rows
 from groundup.errors import RunFailed
-from groundup.run import run
+from groundup.run.run import run
 
 
 def rows(path):

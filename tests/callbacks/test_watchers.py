@@ -14,11 +14,11 @@ from lightning.pytorch import Callback
 from PIL import Image
 
 from groundup.callbacks import confusion, evaluation, watcher
-from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.errors import Interrupted
 from groundup.learning.capture import CapturedStep
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.run import run
 
 PROJECT = Path(__file__).parents[2]
 SMALL = ("model=mlp", "model.hidden_dims=[16]", "trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -245,9 +245,9 @@ def test_the_smooth_loss_is_the_running_mean_of_the_steps(make_config, tmp_path)
 
 
 def test_the_gradient_norm_is_that_of_autograd_before_clipping(make_config, tmp_path):
-    from groundup.assemble import build_learner, seed_everything
     from groundup.build import build
     from groundup.data.specs import make_spec
+    from groundup.run.parts import build_learner, seed_everything
 
     config = make_config("trainer.log_every_n_steps=1", "trainer.gradient_clip_val=0.01", "trainer.max_epochs=1")
     run(config, tmp_path)

@@ -23,7 +23,9 @@ CPU = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
 SMALL = ("model=mlp", "model.hidden_dims=[16]", *CPU)
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["groundup.config", "groundup.run", "groundup.evaluate", "groundup.predict"])
+_context.set_forkserver_preload(
+    ["groundup.config", "groundup.run.run", "groundup.run.evaluate", "groundup.run.predict"]
+)
 
 
 @dataclass
@@ -77,7 +79,7 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 120) -> 
 
 def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
     """A run in this process, of the small model where `overrides` name no other."""
-    from groundup.run import run
+    from groundup.run.run import run
 
     register_resolvers(PROJECT)
     defaults = CPU if any(word.startswith("model=") for word in overrides) else SMALL
@@ -88,7 +90,7 @@ def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
 
 def resume_here(run_dir: Path, without: str) -> dict[str, Any]:
     """Goes on with a run from its last checkpoint, without one of its callbacks."""
-    from groundup.run import run
+    from groundup.run.run import run
 
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     del config["callbacks"][without]

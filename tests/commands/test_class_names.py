@@ -16,14 +16,14 @@ from launch import train_here
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
-from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.classes import listed, refuse_others, refuse_unknown
 from groundup.data.folder import scan
 from groundup.data.specs import make_spec, make_test_spec
 from groundup.errors import UserError
-from groundup.evaluate import evaluate
-from groundup.predict import predict
+from groundup.run.evaluate import evaluate
+from groundup.run.parts import assemble
+from groundup.run.predict import predict
 
 CLASSES = {"ant": 90, "bee": 120, "café": 150}  # brightness: near enough that some are taken for others
 

@@ -11,7 +11,7 @@ from launch import SMALL, train_here
 from lightning.pytorch import Callback
 
 from groundup.errors import RunFailed
-from groundup.failures import one_line_cause
+from groundup.run.failures import one_line_cause
 
 
 def test_a_failure_in_training_is_one_line_and_exit_code_1(command, tmp_path):
@@ -64,7 +64,7 @@ class FullDisk(Callback):
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path):
-    from groundup.checkpoint import load_checkpoint
+    from groundup.learning.checkpoint import load_checkpoint
 
     with pytest.raises(RunFailed, match="no space left on the disk"):
         train_here(tmp_path, f"+callbacks.full._target_={__name__}.FullDisk")

@@ -11,8 +11,8 @@ from launch import train_here
 from PIL import Image
 
 from groundup.errors import UserError
-from groundup.predict import predict
-from groundup.run import run
+from groundup.run.predict import predict
+from groundup.run.run import run
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

@@ -16,14 +16,14 @@ import yaml
 from launch import PROJECT, resume_here, train_here
 from lightning.pytorch import Callback
 
-from groundup.assemble import assemble, trainer_options
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.errors import Interrupted, UserError
-from groundup.evaluate import evaluate
-from groundup.predict import predict
-from groundup.quiet import quiet
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.evaluate import evaluate
+from groundup.run.parts import assemble, trainer_options
+from groundup.run.predict import predict
+from groundup.run.quiet import quiet
 from groundup.trust import refuse_foreign_targets
 
 NET = ("model=numpy_mlp", "model.hidden_dims=[16]", "logger=none")

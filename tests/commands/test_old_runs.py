@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from groundup.evaluate import evaluate
-from groundup.predict import predict
+from groundup.run.evaluate import evaluate
+from groundup.run.predict import predict
 
 HERE = Path(__file__).parent / "old_runs"
 FIGURES = json.loads((HERE / "figures.json").read_text())

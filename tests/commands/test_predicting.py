@@ -17,12 +17,12 @@ import torch
 from launch import PROJECT, Command, wait_for
 from PIL import Image
 
-import groundup.predict
+import groundup.run.predict
 from groundup.config import check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.learner import Learner
-from groundup.predict import Prediction, predict
 from groundup.prediction_log import logged, publish
+from groundup.run.predict import Prediction, predict
 
 
 def paint(path: Path, seed: int = 0) -> Path:
@@ -74,10 +74,12 @@ def test_a_bad_file_is_named_in_its_row_and_on_standard_error_and_the_exit_code_
 
 
 def test_predictions_come_as_soon_as_their_batch_is_done(digits_run, images, monkeypatch):
-    monkeypatch.setattr(groundup.predict, "BATCH", 2)
+    monkeypatch.setattr(groundup.run.predict, "BATCH", 2)
     read = []
-    original = groundup.predict.read_image
-    monkeypatch.setattr(groundup.predict, "read_image", lambda file, *rest: read.append(file) or original(file, *rest))
+    original = groundup.run.predict.read_image
+    monkeypatch.setattr(
+        groundup.run.predict, "read_image", lambda file, *rest: read.append(file) or original(file, *rest)
+    )
     predictions = predict(digits_run, images)
     assert read == []
     next(predictions)
@@ -206,7 +208,9 @@ def test_a_pipe_may_take_the_rows(tmp_path):
 
 
 def run_python(program: str, **options) -> subprocess.CompletedProcess:
-    lines = "from pathlib import Path\nfrom groundup.predict import Prediction\nfrom groundup.prediction_log import *\n"
+    lines = (
+        "from pathlib import Path\nfrom groundup.run.predict import Prediction\nfrom groundup.prediction_log import *\n"
+    )
     lines += 'ROWS = [Prediction(Path(f"{n}.png"), ("cat",), (0.5,)) for n in range(3)]\n'
     return subprocess.run([sys.executable, "-c", lines + program], cwd=PROJECT, check=False, **options)
 

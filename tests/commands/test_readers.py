@@ -14,12 +14,12 @@ import torch
 import yaml
 from PIL import Image
 
-from groundup.assemble import build_learner
 from groundup.build import build
-from groundup.checkpoint import load_weights
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.predict import predict
+from groundup.learning.checkpoint import load_weights
+from groundup.run.parts import build_learner
+from groundup.run.predict import predict
 
 
 def test_set_of(run_dir):

@@ -12,10 +12,10 @@ import torch
 import yaml
 from launch import SMALL
 
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import UserError
-from groundup.evaluate import evaluate
-from groundup.rundir import GROUPS
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.evaluate import evaluate
+from groundup.rundir.directory import GROUPS
 
 
 class Payload:
@@ -84,7 +84,7 @@ def test_no_command_executes_a_crafted_checkpoint(command, own_run, tmp_path, pl
     ("group", "target", "argument"),
     [
         ("model", "os.system", "touch {}"),
-        ("model", "groundup.run.logging.os.system", "touch {}"),
+        ("model", "groundup.run.run.logging.os.system", "touch {}"),
         ("data", "torch.load", "{}"),
         ("loss", "torch.hub.load", "{}"),
         ("model", "lightning.pytorch.Trainer", "{}"),

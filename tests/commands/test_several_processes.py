@@ -15,7 +15,7 @@ import torch
 from launch import PROJECT, SMALL, train_here, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from groundup.checkpoint import load_checkpoint
+from groundup.learning.checkpoint import load_checkpoint
 
 # A callback for the processes to import: one of them fails.
 FAIL = """

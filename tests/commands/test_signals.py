@@ -11,8 +11,8 @@ import torch
 from launch import SMALL, Command, resume_here, train_here, wait_for
 from lightning.pytorch import Callback
 
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import Interrupted
+from groundup.learning.checkpoint import load_checkpoint
 
 LONG = ("data.batch_size=8", "trainer.max_epochs=25", "model.dropout=0.1", "data.augment=[shift]", "data.shift=1")
 

@@ -18,7 +18,7 @@ import torch
 import yaml
 from launch import PROJECT, SMALL, Command, train_here, wait_for
 
-from groundup.checkpoint import load_checkpoint
+from groundup.learning.checkpoint import load_checkpoint
 
 FIGURES = ("val/acc", "val/loss", "test/acc", "test/loss", "train/loss")
 LONG = ("data.batch_size=8", "trainer.max_epochs=12", "model.dropout=0.1", "data.augment=[shift]", "data.shift=1")

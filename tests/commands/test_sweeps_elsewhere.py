@@ -15,7 +15,7 @@ import pytest
 import torch
 from launch import PROJECT, SMALL, train_here, wait_for
 
-from groundup.checkpoint import load_checkpoint
+from groundup.learning.checkpoint import load_checkpoint
 from groundup.sweep.launchers import THREADS, count_cores
 
 LONG = ("data.batch_size=8", "trainer.max_epochs=40", "model.dropout=0.1")

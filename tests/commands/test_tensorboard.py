@@ -40,7 +40,7 @@ class SignalAt(Callback):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     """The directory of a sweep of three runs, and of one that was stopped and went on."""
-    from groundup.run import run
+    from groundup.run.run import run
 
     folder = tmp_path_factory.mktemp("sweep")
     for name, rate in RATES.items():

@@ -14,10 +14,8 @@ from tape import Tape
 from torch import Generator, nn
 from torch.nn.functional import cross_entropy
 
-from groundup.assemble import build_learner, seed_everything
 from groundup.build import build
 from groundup.callbacks.gradient_norm import GradientNorm
-from groundup.checkpoint import load_checkpoint
 from groundup.data import augment
 from groundup.data.loader import EpochOrder
 from groundup.data.module import ImageData
@@ -26,8 +24,10 @@ from groundup.errors import Interrupted
 from groundup.learning import captured
 from groundup.learning.capturable import why_not
 from groundup.learning.captured import CapturedClassifier
+from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.numpy_net import NumPyNet
-from groundup.run import run
+from groundup.run.parts import build_learner, seed_everything
+from groundup.run.run import run
 from groundup.seeds import mix_seed, seed_from
 
 CAPTURE = ("trainer.capture=true", "trainer.max_epochs=5", "trainer.log_every_n_steps=4", "data.batch_size=256")

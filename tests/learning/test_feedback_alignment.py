@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from groundup.assemble import build_learner
 from groundup.config import check
 from groundup.data.specs import make_spec
+from groundup.run.parts import build_learner
 
 
 def make_learner(compose_config, *words: str):

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groundup.assemble import build_learner
 from groundup.config import check
 from groundup.data.specs import make_spec
 from groundup.learning.forward_forward import ForwardForwardNet
+from groundup.run.parts import build_learner
 
 BLACK, WHITE = -0.5, 2.0
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from run_files import make_config, make_results, write_run
 
-from groundup.sweep.frozen import FrozenJob, write_jobs
+from groundup.rundir.jobs import FrozenJob, write_jobs
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class Runs:
-    """Stands for `groundup.run.run`: keeps how it was called, and writes what a run writes.
+    """Stands for `groundup.run.run.run`: keeps how it was called, and writes what a run writes.
 
     `behave` may raise, or return figures other than its own.
     """
@@ -50,10 +50,10 @@ class Runs:
 
 @pytest.fixture
 def runs(monkeypatch) -> Runs:
-    import groundup.run
+    import groundup.run.run
 
     fake = Runs()
-    monkeypatch.setattr(groundup.run, "run", fake)
+    monkeypatch.setattr(groundup.run.run, "run", fake)
     return fake
 
 

@@ -10,7 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundup.sweep.expand import expand, label, shown, split_values, varied_keys
+from groundup.rundir.overrides import label, shown, varied_keys
+from groundup.sweep.expand import expand, split_values
 from groundup.sweep.words import hide, show
 
 

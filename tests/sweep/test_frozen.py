@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.paths import register_resolvers
-from groundup.sweep.frozen import FrozenJob, FrozenLoader, launch_words, read_jobs, write_jobs
+from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
+from groundup.sweep.frozen import FrozenLoader, launch_words
 from groundup.sweep.job import devices, duration
 
 PROJECT = Path(__file__).parents[2]

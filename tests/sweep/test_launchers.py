@@ -11,8 +11,8 @@ import time
 import pytest
 
 from groundup.errors import Interrupted
+from groundup.rundir.jobs import FrozenJob
 from groundup.sweep import elsewhere, launchers
-from groundup.sweep.frozen import FrozenJob
 
 JOBS = [FrozenJob(number, [f"seed={number}"], {}) for number in range(5)]
 

@@ -15,14 +15,15 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from groundup.assemble import build_learner
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_checkpoint
 from groundup.config import check
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.lock import LOCK, holding
-from groundup.run import run
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.parts import build_learner
+from groundup.run.run import run
+from groundup.rundir.lock import holding
+from groundup.rundir.names import LOCK
 from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
 from groundup.sweep.stacked.optimizer import Joined
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of

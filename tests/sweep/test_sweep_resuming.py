@@ -10,7 +10,7 @@ import signal
 import pytest
 from outcomes import LRS, fail_at, statuses, stop_at
 
-from groundup.lock import holding
+from groundup.rundir.lock import holding
 
 
 def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(sweep, runs, capsys, tmp_path):

@@ -52,7 +52,7 @@ def test_a_bug_in_a_job_is_a_failure_too_with_its_traceback_in_the_log(sweep, ru
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("groundup.run.run", broken)
+    monkeypatch.setattr("groundup.run.run.run", broken)
     assert sweep("seed=0,1") == 1
     assert results(tmp_path, 1)["error"] == "ZeroDivisionError: a bug"
     assert "Traceback" not in "".join(capsys.readouterr())

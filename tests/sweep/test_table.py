@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from groundup.sweep.frozen import FrozenJob
-from groundup.sweep.state import Tally
-from groundup.sweep.table import Figure, as_text, make_table, write_table
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.table import Figure, as_text, make_table, write_table
+from groundup.sweep.tally import Tally
 
 
 def job(number, *overrides):
@@ -173,6 +173,6 @@ def test_a_tally_counts_what_ended_and_reads_it_once(tmp_path, monkeypatch):
     tally = Tally(tmp_path, range(5)).look()
     assert (tally.ended, tally.failed) == (2, 1)
     read = []
-    monkeypatch.setattr("groundup.sweep.state.read_results", lambda folder: read.append(folder.name) or {})
+    monkeypatch.setattr("groundup.sweep.tally.read_results", lambda folder: read.append(folder.name) or {})
     tally.look()
     assert read == ["2", "3", "4"]

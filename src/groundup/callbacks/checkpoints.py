@@ -15,23 +15,22 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundup.callbacks.choice import Choice
-from groundup.checkpoint import load_checkpoint, load_weights
 from groundup.errors import UserError
 from groundup.files import whole
-from groundup.identity import KEY, STACKED
+from groundup.learning.checkpoint import load_checkpoint, load_weights
 from groundup.learning.learner import Learner
-from groundup.processes import is_helper
+from groundup.rundir.identity import KEY, STACKED
+from groundup.rundir.names import BEST, CHECKPOINTS, LAST
+from groundup.rundir.ranks import is_helper
 
 log = logging.getLogger(__name__)
-
-LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target and renames, so that a killed process never leaves half a checkpoint; reads it checked.
 
     Args:
-        identity: of the run, see `groundup.identity`.
+        identity: of the run, see `groundup.rundir.identity`.
 
     Attributes:
         marks: what every checkpoint says of its run.
@@ -41,7 +40,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self.marks: dict[str, Any] = {KEY: identity, STACKED: False}
 
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        """As `groundup.checkpoint` has it, whatever Lightning asks for."""
+        """As `groundup.learning.checkpoint` has it, whatever Lightning asks for."""
         return load_checkpoint(Path(path))
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -97,7 +96,7 @@ class Checkpoints(Checkpoint):
         if self._is_better(choice):
             self._save(trainer, choice)
         else:
-            trainer.save_checkpoint(self.folder(trainer) / LAST)
+            trainer.save_checkpoint(self.folder(trainer) / LAST.name)
 
     def _choice(self, trainer: Trainer, metrics: dict[str, float]) -> Choice:
         score = metrics.get(self.monitor)
@@ -119,11 +118,11 @@ class Checkpoints(Checkpoint):
     def _save(self, trainer: Trainer, choice: Choice) -> None:
         """Saves the weights as they are as the last and as the best."""
         before, self.best = self.best, choice
-        last = self.folder(trainer) / LAST
+        last = self.folder(trainer) / LAST.name
         try:
             trainer.save_checkpoint(last)
             if trainer.is_global_zero:
-                _copy(last, last.with_name(BEST))
+                _copy(last, last.with_name(BEST.name))
         except BaseException:
             self.best = before  # which best.ckpt still holds: results.json shall not say another
             raise
@@ -131,7 +130,7 @@ class Checkpoints(Checkpoint):
 
     @staticmethod
     def folder(trainer: Trainer) -> Path:
-        return Path(trainer.default_root_dir) / "checkpoints"
+        return Path(trainer.default_root_dir) / CHECKPOINTS
 
     # Going on
 
@@ -157,11 +156,11 @@ class Checkpoints(Checkpoint):
         if best is None:
             return
         is_its_own = best.is_of(checkpoint, self.state_key)
-        source = resume if is_its_own else best.find([folder / BEST, resume.with_name(BEST)], self.state_key)
+        source = resume if is_its_own else best.find([folder / BEST.name, resume.with_name(BEST.name)], self.state_key)
         if source is None:
             self._choose_anew(best, resume, folder)
-        elif source != folder / BEST and not is_helper():
-            _copy(source, folder / BEST)
+        elif source != folder / BEST.name and not is_helper():
+            _copy(source, folder / BEST.name)
 
     def _refuse_another_measure(self, state: dict[str, Any], resume: Path) -> None:
         for key, now in (("monitor", self.monitor), ("mode", self.mode)):
@@ -174,14 +173,14 @@ class Checkpoints(Checkpoint):
 
     def _choose_anew(self, best: Choice, resume: Path, folder: Path) -> None:
         if folder.resolve() == resume.parent.resolve():
-            found = "holds other weights" if (folder / BEST).exists() else "is missing"
+            found = "holds other weights" if (folder / BEST.name).exists() else "is missing"
             raise UserError(
-                f"resume={resume}: {BEST} beside it {found}, the best so far are those of epoch {best.epoch + 1}; "
+                f"resume={resume}: {BEST.name} beside it {found}, the best so far are those of epoch {best.epoch + 1}; "
                 f"accepted: that file in its place, or a copy of {resume.name} elsewhere: a new run then chooses anew"
             )
         self._begins_anew = True
         log.warning(
-            f"resume={resume}: the weights of its best epoch, {best.epoch + 1}, are not beside it as {BEST}; "
+            f"resume={resume}: the weights of its best epoch, {best.epoch + 1}, are not beside it as {BEST.name}; "
             "the best is chosen among what is trained from here on"
         )
 
@@ -193,9 +192,9 @@ class Checkpoints(Checkpoint):
         """
         if self.best is None:
             raise UserError("resume: that run has nothing left to train, and its best weights are not there")
-        checkpoint = load_weights(learner, folder / BEST)
+        checkpoint = load_weights(learner, folder / BEST.name)
         if not self.best.is_of(checkpoint, self.state_key):
-            raise UserError(f"{folder / BEST}: holds other weights than this run has saved there")
+            raise UserError(f"{folder / BEST.name}: holds other weights than this run has saved there")
 
 
 def _copy(source: Path, target: Path) -> None:

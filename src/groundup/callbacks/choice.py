@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from groundup.checkpoint import load_checkpoint
+from groundup.learning.checkpoint import load_checkpoint
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from groundup.callbacks.checkpoints import LAST, Checkpoints
+from groundup.callbacks.checkpoints import Checkpoints
 from groundup.errors import Interrupted
+from groundup.rundir.names import LAST
 from groundup.signals import Requests
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class StopOnSignal(Checkpoint):
         signum = self._agreed_signal(trainer)
         if signum is None:
             return
-        trainer.save_checkpoint(Checkpoints.folder(trainer) / LAST)
+        trainer.save_checkpoint(Checkpoints.folder(trainer) / LAST.name)
         raise Interrupted(signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

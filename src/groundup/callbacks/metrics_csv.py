@@ -12,10 +12,10 @@ from lightning.pytorch import Callback, Trainer
 
 from groundup.files import write_csv, write_whole
 from groundup.learning.learner import Learner
+from groundup.rundir.names import METRICS
 
 log = logging.getLogger(__name__)
 
-FILE = "metrics.csv"
 Row = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ class MetricsCSV(Callback):
 
 
 def _path(trainer: Trainer) -> Path:
-    return Path(trainer.default_root_dir) / FILE
+    return Path(trainer.default_root_dir) / METRICS
 
 
 def _write(path: Path, rows: list[Row]) -> None:
@@ -72,7 +72,7 @@ def _go_on(path: Path, epoch: int) -> list[Row]:
         aside = _free_name(path)
         write_whole(aside, content)
         log.warning(
-            f"{FILE} is damaged: {unread} of its lines cannot be read, {len(missing)} epochs have no row; "
+            f"{METRICS} is damaged: {unread} of its lines cannot be read, {len(missing)} epochs have no row; "
             f"as it was it is now {aside.name}"
         )
     _write(path, kept)

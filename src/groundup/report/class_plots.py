@@ -12,7 +12,7 @@ from groundup.report.configurations import Entry
 from groundup.report.confusion import Confusion, per_class
 from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, fractions, new_figure, picture, plain, style
 from groundup.report.plots import WIDTH
-from groundup.sweep.table import Figure
+from groundup.rundir.table import Figure
 
 COUNTED = 20  # classes up to which counts are written into the cells
 HARDEST = 20  # classes that are shown of more

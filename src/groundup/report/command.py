@@ -13,15 +13,13 @@ from pathlib import Path
 
 from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
 from groundup.errors import UserError
-from groundup.links import refuse_links_out
 from groundup.paths import unique_name
 from groundup.report.configurations import Part, parts_of
 from groundup.report.find import find_runs
-from groundup.report.runs import CONFIG
+from groundup.rundir.links import refuse_links_out
+from groundup.rundir.names import CONFIG, JOBS, RESULTS
+from groundup.rundir.table import as_text
 from groundup.suggest import nearest
-from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.state import RESULTS
-from groundup.sweep.table import as_text
 from groundup.sweep.tell import tell
 
 KEYS = ("out", "compare", "metric", "best")

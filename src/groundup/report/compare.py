@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundup.report.configurations import Entry
-from groundup.sweep.table import number_in
+from groundup.rundir.table import number_in
 
 CONFIDENCE = 0.95
 

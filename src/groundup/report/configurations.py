@@ -12,8 +12,8 @@ from groundup.data.classes import listed
 from groundup.hyperparameters import GROUPS, hyperparameters
 from groundup.report.find import Found
 from groundup.report.runs import Run
-from groundup.sweep.frozen import FrozenJob
-from groundup.sweep.table import Configuration, Figure, Table, tabulate
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.table import Configuration, Figure, Table, tabulate
 
 TAG = 44  # characters
 T = TypeVar("T")

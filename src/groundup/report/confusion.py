@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from groundup.report.runs import PER_CLASS, Run
+from groundup.rundir.table import Figure, number_in
 from groundup.spec import class_name
-from groundup.sweep.table import Figure, number_in
 
 MATRIX = "test/confusion"  # in results.json
 

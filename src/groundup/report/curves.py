@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from groundup.report.runs import Run
-from groundup.sweep.table import Figure
+from groundup.rundir.table import Figure
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import as_csv, write_whole
-from groundup.plain import Unreadable, read_json
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
-from groundup.sweep.table import as_markdown, csv_rows, number_in
+from groundup.rundir.plain import Unreadable, read_json
+from groundup.rundir.table import as_markdown, csv_rows, number_in
 
 PAGE = "report.html"
 MARKDOWN = "report.md"

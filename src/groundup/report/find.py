@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundup.errors import UserError
-from groundup.links import leads_out
 from groundup.report.runs import Run, is_config, read_config, read_run
-from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, read_jobs
-from groundup.sweep.state import RESULTS
+from groundup.rundir.jobs import FrozenJob, read_jobs
+from groundup.rundir.links import leads_out
+from groundup.rundir.names import JOBS, RESULTS
 
 ACCEPTED = "accepted: directories of runs or sweeps, or what holds them, such as outputs/sweeps"
 

@@ -14,7 +14,7 @@ from groundup.report.confusion import Confusion
 from groundup.report.files import MARKDOWN, csv_files
 from groundup.report.repeat import commands, environment
 from groundup.report.section import IN_DETAIL, Section
-from groundup.sweep.table import configuration_cells, job_cells
+from groundup.rundir.table import configuration_cells, job_cells
 
 MANY = 40  # rows beyond which a table is folded
 MISTAKES = 8

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from groundup.hyperparameters import GROUPS
-from groundup.plain import MIB, Unreadable, read_text, read_yaml
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.names import CONFIG, METRICS
+from groundup.rundir.plain import MIB, Unreadable, read_text, read_yaml
+from groundup.rundir.state import JobState, read_state
 from groundup.spec import class_name
-from groundup.sweep.frozen import FrozenJob
-from groundup.sweep.state import JobState, read_state
 
-CONFIG = "config.yaml"
-METRICS = "metrics.csv"
 PER_CLASS = "test/per_class"  # in results.json
 METRICS_SIZE = 256 * MIB  # bytes
 

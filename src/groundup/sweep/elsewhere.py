@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import Interrupted
+from groundup.rundir.names import PROCESSES
 from groundup.signals import Requests
 from groundup.sweep.tell import tell
 
-FOLDER = ".processes"  # of a sweep, while it runs
 LINES, STOPPED = "lines", "stopped"
 PATIENCE = 60.0  # seconds for jobs to save what they have
 LOOK_EVERY = 0.2  # seconds
@@ -62,7 +62,7 @@ def announced(sweep_dir: Path, number: int) -> Iterator[bool]:
 
     A job that is told to stop ends here; what it has saved says so.
     """
-    folder = sweep_dir / FOLDER
+    folder = sweep_dir / PROCESSES
     folder.mkdir(exist_ok=True)
     file, process = folder / str(number), Process.this()
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
@@ -83,7 +83,7 @@ def announced(sweep_dir: Path, number: int) -> Iterator[bool]:
 
 def say(sweep_dir: Path, line: str) -> None:
     """Has a line printed by the process of the sweep: what a job prints may go to a file, or nowhere."""
-    with (sweep_dir / FOLDER / LINES).open("a") as file:
+    with (sweep_dir / PROCESSES / LINES).open("a") as file:
         file.write(f"{line}\n")
 
 
@@ -112,7 +112,7 @@ def _once_more_or_stop(submitit_calls: Callable[[int, Any], Any]) -> Callable[[i
 @contextmanager
 def attended(sweep_dir: Path) -> Iterator[None]:
     """Prints the lines of the jobs that other processes run meanwhile, and stops these when it is stopped."""
-    folder = sweep_dir / FOLDER
+    folder = sweep_dir / PROCESSES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / LINES).touch()

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
-from groundup.plain import DEPTH
 from groundup.printable import printable
-from groundup.rundir import GROUPS
-from groundup.sweep.frozen import FILE, FrozenJob
-from groundup.sweep.state import read_state
+from groundup.rundir.directory import GROUPS
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.names import JOBS
+from groundup.rundir.plain import DEPTH
+from groundup.rundir.state import read_state
 from groundup.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
 
 # An interpolation, an escape, a mapping, or a key such as `_target_`.
@@ -60,7 +61,7 @@ def _refuse_incomplete(sweep_dir: Path, job: FrozenJob) -> None:
         return
     groups = [job.config.get(group) for group in (*GROUPS, *NAMED)]
     if not all(isinstance(group, dict) for group in groups) or not {"seed", "resume"} <= job.config.keys():
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: job {job.number} has no config of a run")
+        raise UserError(f"sweep.resume={sweep_dir}: {JOBS} is damaged: job {job.number} has no config of a run")
 
 
 def refuse_foreign_words(sweep_dir: Path, words: Sequence[str], typed: Collection[str] = ()) -> None:

@@ -7,10 +7,7 @@ changes nothing, and composing, half of what a small job costs, is done once.
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,83 +16,11 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.errors import UserError
-from groundup.files import write_whole
-from groundup.plain import MIB, Unreadable, parse_json
+from groundup.rundir.jobs import LINE_SIZE, FrozenJob, parse_job
+from groundup.rundir.names import JOBS
 
-FILE = "jobs.jsonl"
 NUMBER = "hydra.sweep.subdir"  # of a job: the name of its directory
 DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
-LINE_SIZE, FILE_SIZE = MIB, 512 * MIB  # bytes; a line has some four thousand
-
-
-@dataclass(frozen=True)
-class FrozenJob:
-    """One job: its number, the overrides that make it, and its checked config."""
-
-    number: int
-    overrides: list[str]
-    config: dict[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """Of all that it says."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
-
-
-def write_jobs(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
-    """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen.
-
-    Raises:
-        UserError: it would be larger than `read_jobs` reads.
-    """
-    lines = [json.dumps(asdict(job) | {"of": len(jobs)}) + "\n" for job in jobs]
-    if sum(map(len, lines)) > FILE_SIZE or max(map(len, lines), default=0) > LINE_SIZE:
-        raise UserError(
-            f"{len(jobs):,} jobs: their configs take more than {FILE_SIZE // MIB} MiB; accepted: fewer jobs"
-        )
-    write_whole(sweep_dir / FILE, "".join(lines))
-
-
-def read_jobs(sweep_dir: Path) -> list[FrozenJob]:
-    """The jobs of a sweep.
-
-    Raises:
-        UserError: there is no sweep, or its file is damaged.
-    """
-    file = sweep_dir / FILE
-    if not file.is_file():
-        raise UserError(f"sweep.resume={sweep_dir}: no {FILE} there; accepted: auto, or a sweep's directory")
-    try:
-        if file.stat().st_size > FILE_SIZE:
-            raise Unreadable(f"it is larger than {FILE_SIZE // MIB} MiB")
-        with file.open("rb") as stream:
-            lines = [_parse(line) for line in iter(lambda: stream.readline(LINE_SIZE + 1), b"")]
-    except (Unreadable, OSError) as error:
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} cannot be read: {error}") from error
-    jobs, numbers = [job for job, _ in lines], {of for _, of in lines}
-    if [job.number for job in jobs] != list(range(len(jobs))):
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: its jobs are not numbered 0, 1, 2, …")
-    if jobs and numbers != {len(jobs)}:
-        there, of = len(jobs), max(numbers)
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it holds {there} of {of} jobs")
-    return jobs
-
-
-def _parse(line: bytes) -> tuple[FrozenJob, int]:
-    """A job, and how many there are.
-
-    Raises:
-        Unreadable: no line of `jobs.jsonl`.
-    """
-    if len(line) > LINE_SIZE:
-        raise Unreadable(f"a line of more than {LINE_SIZE // MIB} MiB")
-    content = parse_json(line)
-    kinds = {"number": int, "overrides": list, "config": dict, "of": int}
-    if not isinstance(content, dict) or {key: type(value) for key, value in content.items()} != kinds:
-        raise Unreadable(f"a line that is no job, with {', '.join(kinds)}")
-    if not all(isinstance(word, str) for word in content["overrides"]):
-        raise Unreadable("a job whose overrides are no words")
-    return FrozenJob(content["number"], content["overrides"], content["config"]), content["of"]
 
 
 def launch_words(job: FrozenJob) -> list[str]:
@@ -112,7 +37,7 @@ class FrozenLoader(ConfigLoaderImpl):
 
     def __init__(self, sweep_dir: Path, composing: ConfigLoader):
         super().__init__(composing.get_search_path())
-        self.file = sweep_dir / FILE
+        self.file = sweep_dir / JOBS
         self._offsets: list[int] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,7 +70,7 @@ class FrozenLoader(ConfigLoaderImpl):
                 for line in file:
                     self._offsets.append(self._offsets[-1] + len(line))
             file.seek(self._offsets[number])
-            job, _ = _parse(file.readline(LINE_SIZE + 1))
+            job, _ = parse_job(file.readline(LINE_SIZE + 1))
             return job
 
 

@@ -39,7 +39,7 @@ def _forget_what_is_there() -> None:
 
     Else every job, which collects its garbage, would look through the million objects of the libraries: 0.3 s.
     """
-    importlib.import_module("groundup.run")
+    importlib.import_module("groundup.run.run")
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)  # else libraries complain at exit of objects that are left

@@ -17,12 +17,13 @@ from omegaconf import DictConfig
 from groundup.build import computes_in_numpy
 from groundup.cli import Task
 from groundup.errors import RunFailed, UserError
-from groundup.results import read_results, write_results
+from groundup.rundir.overrides import label
+from groundup.rundir.results import read_results, write_results
+from groundup.rundir.state import clean, discard_if_unused, one_line, read_state
+from groundup.rundir.table import number_in
 from groundup.sweep.elsewhere import Process, announced, say
-from groundup.sweep.expand import label
 from groundup.sweep.isolation import isolated
-from groundup.sweep.state import clean, discard_if_unused, one_line, read_state, tally_of
-from groundup.sweep.table import number_in
+from groundup.sweep.tally import tally_of
 from groundup.sweep.tell import tell
 
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone

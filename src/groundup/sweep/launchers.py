@@ -18,8 +18,9 @@ from hydra.plugins.launcher import Launcher
 
 from groundup.errors import UserError
 from groundup.paths import unique_name
+from groundup.rundir.jobs import FrozenJob
 from groundup.sweep.elsewhere import attended
-from groundup.sweep.frozen import FrozenJob, launch_words
+from groundup.sweep.frozen import launch_words
 
 IN_THIS_PROCESS = ("StackedLauncher",)
 OF_SUBMITIT = ("LocalLauncher", "SlurmLauncher")

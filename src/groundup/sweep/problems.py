@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from groundup.sweep.expand import shown
+from groundup.rundir.overrides import shown
 
 NAMED = 20  # jobs by name for one problem
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
-from groundup.sweep.expand import label, varied_keys
-from groundup.sweep.frozen import FILE, FrozenJob, read_jobs
+from groundup.rundir.jobs import FrozenJob, read_jobs
+from groundup.rundir.names import JOBS
+from groundup.rundir.overrides import label, varied_keys
 from groundup.sweep.tell import tell
 
 Compose = Callable[[], list[FrozenJob]]
@@ -33,7 +34,7 @@ def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose, re
     """
     frozen = read_jobs(sweep_dir)
     if not frozen:
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it holds no jobs")
+        raise UserError(f"sweep.resume={sweep_dir}: {JOBS} is damaged: it holds no jobs")
     if any(jobs) and not _same_settings(frozen, jobs):
         _refuse_another(sweep_dir, frozen, compose())
     refuse(sweep_dir, frozen)
@@ -44,7 +45,7 @@ def newest_sweep(
     folder: Path, jobs: Sequence[list[str]], compose: Compose, refuse: Refuse
 ) -> tuple[Path, list[FrozenJob]] | None:
     """The newest sweep in `folder` with the jobs of the command, and its frozen jobs; None where there is none."""
-    for sweep_dir in sorted((file.parent for file in folder.glob(f"*/{FILE}")), reverse=True):  # names begin with time
+    for sweep_dir in sorted((file.parent for file in folder.glob(f"*/{JOBS}")), reverse=True):  # names begin with time
         try:
             frozen = read_jobs(sweep_dir)
         except UserError as error:

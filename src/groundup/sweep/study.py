@@ -22,17 +22,18 @@ from omegaconf import DictConfig, read_write
 from groundup.config import check_study, check_sweep
 from groundup.errors import UserError
 from groundup.files import write_whole
-from groundup.plain import Unreadable, read_json
 from groundup.printable import printable
-from groundup.results import write_results
+from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
+from groundup.rundir.names import JOBS, STUDY, STUDY_DATABASE
+from groundup.rundir.overrides import label
+from groundup.rundir.plain import Unreadable, read_json
+from groundup.rundir.results import write_results
+from groundup.rundir.state import JobState, read_state
 from groundup.sweep.compose import Composer
-from groundup.sweep.expand import is_own, label
+from groundup.sweep.expand import is_own
 from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
-from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
-from groundup.sweep.state import JobState, read_state
 from groundup.sweep.sweeper import (
     checked,
     make_launcher,
@@ -52,8 +53,6 @@ try:
 except ModuleNotFoundError as error:
     raise UserError("hydra/sweeper=optuna: Optuna is not installed: pip install 'groundup[sweeps]'") from error
 
-FILE = "study.json"  # what the study is, for going on with it
-DATABASE = "study.db"
 JOB, SWEEP, REASON = "job", "sweep", "reason"  # of a trial: its number and its sweep here, and why it failed
 TRIALS = 20
 
@@ -111,7 +110,7 @@ def _directory(resume: str | None, words: Sequence[str], master: DictConfig) -> 
         return None
     if resume == "auto":
         folder = Path(master.hydra.sweep.dir).absolute().parent
-        files = sorted(folder.glob(f"*/{FILE}"), reverse=True)  # names begin with the time
+        files = sorted(folder.glob(f"*/{STUDY}"), reverse=True)  # names begin with the time
         return next((file.parent for file in files if _is_of(file.parent, asked)), None)
     before = set(_known(Path(resume))["words"])
     if asked and (different := sorted(asked ^ before)):
@@ -133,13 +132,13 @@ def _is_of(sweep_dir: Path, asked: set[str]) -> bool:
 
 def _known(sweep_dir: Path) -> dict[str, Any]:
     try:
-        known = read_json(sweep_dir / FILE)
+        known = read_json(sweep_dir / STUDY)
     except Unreadable as error:
-        raise UserError(f"sweep.resume={sweep_dir}: no study there: {FILE} cannot be read: {error}") from error
+        raise UserError(f"sweep.resume={sweep_dir}: no study there: {STUDY} cannot be read: {error}") from error
     words = known.get("words") if isinstance(known, dict) else None
     names = [known.get(name) for name in ("study_name", "metric", "direction")] if isinstance(words, list) else []
     if not names or not all(isinstance(word, str) for word in [*(words or ()), *names, known.get("storage") or ""]):
-        raise UserError(f"sweep.resume={sweep_dir}: {FILE} is damaged: it does not say what the study is")
+        raise UserError(f"sweep.resume={sweep_dir}: {STUDY} is damaged: it does not say what the study is")
     return known
 
 
@@ -154,7 +153,7 @@ def _refuse_unnamed_storage(sweep_dir: Path, there: str | None, named: str | Non
 
 def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) -> optuna.Study:
     """The study in its database, made where it is not there; what it is stays as it was when it began."""
-    if (sweep_dir / FILE).exists():
+    if (sweep_dir / STUDY).exists():
         before = _known(sweep_dir)
         _refuse_unnamed_storage(sweep_dir, before.get("storage"), options["storage"])
         options |= {name: before.get(name) for name in ("storage", "study_name", "metric", "direction")}
@@ -162,8 +161,8 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
         options["study_name"] = options["study_name"] or sweep_dir.name
         options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
         about = {"words": _settings(words), **options}
-        write_whole(sweep_dir / FILE, json.dumps(about, indent=2) + "\n")
-    storage = options["storage"] or f"sqlite:///{sweep_dir / DATABASE}"  # not in the file: directories are moved
+        write_whole(sweep_dir / STUDY, json.dumps(about, indent=2) + "\n")
+    storage = options["storage"] or f"sqlite:///{sweep_dir / STUDY_DATABASE}"  # not in the file: directories are moved
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.create_study(

@@ -27,19 +27,21 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.config import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
-from groundup.links import refuse_links_out_of_sweep
-from groundup.lock import LOCK, Held, holding
+from groundup.rundir.jobs import FrozenJob, write_jobs
+from groundup.rundir.links import refuse_links_out_of_sweep
+from groundup.rundir.lock import Held, holding
+from groundup.rundir.names import JOBS, LOCK, TABLES
+from groundup.rundir.overrides import label, varied_keys
+from groundup.rundir.state import JobState, clean, one_line, read_state
+from groundup.rundir.table import as_text, make_table, write_table
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
-from groundup.sweep.expand import expand, label, varied_keys
+from groundup.sweep.expand import expand
 from groundup.sweep.foreign import refuse_foreign_jobs
-from groundup.sweep.frozen import FILE as JOBS
-from groundup.sweep.frozen import NUMBER, FrozenJob, FrozenLoader, write_jobs
+from groundup.sweep.frozen import NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.resume import named_sweep, newest_sweep
-from groundup.sweep.state import JobState, clean, one_line, read_state
-from groundup.sweep.table import FILES, as_text, make_table, write_table
 from groundup.sweep.tell import tell
 from groundup.sweep.words import show
 
@@ -134,7 +136,7 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
             f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
             "another directory"
         )
-    for name in FILES:
+    for name in TABLES:
         if (sweep_dir / name).exists():
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep: it would be written over")
     for job in jobs:

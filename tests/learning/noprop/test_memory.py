@@ -7,9 +7,9 @@ import gc
 import pytest
 import torch
 
-from groundup.assemble import assemble
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.learning.backward_memory import kept_for_backward
+from groundup.run.parts import assemble
 
 SHORT = (
     *("optimizer=adamw", "scheduler=constant", "trainer.max_epochs=1", "logger=none", "data.batch_size=128"),

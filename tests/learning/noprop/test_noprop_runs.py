@@ -11,13 +11,13 @@ from lightning.pytorch import Callback
 from PIL import Image
 from small_runs import equal, weights, with_callback
 
-from groundup.assemble import assemble, build_learner, seed_everything
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, UserError
-from groundup.evaluate import evaluate
-from groundup.predict import predict
-from groundup.run import run
+from groundup.run.evaluate import evaluate
+from groundup.run.parts import assemble, build_learner, seed_everything
+from groundup.run.predict import predict
+from groundup.run.run import run
 
 SHORT = (
     *("optimizer=adamw", "scheduler=constant", "trainer.max_epochs=1", "trainer.accelerator=cpu"),

@@ -16,8 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.results import FILE as RESULTS
-from groundup.resume import LAST
+from groundup.rundir.names import LAST, RESULTS
 from groundup.sweep.stacked.groups import groups_of, why_not
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
 from groundup.sweep.tell import tell

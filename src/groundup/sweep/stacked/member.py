@@ -15,21 +15,21 @@ from lightning.pytorch.trainer.call import _call_callbacks_load_state_dict, _cal
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
-from groundup.assemble import Parts
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.metrics_csv import MetricsCSV
 from groundup.callbacks.watcher import Watcher
-from groundup.checkpoint import load_checkpoint
 from groundup.errors import RunFailed, UserError
-from groundup.identity import STACKED
+from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
-from groundup.links import LogFile
 from groundup.printable import PrintableFormatter
-from groundup.quiet import log_of_tracebacks
-from groundup.resume import LAST
-from groundup.run import Recorded, take_test, training_figures
+from groundup.run.parts import Parts
+from groundup.run.quiet import log_of_tracebacks
+from groundup.run.run import Recorded, take_test, training_figures
+from groundup.rundir.identity import STACKED
+from groundup.rundir.links import LogFile
+from groundup.rundir.names import LAST, LOG
 from groundup.sweep.stacked.batches import Evaluation
 from groundup.sweep.stacked.position import BEGINNING, Position
 
@@ -217,7 +217,7 @@ class Log:
 
     def __init__(self, run_dir: Path):
         self._name = run_dir.name
-        self._file = LogFile(run_dir / "train.log", encoding="utf-8", delay=True)
+        self._file = LogFile(run_dir / LOG, encoding="utf-8", delay=True)
         self._file.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
 
     @contextmanager

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.errors import UserError
-from groundup.identity import STACKED
-from groundup.resume import LAST, is_running
+from groundup.rundir.directory import is_running
+from groundup.rundir.identity import STACKED
+from groundup.rundir.names import LAST
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def position_of(run_dir: Path) -> Position | None:
     """Where the job of this directory goes on in a stack; None where it was begun alone, or cannot go on at all."""
     if not (run_dir / LAST).is_file() or is_running(run_dir):
         return None
-    from groundup.checkpoint import load_checkpoint
+    from groundup.learning.checkpoint import load_checkpoint
 
     try:
         checkpoint = load_checkpoint(run_dir / LAST)

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted
-from groundup.quiet import quiet
-from groundup.run import release
+from groundup.run.quiet import quiet
+from groundup.run.run import release
 from groundup.seeds import mix_seed
 from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from groundup.files import write_whole
-from groundup.plain import Unreadable, read_json
+from groundup.rundir.names import RESULTS
+from groundup.rundir.plain import Unreadable, read_json
 
-FILE = "results.json"
 STATUSES = ("finished", "failed", "interrupted")
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
@@ -25,7 +25,7 @@ PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hy
 def read_results(run_dir: Path) -> dict[str, Any]:
     """What `results.json` of a run holds; nothing where there is none, or none that can be read."""
     try:
-        results = read_json(run_dir / FILE)
+        results = read_json(run_dir / RESULTS)
     except Unreadable:
         return {}
     return results if isinstance(results, dict) and results.get("status") in STATUSES else {}
@@ -33,7 +33,7 @@ def read_results(run_dir: Path) -> dict[str, Any]:
 
 def write_results(run_dir: Path, results: dict[str, Any]) -> None:
     """Writes `results.json`, whole or not at all. NaN and infinity become null: JSON has neither."""
-    write_whole(run_dir / FILE, as_json(results) + "\n")
+    write_whole(run_dir / RESULTS, as_json(results) + "\n")
 
 
 def as_json(results: Mapping[str, Any]) -> str:

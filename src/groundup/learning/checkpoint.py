@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from groundup.archive import refuse_damage
 from groundup.errors import UserError
-from groundup.identity import identity_in, identity_of
+from groundup.rundir.archive import refuse_damage
+from groundup.rundir.identity import identity_in, identity_of
+from groundup.rundir.names import CHECKPOINTS
 from groundup.spec import DatasetSpec
 
 
@@ -88,7 +89,7 @@ def spec_in(checkpoint: Mapping[str, Any], path: Path) -> DatasetSpec:
 def _refuse_another_runs(checkpoint: Mapping[str, Any], path: Path) -> None:
     folder = path.absolute().parent
     its, own = identity_in(checkpoint), identity_of(folder.parent)
-    if folder.name == "checkpoints" and own is not None and its is not None and its != own:
+    if folder.name == CHECKPOINTS and own is not None and its is not None and its != own:
         raise UserError(
             f"checkpoint {path}: of another run than that in whose directory it lies; accepted: the run's own in its "
             "place, and any other where it was written, by its path"

@@ -13,9 +13,10 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from groundup.errors import UserError
+from groundup.rundir.names import CHECKPOINTS, LOCK, LOG, METRICS, PROCESSES, STUDY_DATABASE, SUBMITIT
 
-IN_A_RUN = ("checkpoints", "metrics.csv", "train.log", ".lock")
-IN_A_SWEEP = ("study.db", ".processes", ".submitit", ".lock")
+IN_A_RUN = (CHECKPOINTS, METRICS, LOG, LOCK)
+IN_A_SWEEP = (STUDY_DATABASE, PROCESSES, SUBMITIT, LOCK)
 
 
 def leads_out(directory: Path, name: str) -> bool:

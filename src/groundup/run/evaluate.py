@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
-from groundup.assemble import accelerator_for, build_learner
 from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.classes import listed
 from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.errors import UserError
-from groundup.failures import one_line_cause
-from groundup.identity import refuse_another_network
+from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.evaluation import recalls, share
 from groundup.learning.learner import Learner
 from groundup.paths import PROJECT, data_root
-from groundup.quiet import quiet
-from groundup.results import as_json
-from groundup.rundir import building_from, find_checkpoint, read_config
+from groundup.run.failures import one_line_cause
+from groundup.run.parts import accelerator_for, build_learner
+from groundup.run.quiet import quiet
+from groundup.run.readback import building_from, find_checkpoint, read_config
+from groundup.run.weigh import refuse_heavy_parts
+from groundup.rundir.identity import refuse_another_network
+from groundup.rundir.results import as_json
 from groundup.sizes import refuse_heavy_images
-from groundup.weigh import refuse_heavy_parts
 
 log = logging.getLogger(__name__)
 

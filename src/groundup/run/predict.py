@@ -10,18 +10,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from groundup.assemble import build_learner
-from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
-from groundup.identity import refuse_another_network
+from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.printable import printable
-from groundup.rundir import building_from, find_checkpoint, read_config
+from groundup.run.parts import build_learner
+from groundup.run.readback import building_from, find_checkpoint, read_config
+from groundup.run.weigh import refuse_heavy_parts
+from groundup.rundir.identity import refuse_another_network
 from groundup.sizes import refuse_heavy_images
 from groundup.spec import DatasetSpec
-from groundup.weigh import refuse_heavy_parts
 
 BATCH = 256
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from groundup.files import write_csv, write_whole
 from groundup.printable import printable
-from groundup.sweep.expand import shown, varied_keys
-from groundup.sweep.frozen import FrozenJob
-from groundup.sweep.state import JobState, read_state
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.names import TABLES
+from groundup.rundir.overrides import shown, varied_keys
+from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", "train_seconds", "parameters")
-FILES = ("sweep.json", "sweep.md", "sweep.csv")
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
 MANY = 50  # rows that a terminal still shows
@@ -131,7 +131,7 @@ def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
 
 def write_table(sweep_dir: Path, table: Table) -> None:
     """Writes `sweep.json`, `sweep.md` and `sweep.csv`, each whole or not at all."""
-    as_data, as_page, as_sheet = (sweep_dir / name for name in FILES)
+    as_data, as_page, as_sheet = (sweep_dir / name for name in TABLES)
     write_whole(as_data, json.dumps(as_json(table), indent=2) + "\n")
     write_whole(as_page, as_markdown(table))
     write_csv(as_sheet, csv_rows(table))

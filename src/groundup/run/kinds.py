@@ -22,6 +22,7 @@ from groundup.errors import UserError
 from groundup.learning.learner import MakeOptimizer
 from groundup.learning.schedules import Schedule
 from groundup.models.summary import untouched
+from groundup.rundir.names import METRICS
 from groundup.spec import DatasetSpec
 
 NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
@@ -182,7 +183,7 @@ def logger(place: str, node: Mapping[str, Any], run_dir: Path, first_step: int) 
     if not isinstance(made, Logger):
         raise _refusal(place, node, f"gives {_a(made)}, no logger", LOGGER)
     if isinstance(made, CSVLogger) and Path(made.log_dir).resolve() == run_dir.resolve():
-        raise UserError(f"{place}: it would write {run_dir / 'metrics.csv'}, the run's own; give it another folder")
+        raise UserError(f"{place}: it would write {run_dir / METRICS}, the run's own; give it another folder")
     return made
 
 

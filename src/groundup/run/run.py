@@ -14,26 +14,25 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from groundup.assemble import Parts, assemble
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.tensorboard import log_hparams
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.failures import one_line_cause
 from groundup.files import remove_unfinished, write_whole
 from groundup.hyperparameters import chosen, hyperparameters
-from groundup.identity import as_comment
-from groundup.links import refuse_links_out_of_run
-from groundup.lock import LOCK, Held, holding
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
-from groundup.plain import write_yaml
-from groundup.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
-from groundup.quiet import log_of_tracebacks, quiet
-from groundup.results import FILE as RESULTS
-from groundup.results import git_state, versions, write_results
-from groundup.resume import LAST
-from groundup.rundir import refuse_files_of_no_run
+from groundup.run.failures import one_line_cause
+from groundup.run.parts import Parts, assemble
+from groundup.run.processes import cause_in_helper, end_helpers, is_helper, leaving_in_order
+from groundup.run.quiet import log_of_tracebacks, quiet
+from groundup.rundir.directory import refuse_files_of_no_run
+from groundup.rundir.identity import as_comment
+from groundup.rundir.links import refuse_links_out_of_run
+from groundup.rundir.lock import Held, holding
+from groundup.rundir.names import CONFIG, LAST, LOCK, RESULTS
+from groundup.rundir.plain import write_yaml
+from groundup.rundir.results import git_state, versions, write_results
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,7 @@ class Recorded:
     def assemble(self, stop: StopOnSignal) -> Parts:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume)
-        write_whole(self.run_dir / "config.yaml", as_comment(self.parts.identity) + _as_yaml(self.config))
+        write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + _as_yaml(self.config))
         _announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
         self.results |= _describe(self.parts)
         return self.parts

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.rundir.names import CONFIG
 
 KEY = "run"  # in a checkpoint
 NETWORK = "network"  # likewise: the nodes of the config that say what its weights mean
@@ -78,7 +79,7 @@ def as_comment(identity: str) -> str:
 def identity_of(run_dir: Path) -> str | None:
     """What the `config.yaml` of a run directory says; None where it says nothing, or is not there."""
     try:
-        with (run_dir / "config.yaml").open("rb") as file:
+        with (run_dir / CONFIG).open("rb") as file:
             found = _LINE.match(file.read(64))
     except OSError:
         return None

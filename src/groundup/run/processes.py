@@ -18,7 +18,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from groundup.errors import RunFailed
-from groundup.ranks import is_helper as is_helper
+from groundup.rundir.ranks import is_helper as is_helper
 
 LOGS = "train_ddp_process_*.log"  # one a helper; the name is Lightning's
 PATIENCE = 30.0  # seconds for helpers to end by themselves

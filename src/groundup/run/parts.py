@@ -20,25 +20,25 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
-from groundup import kinds
 from groundup.allocator import keep_freed_memory
 from groundup.build import brings_its_learner, build, computes_in_numpy
-from groundup.callbacks.checked import build_callbacks
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.data.classes import refuse_others
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.failures import one_line_cause
-from groundup.identity import NETWORK, identity_in, network_of, new_identity, refuse_another_network
 from groundup.learning.captured import CapturedClassifier, not_captured
+from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import PROGRESS, Learner
 from groundup.learning.numpy_net import NumPyNet
-from groundup.loops import use_own_loops
+from groundup.run import kinds
+from groundup.run.callbacks import build_callbacks
+from groundup.run.failures import one_line_cause
+from groundup.run.loops import use_own_loops
+from groundup.rundir.identity import NETWORK, identity_in, network_of, new_identity, refuse_another_network
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 from groundup.trainer_arguments import WORKING_ARGUMENTS

@@ -11,34 +11,10 @@ from pydantic import ValidationError
 
 from groundup import schema
 from groundup.errors import UserError
-from groundup.plain import Unreadable, read_yaml
 from groundup.printable import printable
+from groundup.rundir.directory import BUILT, GROUPS, load_config
+from groundup.rundir.names import CHECKPOINTS, CONFIG
 from groundup.trust import refuse_foreign_targets
-
-CONFIG = "config.yaml"
-BUILT = ("data", "model", "loss", "optimizer", "scheduler")  # to read a run; callbacks and loggers only to train it
-GROUPS = (*BUILT, "trainer")
-
-
-def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
-    """What the config of a run says, whoever wrote it: to be compared, not to be built.
-
-    Args:
-        key: of the command that names the run, for messages.
-
-    Raises:
-        UserError: no readable config.yaml of a run.
-    """
-    try:
-        config = read_yaml(run_dir / CONFIG)
-    except Unreadable as error:
-        raise UserError(f"{key}={run_dir}: {CONFIG} cannot be read: {error}") from error
-    groups = config if isinstance(config, dict) else {}
-    seed = groups.get("seed")
-    complete = all(isinstance(groups.get(group), dict) for group in GROUPS)
-    if not complete or type(seed) is not int or not 0 <= seed < 2**32:
-        raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
-    return groups
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -54,20 +30,6 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     for group in BUILT:
         _refuse_wrong_values(run_dir, group, config[group])
     return {key: config[key] for key in (*GROUPS, "seed")}
-
-
-def refuse_files_of_no_run(run_dir: Path) -> None:
-    """For a run that begins in a directory of the user's choice.
-
-    Raises:
-        UserError: a file or folder there has the name of one that a run writes, and is none: it would be overwritten.
-    """
-    if (run_dir / CONFIG).exists():
-        load_config(run_dir, "hydra.run.dir")
-        return
-    for name in ("metrics.csv", "checkpoints"):
-        if (run_dir / name).exists():
-            raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
 
 
 def _refuse_wrong_values(run_dir: Path, group: str, node: dict[str, Any]) -> None:
@@ -106,7 +68,7 @@ def find_checkpoint(run_dir: Path, ckpt: str) -> Path:
     Raises:
         UserError: it is not there.
     """
-    path = run_dir / "checkpoints" / f"{ckpt}.ckpt" if ckpt in ("best", "last") else Path(ckpt).expanduser()
+    path = run_dir / CHECKPOINTS / f"{ckpt}.ckpt" if ckpt in ("best", "last") else Path(ckpt).expanduser()
     if not path.is_file():
         raise UserError(f"ckpt={ckpt}: no file {path}; accepted: best, last, or the path of a checkpoint")
     return path

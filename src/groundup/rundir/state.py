@@ -1,19 +1,19 @@
-"""What became of a job, read from its directory: the files are the truth, whatever ended the process that ran it."""
+"""What became of a run, read from its directory: the files are the truth, whatever ended the process that ran it."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from groundup.results import FILE as RESULTS
-from groundup.results import read_results
-from groundup.resume import LAST, is_running
+from groundup.files import UNFINISHED
+from groundup.rundir.directory import is_running
+from groundup.rundir.names import CHECKPOINTS, CONFIG, EVENTS, LAST, LOCK, METRICS, RESULTS
+from groundup.rundir.results import read_results
 
 # What a run writes. Anything else in its directory is the user's own.
-WRITTEN = ("config.yaml", RESULTS, "metrics.csv", "checkpoints", "events.out.tfevents.*", "*.partial", ".lock")
+WRITTEN = (CONFIG, RESULTS, METRICS, CHECKPOINTS, EVENTS, f"*{UNFINISHED}", LOCK)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def read_state(run_dir: Path) -> JobState:
         return JobState("interrupted", reason, results, checkpoint)
     if (run_dir / RESULTS).exists() and not results:
         return JobState("killed", f"its {RESULTS} cannot be read", checkpoint=checkpoint)
-    if (run_dir / "config.yaml").exists():
+    if (run_dir / CONFIG).exists():
         return JobState("killed", "it left no results", results, checkpoint)
     return JobState("not run")
 
@@ -64,38 +64,3 @@ def discard_if_unused(run_dir: Path) -> None:
     files = list(run_dir.iterdir())
     if all(file.suffix == ".log" and not file.stat().st_size for file in files):
         shutil.rmtree(run_dir)
-
-
-class Tally:
-    """How many jobs of a sweep have ended, in whatever process. Looks at each that has but once."""
-
-    def __init__(self, sweep_dir: Path, numbers: range):
-        self.sweep_dir = sweep_dir
-        self._open = list(numbers)
-        self._ended: dict[str, int] = {"finished": 0, "failed": 0}
-
-    def look(self) -> Tally:
-        """Looks again at the jobs that had not ended."""
-        still_open = []
-        for number in self._open:
-            status = read_results(self.sweep_dir / str(number)).get("status")
-            if status in self._ended:
-                self._ended[status] += 1
-            else:
-                still_open.append(number)
-        self._open = still_open
-        return self
-
-    @property
-    def ended(self) -> int:
-        return sum(self._ended.values())
-
-    @property
-    def failed(self) -> int:
-        return self._ended["failed"]
-
-
-@lru_cache(maxsize=1)
-def tally_of(sweep_dir: Path, jobs: int, began: float) -> Tally:
-    """The tally of this process of a sweep that began, or went on, at that time."""
-    return Tally(sweep_dir, range(jobs))

@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.build import build_as_is
 from groundup.errors import UserError
-from groundup.kinds import told_of
+from groundup.run.kinds import told_of
 from groundup.trainer_arguments import REFUSED_CALLBACKS
 
 ACCEPTED = "a lightning.pytorch.Callback, one of your own too"

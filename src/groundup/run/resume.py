@@ -15,17 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundup.config import check
 from groundup.errors import UserError
-from groundup.identity import network_of
-from groundup.lock import LOCK, Held, holding, is_held
-from groundup.paths import is_unique_name
-from groundup.ranks import is_helper
-from groundup.results import FILE as RESULTS
-from groundup.results import read_results
-from groundup.rundir import CONFIG, load_config
+from groundup.paths import is_unique_name, unique_name
+from groundup.rundir.directory import is_running, load_config
+from groundup.rundir.identity import network_of
+from groundup.rundir.lock import Held, holding
+from groundup.rundir.names import CONFIG, LAST, RESULTS
+from groundup.rundir.ranks import is_helper
+from groundup.rundir.results import read_results
 
 log = logging.getLogger(__name__)
 
-LAST = Path("checkpoints") / "last.ckpt"
+
 # A run may go on longer, or be watched differently, than it was begun.
 FREE_KEYS = ("resume", "callbacks", "logger")
 # Otherwise images once trained on would be validated on, and the best checkpoint chosen between unlike figures.
@@ -140,11 +140,6 @@ def _digest(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def is_running(run_dir: Path) -> bool:
-    """Whether a process has this run now."""
-    return is_held(run_dir / LOCK)
-
-
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in config.items() if key not in FREE_KEYS}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key != "max_epochs"}
@@ -172,3 +167,18 @@ def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     for group, node in network_of(config).items():
         kept |= {f"{group}.{key}": value for key, value in node.items()}
     return kept
+
+
+def run_directory(root: Path, cfg: DictConfig) -> Path:
+    """The directory of a run of `cfg`: a new one, or the one that `resume` names. Creates nothing.
+
+    Raises:
+        UserError: `resume` names what cannot be resumed.
+    """
+    runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
+    if cfg.get("resume") is not None:
+        from groundup.run.resume import find_resume  # rarely needed, and it needs the schema
+
+        if found := find_resume(cfg, runs):
+            return found
+    return runs / unique_name()

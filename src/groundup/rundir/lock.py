@@ -14,7 +14,6 @@ from pathlib import Path
 
 import filelock
 
-LOCK = ".lock"
 MOMENT = 1.0  # seconds; a look takes some microseconds
 
 

@@ -1,0 +1,54 @@
+"""The directory of a run: whether it is one, its config as it was written, whether it is at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from groundup.errors import UserError
+from groundup.rundir.lock import is_held
+from groundup.rundir.names import CHECKPOINTS, CONFIG, LOCK, METRICS
+from groundup.rundir.plain import Unreadable, read_yaml
+
+BUILT = ("data", "model", "loss", "optimizer", "scheduler")  # to read a run; callbacks and loggers only to train it
+GROUPS = (*BUILT, "trainer")
+
+
+def is_running(run_dir: Path) -> bool:
+    """Whether a process has this run now."""
+    return is_held(run_dir / LOCK)
+
+
+def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
+    """What the config of a run says, whoever wrote it: to be compared, not to be built.
+
+    Args:
+        key: of the command that names the run, for messages.
+
+    Raises:
+        UserError: no readable config.yaml of a run.
+    """
+    try:
+        config = read_yaml(run_dir / CONFIG)
+    except Unreadable as error:
+        raise UserError(f"{key}={run_dir}: {CONFIG} cannot be read: {error}") from error
+    groups = config if isinstance(config, dict) else {}
+    seed = groups.get("seed")
+    complete = all(isinstance(groups.get(group), dict) for group in GROUPS)
+    if not complete or type(seed) is not int or not 0 <= seed < 2**32:
+        raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
+    return groups
+
+
+def refuse_files_of_no_run(run_dir: Path) -> None:
+    """For a run that begins in a directory of the user's choice.
+
+    Raises:
+        UserError: a file or folder there has the name of one that a run writes, and is none: it would be overwritten.
+    """
+    if (run_dir / CONFIG).exists():
+        load_config(run_dir, "hydra.run.dir")
+        return
+    for name in (METRICS, CHECKPOINTS):
+        if (run_dir / name).exists():
+            raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")

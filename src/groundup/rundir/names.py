@@ -1,0 +1,24 @@
+"""What the files of a run and of a sweep are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# In the directory of a run
+CONFIG = "config.yaml"
+RESULTS = "results.json"
+METRICS = "metrics.csv"
+LOG = "train.log"
+EVENTS = "events.out.tfevents.*"  # TensorBoard's own names
+LOCK = ".lock"
+CHECKPOINTS = "checkpoints"  # a folder
+LAST = Path(CHECKPOINTS) / "last.ckpt"
+BEST = Path(CHECKPOINTS) / "best.ckpt"
+
+# In the directory of a sweep, which holds its jobs' run directories, 0, 1, 2, …
+JOBS = "jobs.jsonl"
+TABLES = ("sweep.json", "sweep.md", "sweep.csv")
+STUDY = "study.json"  # what an Optuna study is, for going on with it
+STUDY_DATABASE = "study.db"
+PROCESSES = ".processes"  # a folder, while the sweep runs
+SUBMITIT = ".submitit"  # likewise: of hydra-submitit-launcher

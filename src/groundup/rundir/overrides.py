@@ -1,0 +1,31 @@
+"""The overrides that make a job: which keys vary between jobs, and what a job is called by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def varied_keys(jobs: Iterable[list[str]]) -> list[str]:
+    """The keys whose values differ between jobs, in the order of the command line."""
+    values: dict[str, set[str]] = {}
+    for overrides in jobs:
+        for key, value in _pairs(overrides):
+            values.setdefault(key, set()).add(value)
+    return [key for key, different in values.items() if len(different) > 1]
+
+
+def _pairs(overrides: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for override in overrides:
+        key, _, value = override.partition("=")
+        yield key.lstrip("+"), value
+
+
+def shown(overrides: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
+    """The values of these keys in a job, as they were typed."""
+    values = dict(_pairs(overrides))
+    return {key: values[key] for key in keys if key in values}
+
+
+def label(overrides: Iterable[str], keys: Iterable[str]) -> str:
+    """A job in the words that tell it from the others: `model=mlp seed=0`."""
+    return " ".join(f"{key}={value}" for key, value in shown(overrides, keys).items())

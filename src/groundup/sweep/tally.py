@@ -1,0 +1,43 @@
+"""What became of a job, read from its directory: the files are the truth, whatever ended the process that ran it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from groundup.rundir.results import read_results
+
+
+class Tally:
+    """How many jobs of a sweep have ended, in whatever process. Looks at each that has but once."""
+
+    def __init__(self, sweep_dir: Path, numbers: range):
+        self.sweep_dir = sweep_dir
+        self._open = list(numbers)
+        self._ended: dict[str, int] = {"finished": 0, "failed": 0}
+
+    def look(self) -> Tally:
+        """Looks again at the jobs that had not ended."""
+        still_open = []
+        for number in self._open:
+            status = read_results(self.sweep_dir / str(number)).get("status")
+            if status in self._ended:
+                self._ended[status] += 1
+            else:
+                still_open.append(number)
+        self._open = still_open
+        return self
+
+    @property
+    def ended(self) -> int:
+        return sum(self._ended.values())
+
+    @property
+    def failed(self) -> int:
+        return self._ended["failed"]
+
+
+@lru_cache(maxsize=1)
+def tally_of(sweep_dir: Path, jobs: int, began: float) -> Tally:
+    """The tally of this process of a sweep that began, or went on, at that time."""
+    return Tally(sweep_dir, range(jobs))
