@@ -4,19 +4,19 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from groundup.cli import command
+from groundup.command.frame import command
 
 
 @command(config_name="evaluate", sweeps=False)  # an @hydra.main: shell completion looks for this word
 def main(cfg: DictConfig):
     # Not at the top: a wrong path is answered before torch is imported.
-    from groundup.config import check_evaluate
+    from groundup.config.check import check_evaluate
 
     config = check_evaluate(cfg)
 
+    from groundup.command.tell import tell
     from groundup.run.evaluate import evaluate, write_metrics
     from groundup.rundir.results import as_json
-    from groundup.sweep.tell import tell
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
     metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])

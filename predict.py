@@ -4,17 +4,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from groundup.cli import command
+from groundup.command.frame import command
 
 
 @command(config_name="predict", sweeps=False)  # an @hydra.main: shell completion looks for this word
 def main(cfg: DictConfig):
     # Not at the top: a wrong path is answered before torch is imported.
-    from groundup.config import check_predict
+    from groundup.config.check import check_predict
 
     config = check_predict(cfg)
 
-    from groundup.prediction_log import publish
+    from groundup.command.predictions import publish
     from groundup.run.predict import predict
 
     out = None if config["out"] is None else Path(config["out"])

@@ -5,13 +5,13 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from groundup.cli import command
+from groundup.command.frame import command
 
 
 @command(config_name="train")  # an @hydra.main: shell completion looks for this word
 def main(cfg: DictConfig):
     # Not at the top: help, a misspelt key or a wrong value is answered before torch is imported.
-    from groundup.config import check
+    from groundup.config.check import check
     from groundup.run.resume import begins_alone, resume_checkpoint
 
     config = check(cfg)

@@ -31,9 +31,9 @@ def step_seconds(name: str, keep: bool, steps: int, threads: int) -> float:
     from hydra import compose, initialize_config_dir
 
     from groundup.allocator import keep_freed_memory
-    from groundup.config import check
+    from groundup.command.resolvers import register_resolvers
+    from groundup.config.check import check
     from groundup.data.specs import make_spec
-    from groundup.paths import register_resolvers
     from groundup.run.parts import build_learner
 
     if keep:

@@ -31,8 +31,8 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from groundup.callbacks.watcher import Watcher
-from groundup.config import check
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 from groundup.run.run import run
 
 PROJECT = Path(__file__).resolve().parents[1]

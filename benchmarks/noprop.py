@@ -28,9 +28,9 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 from groundup.learning.backward_memory import kept_for_backward
-from groundup.paths import register_resolvers
 from groundup.run.parts import Parts, assemble
 from groundup.run.quiet import quiet
 

@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from training import compare, make_config, our_epoch, terminal
 
 from groundup import numpy_nets as nn
-from groundup.build import build
+from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.run.parts import build_net
 

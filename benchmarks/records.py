@@ -42,11 +42,11 @@ from lightning.pytorch import Callback
 from torch import Tensor
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 from groundup.learning.capture import CapturedStep, CudaGraphs
 from groundup.learning.captured import CapturedClassifier
 from groundup.learning.schedules import falling
-from groundup.paths import register_resolvers
 from groundup.run.parts import Parts, assemble
 from groundup.run.quiet import quiet
 from groundup.run.run import release

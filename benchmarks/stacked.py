@@ -24,8 +24,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else idle threads hold th
 import torch
 from hydra import compose, initialize_config_dir
 
-from groundup.config import check
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 from groundup.run.run import run
 from groundup.sweep.stacked.training import train_stacked
 

@@ -29,7 +29,7 @@ EMPTY = f"""
 import sys
 sys.path.insert(0, {str(PROJECT / "src")!r})
 import hydra
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
 from pathlib import Path
 register_resolvers(Path({str(PROJECT)!r}))
 @hydra.main(version_base="1.3", config_path={str(PROJECT / "conf")!r}, config_name="train")

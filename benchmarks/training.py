@@ -32,11 +32,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
-from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.command.resolvers import register_resolvers
+from groundup.config.build import build
+from groundup.config.check import check
 from groundup.data.specs import make_spec
-from groundup.paths import register_resolvers
 from groundup.run.parts import assemble, build_learner
 from groundup.run.quiet import quiet
 

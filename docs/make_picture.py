@@ -15,7 +15,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from groundup.build import build
+from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.learning.checkpoint import load_weights
 from groundup.run.parts import build_learner

@@ -23,7 +23,7 @@ def compose_config() -> Callable[..., DictConfig]:
     """Composes the shipped configs in this process: `compose_config("model=mlp", name="train")`."""
     from hydra import compose, initialize_config_dir
 
-    from groundup.paths import register_resolvers
+    from groundup.command.resolvers import register_resolvers
 
     def compose_one(*overrides: str, name: str = "train") -> DictConfig:
         register_resolvers(PROJECT)
@@ -38,7 +38,7 @@ def make_config(compose_config) -> Callable[..., dict[str, Any]]:
     """The checked config of a small run, with overrides."""
     from small_runs import SMALL
 
-    from groundup.config import check
+    from groundup.config.check import check
 
     def make(*overrides: str, small: Sequence[str] = SMALL) -> dict[str, Any]:
         return check(compose_config(*small, *overrides))

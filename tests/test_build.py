@@ -7,7 +7,7 @@ import functools
 import pytest
 import torch
 
-from groundup.build import build
+from groundup.config.build import build
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
 

@@ -26,7 +26,7 @@ optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
 hydra: {output_subdir: null}
 """
 SCRIPT = """
-from groundup.cli import command
+from groundup.command.frame import command
 calls = []
 behaviour = None
 @command(config_name="toy")
@@ -288,7 +288,7 @@ def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_1(toy, capsys, tmp_pat
 def test_a_job_in_another_process_finds_the_resolvers_and_the_sweep(tmp_path):
     from omegaconf import OmegaConf
 
-    from groundup.cli import Task
+    from groundup.command.frame import Task
 
     task = pickle.dumps(Task(os.getcwd, tmp_path))
     OmegaConf.clear_resolver("project_path")

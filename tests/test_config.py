@@ -10,7 +10,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from groundup.config import check, check_predict, check_study
+from groundup.config.check import check, check_predict, check_study
 from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[1]
@@ -313,7 +313,7 @@ def test_augment_none_and_a_single_name_stand_for_lists(compose_config):
 def test_checking_imports_no_torch():
     code = (
         "import sys; from hydra import compose, initialize_config_dir; from pathlib import Path;"
-        "from groundup.paths import register_resolvers; from groundup.config import check;"
+        "from groundup.paths import register_resolvers; from groundup.config.check import check;"
         f"root = Path({str(PROJECT)!r}); register_resolvers(root)\n"
         "with initialize_config_dir(str(root / 'conf'), version_base='1.3'): check(compose('train', ['data=mnist']))\n"
         "assert not {'torch', 'lightning', 'torchvision'} & set(sys.modules)"

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.config.check import check
 from groundup.run.parts import assemble
 from groundup.run.quiet import quiet
 from groundup.run.run import run

@@ -8,8 +8,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from groundup.command.grammar import literal, quoted, wrong
 from groundup.errors import UserError
-from groundup.grammar import literal, quoted, wrong
 from groundup.printable import printable
 
 parse = OverridesParser.create().parse_override

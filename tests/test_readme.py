@@ -17,14 +17,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from groundup.config import check, check_evaluate, check_predict
+from groundup.config.check import check, check_evaluate, check_predict
+from groundup.config.trust import refuse_foreign_targets
 from groundup.report.command import KEYS, parse
 from groundup.report.files import KINDS, MARKDOWN, PAGE
 from groundup.run.resume import resume_checkpoint
 from groundup.run.run import run
 from groundup.sweep.expand import is_own
 from groundup.sweep.space import parse_space
-from groundup.trust import refuse_foreign_targets
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()

@@ -10,7 +10,7 @@ import filelock
 import pytest
 import yaml
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.errors import UserError
 from groundup.report.find import find_runs
 from groundup.run.resume import _newest_unfinished, _refuse_another_net, begins_alone, find_resume, resume_checkpoint

@@ -143,7 +143,7 @@ def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
 def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run):
     from sklearn.metrics import confusion_matrix
 
-    from groundup.build import build
+    from groundup.config.build import build
     from groundup.data.specs import make_spec
     from groundup.learning.checkpoint import load_weights
     from groundup.run.parts import build_learner
@@ -170,7 +170,7 @@ def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run
 
 def test_training_loss_and_accuracy_are_those_of_a_bare_loop(make_config, tmp_path):
     """A bare PyTorch loop over the same batches, from the same weights, with plain torch parts."""
-    from groundup.build import build
+    from groundup.config.build import build
     from groundup.data.specs import make_spec
 
     config = make_config("scheduler=constant", "optimizer.lr=0.1", "trainer.max_epochs=1")

@@ -11,7 +11,7 @@ import yaml
 from lightning.pytorch import Callback
 from small_runs import equal, weights, with_callback
 
-from groundup.build import build
+from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
 from groundup.learning.checkpoint import load_checkpoint

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from groundup import sizes
-from groundup.config import check
+from groundup.config import sizes
+from groundup.config.check import check
+from groundup.config.schema import NODES, accepted
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.run.parts import build_learner
 from groundup.run.weigh import refuse_heavy_parts
-from groundup.schema import NODES, accepted
 
 SPEC = make_spec({"name": "mnist"})
 

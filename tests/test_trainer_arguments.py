@@ -22,13 +22,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from small_runs import weights
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.data.module import ImageData
-from groundup.errors import RunFailed, UserError
-from groundup.run.callbacks import build_callbacks
-from groundup.run.parts import assemble, build_trainer, trainer_options
-from groundup.run.run import run
-from groundup.schema import TrainerKeys
-from groundup.trainer_arguments import (
+from groundup.config.schema import TrainerKeys
+from groundup.config.trainer_arguments import (
     REFUSED_ARGUMENTS,
     REFUSED_CALLBACKS,
     SET_BY_THE_RUN,
@@ -37,6 +32,11 @@ from groundup.trainer_arguments import (
     WORKING_CALLBACKS,
     table,
 )
+from groundup.data.module import ImageData
+from groundup.errors import RunFailed, UserError
+from groundup.run.callbacks import build_callbacks
+from groundup.run.parts import assemble, build_trainer, trainer_options
+from groundup.run.run import run
 
 # Epochs of 6 steps, of 180 images in batches of 32; 20 images are validated, 200 tested in batches of 50
 TINY = ("logger=none", "data.limit_train=200", "data.batch_size=32", "data.limit_test=200", "data.eval_batch_size=50")

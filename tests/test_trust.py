@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from groundup.build import build
+from groundup.config.build import build
+from groundup.config.trust import KINDS, _find, refuse_foreign_targets
 from groundup.errors import UserError
-from groundup.trust import KINDS, _find, refuse_foreign_targets
 
 LINEAR = {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2}
 
@@ -27,11 +27,11 @@ LINEAR = {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2}
         "torch.hub.load",
         "torch.os.system",
         "torch.save",
-        "groundup.cli.os.system",
+        "groundup.command.frame.os.system",
         "groundup.errors",
         "groundup.errors.UserError",
         "groundup.files.write_whole",
-        "groundup.build.build",
+        "groundup.config.build.build",
         "torch.nn.Module.apply",
         "torch.nn.init.zeros_",
         "torch.nn.functional.relu",
@@ -196,7 +196,8 @@ def test_an_untrusted_module_is_not_even_imported(tmp_path, monkeypatch):
 def test_every_shipped_config_is_accepted(group, compose_config):
     from omegaconf import OmegaConf
 
-    from groundup.paths import PROJECT, options
+    from groundup.command.resolvers import options
+    from groundup.paths import PROJECT
 
     for option in options(PROJECT / "conf", group):
         root = ["data.root=/x"] if option == "image_folder" else []

@@ -26,8 +26,9 @@ def stopped(tmp_path_factory):
     from hydra import compose, initialize_config_dir
     from small_runs import SMALL
 
-    from groundup.config import check
-    from groundup.paths import PROJECT, register_resolvers
+    from groundup.command.resolvers import register_resolvers
+    from groundup.config.check import check
+    from groundup.paths import PROJECT
 
     register_resolvers(PROJECT)
     words = ("trainer.max_epochs=4", "data.limit_train=200", "logger=none", "callbacks.progress=null")

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback
 from PIL import Image
 
 from groundup.callbacks import confusion, evaluation, watcher
-from groundup.config import check
+from groundup.config.check import check
 from groundup.errors import Interrupted
 from groundup.learning.capture import CapturedStep
 from groundup.learning.checkpoint import load_checkpoint
@@ -245,7 +245,7 @@ def test_the_smooth_loss_is_the_running_mean_of_the_steps(make_config, tmp_path)
 
 
 def test_the_gradient_norm_is_that_of_autograd_before_clipping(make_config, tmp_path):
-    from groundup.build import build
+    from groundup.config.build import build
     from groundup.data.specs import make_spec
     from groundup.run.parts import build_learner, seed_everything
 

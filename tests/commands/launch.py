@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 
-from groundup.config import check
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 
 PROJECT = Path(__file__).parents[2]
 CPU = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -24,7 +24,7 @@ SMALL = ("model=mlp", "model.hidden_dims=[16]", *CPU)
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["groundup.config", "groundup.run.run", "groundup.run.evaluate", "groundup.run.predict"]
+    ["groundup.config.check", "groundup.run.run", "groundup.run.evaluate", "groundup.run.predict"]
 )
 
 

@@ -17,14 +17,14 @@ from launch import PROJECT, resume_here, train_here
 from lightning.pytorch import Callback
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.config.check import check
+from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import Interrupted, UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
 from groundup.run.parts import assemble, trainer_options
 from groundup.run.predict import predict
 from groundup.run.quiet import quiet
-from groundup.trust import refuse_foreign_targets
 
 NET = ("model=numpy_mlp", "model.hidden_dims=[16]", "logger=none")
 CPU = ("trainer.accelerator=cpu", "trainer.max_epochs=2")

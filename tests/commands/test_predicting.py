@@ -18,10 +18,10 @@ from launch import PROJECT, Command, wait_for
 from PIL import Image
 
 import groundup.run.predict
-from groundup.config import check_predict
+from groundup.command.predictions import logged, publish
+from groundup.config.check import check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.learner import Learner
-from groundup.prediction_log import logged, publish
 from groundup.run.predict import Prediction, predict
 
 
@@ -208,9 +208,8 @@ def test_a_pipe_may_take_the_rows(tmp_path):
 
 
 def run_python(program: str, **options) -> subprocess.CompletedProcess:
-    lines = (
-        "from pathlib import Path\nfrom groundup.run.predict import Prediction\nfrom groundup.prediction_log import *\n"
-    )
+    lines = "from pathlib import Path\nfrom groundup.run.predict import Prediction\n"
+    lines += "from groundup.command.predictions import *\n"
     lines += 'ROWS = [Prediction(Path(f"{n}.png"), ("cat",), (0.5,)) for n in range(3)]\n'
     return subprocess.run([sys.executable, "-c", lines + program], cwd=PROJECT, check=False, **options)
 

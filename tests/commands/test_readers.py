@@ -14,7 +14,7 @@ import torch
 import yaml
 from PIL import Image
 
-from groundup.build import build
+from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_weights

@@ -30,7 +30,7 @@ WATCHED = """
 import json, os
 from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
-from groundup.cli import command
+from groundup.command.frame import command
 
 @command(config_name="train")
 def main(cfg):

@@ -14,8 +14,8 @@ from tape import Tape
 from torch import Generator, nn
 from torch.nn.functional import cross_entropy
 
-from groundup.build import build
 from groundup.callbacks.gradient_norm import GradientNorm
+from groundup.config.build import build
 from groundup.data import augment
 from groundup.data.loader import EpochOrder
 from groundup.data.module import ImageData

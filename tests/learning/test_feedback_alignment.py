@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.run.parts import build_learner
 

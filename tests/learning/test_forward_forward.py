@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.learning.forward_forward import ForwardForwardNet
 from groundup.run.parts import build_learner

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
-from groundup.build import brings_its_learner, computes_in_numpy
+from groundup.config.build import brings_its_learner, computes_in_numpy
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
 from groundup.models.cnn import CNN

@@ -102,7 +102,7 @@ def compose_hydra() -> Callable[..., Any]:
     """The `hydra` node of a command."""
     from hydra import compose, initialize_config_dir
 
-    from groundup.paths import register_resolvers
+    from groundup.command.resolvers import register_resolvers
 
     def compose_one(*words: str) -> Any:
         register_resolvers(PROJECT)

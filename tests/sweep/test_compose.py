@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
 from groundup.sweep.compose import Composer
 
 PROJECT = Path(__file__).parents[2]

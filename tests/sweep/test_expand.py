@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groundup.command.words import hide, show, split_values
 from groundup.rundir.overrides import label, shown, varied_keys
-from groundup.sweep.expand import expand, split_values
-from groundup.sweep.words import hide, show
+from groundup.sweep.expand import expand
 
 
 @pytest.fixture

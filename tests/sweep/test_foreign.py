@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from groundup.build import build
+from groundup.config.build import build
+from groundup.config.trust import NAMED
 from groundup.errors import UserError
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.frozen import FrozenLoader, launch_words
-from groundup.trust import NAMED
 
 OPTUNA = ("hydra/sweeper=optuna", "optimizer.lr=interval(0.1,0.9)", "hydra.sweeper.n_trials=1")
 

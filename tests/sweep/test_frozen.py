@@ -12,8 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from groundup.config import check
-from groundup.paths import register_resolvers
+from groundup.command.resolvers import register_resolvers
+from groundup.config.check import check
 from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
 from groundup.sweep.frozen import FrozenLoader, launch_words
 from groundup.sweep.job import devices, duration

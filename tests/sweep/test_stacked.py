@@ -16,7 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config import check
+from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.sweep.stacked.groups import groups_of
 
 MLP = ("model=mlp", "data=mnist", "optimizer=sgd")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from groundup.sweep.tell import tell
+from groundup.command.tell import tell
 tell("read")
 input()
 for line in ("said to nobody", "again"):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from groundup.cli import BAD_REQUEST, asked_for_tracebacks, say
+from groundup.command.frame import BAD_REQUEST, asked_for_tracebacks, say
+from groundup.command.tell import tell
+from groundup.config.suggest import nearest
 from groundup.errors import UserError
 from groundup.paths import unique_name
 from groundup.report.configurations import Part, parts_of
@@ -19,8 +21,6 @@ from groundup.report.find import find_runs
 from groundup.rundir.links import refuse_links_out
 from groundup.rundir.names import CONFIG, JOBS, RESULTS
 from groundup.rundir.table import as_text
-from groundup.suggest import nearest
-from groundup.sweep.tell import tell
 
 KEYS = ("out", "compare", "metric", "best")
 HELP = """groundup: tables and plots of runs and sweeps, in one page.

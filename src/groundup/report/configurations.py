@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from groundup.config.hyperparameters import GROUPS, hyperparameters
 from groundup.data.classes import listed
-from groundup.hyperparameters import GROUPS, hyperparameters
 from groundup.report.find import Found
 from groundup.report.runs import Run
 from groundup.rundir.jobs import FrozenJob

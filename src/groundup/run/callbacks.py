@@ -18,10 +18,10 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from groundup.build import build_as_is
+from groundup.config.build import build_as_is
+from groundup.config.trainer_arguments import REFUSED_CALLBACKS
 from groundup.errors import UserError
 from groundup.run.kinds import told_of
-from groundup.trainer_arguments import REFUSED_CALLBACKS
 
 ACCEPTED = "a lightning.pytorch.Callback, one of your own too"
 

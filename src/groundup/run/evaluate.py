@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
-from groundup.build import build
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.config.build import build
+from groundup.config.sizes import refuse_heavy_images
 from groundup.data.classes import listed
 from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
@@ -29,7 +30,6 @@ from groundup.run.readback import building_from, find_checkpoint, read_config
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.results import as_json
-from groundup.sizes import refuse_heavy_images
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
-from groundup.build import build, build_as_is
+from groundup.config.build import build, build_as_is
 from groundup.errors import UserError
 from groundup.learning.learner import MakeOptimizer
 from groundup.learning.schedules import Schedule

@@ -21,10 +21,11 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
 from groundup.allocator import keep_freed_memory
-from groundup.build import brings_its_learner, build, computes_in_numpy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.config.build import brings_its_learner, build, computes_in_numpy
+from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.data.classes import refuse_others
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
@@ -41,7 +42,6 @@ from groundup.run.loops import use_own_loops
 from groundup.rundir.identity import NETWORK, identity_in, network_of, new_identity, refuse_another_network
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
-from groundup.trainer_arguments import WORKING_ARGUMENTS
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
@@ -20,7 +21,6 @@ from groundup.run.parts import build_learner
 from groundup.run.readback import building_from, find_checkpoint, read_config
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.identity import refuse_another_network
-from groundup.sizes import refuse_heavy_images
 from groundup.spec import DatasetSpec
 
 BATCH = 256

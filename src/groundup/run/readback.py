@@ -9,16 +9,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from groundup import schema
+from groundup.config.check import schema
+from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.rundir.directory import BUILT, GROUPS, load_config
 from groundup.rundir.names import CHECKPOINTS, CONFIG
-from groundup.trust import refuse_foreign_targets
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
-    """The part of a run's resolved config that it takes to read the run; what may stand there, see `groundup.trust`.
+    """The part of a run's resolved config that it takes to read the run; what may stand there, see `config.trust`.
 
     Raises:
         UserError: no run directory, no readable config.yaml, or one that asks for more than parts of a run.

@@ -13,9 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.errors import UserError
-from groundup.paths import is_unique_name, unique_name
+from groundup.paths import is_unique_name
 from groundup.rundir.directory import is_running, load_config
 from groundup.rundir.identity import network_of
 from groundup.rundir.lock import Held, holding
@@ -167,18 +167,3 @@ def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     for group, node in network_of(config).items():
         kept |= {f"{group}.{key}": value for key, value in node.items()}
     return kept
-
-
-def run_directory(root: Path, cfg: DictConfig) -> Path:
-    """The directory of a run of `cfg`: a new one, or the one that `resume` names. Creates nothing.
-
-    Raises:
-        UserError: `resume` names what cannot be resumed.
-    """
-    runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
-    if cfg.get("resume") is not None:
-        from groundup.run.resume import find_resume  # rarely needed, and it needs the schema
-
-        if found := find_resume(cfg, runs):
-            return found
-    return runs / unique_name()

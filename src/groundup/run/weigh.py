@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from groundup.build import brings_its_learner, build, computes_in_numpy
+from groundup.config.build import brings_its_learner, build, computes_in_numpy
+from groundup.config.sizes import refuse_heavy_network, refuse_weights
 from groundup.errors import UserError
-from groundup.sizes import refuse_heavy_network, refuse_weights
 from groundup.spec import DatasetSpec
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import write_whole
+from groundup.rundir.names import JOBS
 from groundup.rundir.plain import MIB, Unreadable, parse_json
 
 LINE_SIZE, FILE_SIZE = MIB, 512 * MIB  # bytes; a line has some four thousand

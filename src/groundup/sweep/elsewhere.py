@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groundup.command.tell import tell
 from groundup.errors import Interrupted
 from groundup.rundir.names import PROCESSES
 from groundup.signals import Requests
-from groundup.sweep.tell import tell
 
 LINES, STOPPED = "lines", "stopped"
 PATIENCE = 60.0  # seconds for jobs to save what they have

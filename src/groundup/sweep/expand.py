@@ -11,6 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep, ValueType
 
+from groundup.command.words import split_values
 from groundup.errors import UserError
 
 OWN = "sweep"  # the group of keys that are about the sweep itself
@@ -42,25 +43,6 @@ def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[li
 def is_own(key: str) -> bool:
     """Whether a key is about the sweep itself."""
     return key.partition(".")[0] == OWN
-
-
-def split_values(text: str) -> list[str]:
-    """`a,[b,c],'d,e'` at its outer commas."""
-    pieces, depth, quote = [""], 0, ""
-    for before, char in zip(" " + text, text, strict=False):
-        if quote:
-            quote = "" if char == quote and before != "\\" else quote
-        elif char in "'\"":
-            quote = char
-        elif char in "[{(":
-            depth += 1
-        elif char in "]})":
-            depth -= 1
-        if char == "," and not quote and not depth:
-            pieces.append("")
-        else:
-            pieces[-1] += char
-    return [piece.strip() for piece in pieces]
 
 
 def _varies(override: Override) -> bool:

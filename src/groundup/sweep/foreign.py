@@ -1,8 +1,8 @@
 """What is taken from the directory of a sweep, which may be a stranger's.
 
 The words of this command and this checkout's `conf/` may name any code. What `jobs.jsonl` and `study.json` say is
-accepted where these say the same, and else as the config of a stranger's run is, see `groundup.trust`: so a sweep of
-one's own parts goes on with, and a stranger's runs nothing but parts of this package and of torch.
+accepted where these say the same, and else as the config of a stranger's run is, see `groundup.config.trust`: so a
+sweep of one's own parts goes on with, and a stranger's runs nothing but parts of this package and of torch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from groundup.config.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.rundir.directory import GROUPS
@@ -19,7 +20,6 @@ from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import JOBS
 from groundup.rundir.plain import DEPTH
 from groundup.rundir.state import read_state
-from groundup.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
 
 # An interpolation, an escape, a mapping, or a key such as `_target_`.
 NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")

@@ -14,8 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
-from groundup.build import computes_in_numpy
-from groundup.cli import Task
+from groundup.command.frame import Task
+from groundup.command.tell import tell
+from groundup.config.build import computes_in_numpy
 from groundup.errors import RunFailed, UserError
 from groundup.rundir.overrides import label
 from groundup.rundir.results import read_results, write_results
@@ -24,7 +25,6 @@ from groundup.rundir.table import number_in
 from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.isolation import isolated
 from groundup.sweep.tally import tally_of
-from groundup.sweep.tell import tell
 
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
 

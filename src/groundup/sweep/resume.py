@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from groundup.command.tell import tell
 from groundup.errors import UserError
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.names import JOBS
 from groundup.rundir.overrides import label, varied_keys
-from groundup.sweep.tell import tell
 
 Compose = Callable[[], list[FrozenJob]]
 Refuse = Callable[[Path, list[FrozenJob]], None]

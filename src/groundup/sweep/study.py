@@ -19,7 +19,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 
-from groundup.config import check_study, check_sweep
+from groundup.command.tell import tell
+from groundup.command.words import show
+from groundup.config.check import check_study, check_sweep
 from groundup.errors import UserError
 from groundup.files import write_whole
 from groundup.printable import printable
@@ -42,8 +44,6 @@ from groundup.sweep.sweeper import (
     refuse_what_no_sweep_obeys,
     reported,
 )
-from groundup.sweep.tell import tell
-from groundup.sweep.words import show
 
 try:
     import optuna

@@ -25,7 +25,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from groundup.config import check, check_sweep
+from groundup.command.tell import tell
+from groundup.command.words import show
+from groundup.config.check import check, check_sweep
 from groundup.errors import Interrupted, SweepFailed, UserError
 from groundup.rundir.jobs import FrozenJob, write_jobs
 from groundup.rundir.links import refuse_links_out_of_sweep
@@ -42,8 +44,6 @@ from groundup.sweep.frozen import NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.resume import named_sweep, newest_sweep
-from groundup.sweep.tell import tell
-from groundup.sweep.words import show
 
 MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs
@@ -188,7 +188,7 @@ def checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
     try:
         cfg = composer.compose(overrides)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        from groundup.explain import explain
+        from groundup.command.explain import explain
 
         asked = list(composer.master.hydra.overrides.task)
         raise UserError(explain(error, asked, _primary(composer.master), sweeps=True)) from error

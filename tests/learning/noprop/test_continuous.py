@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.learning.noprop.continuous import divergence, noisy
 from groundup.run.parts import build_learner

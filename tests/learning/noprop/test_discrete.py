@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from groundup.config import check
+from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.learning.noprop.stacked import block_logits, together
 from groundup.run.parts import build_learner

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from groundup.trainer_arguments import TRAINER_ARGUMENTS
+from groundup.config.trainer_arguments import TRAINER_ARGUMENTS
 
 # What members of a stack may differ in. With nesterov goes momentum: without momentum the two are the same.
 MAY_DIFFER = {

@@ -14,12 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from groundup.config import check
+from groundup.command.tell import tell
+from groundup.config.check import check
 from groundup.errors import UserError
 from groundup.rundir.names import LAST, RESULTS
 from groundup.sweep.stacked.groups import groups_of, why_not
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
-from groundup.sweep.tell import tell
 
 
 @dataclass
@@ -152,7 +152,7 @@ def _tell(
     task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, unsaid: int, cfg: DictConfig
 ) -> Any:
     """What the job itself would have said, returned or raised at its end."""
-    from groundup.cli import JobFailed
+    from groundup.command.frame import JobFailed
 
     if hasattr(task, "report"):  # a job of a sweep of ours says one line, and raises nothing
         task.report(job.run_dir, job.overrides, seconds, unsaid)

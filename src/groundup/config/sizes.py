@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from groundup import schema
+from groundup.config import schema
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
 

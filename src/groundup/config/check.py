@@ -14,17 +14,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from groundup import schema
-from groundup.build import computes_in_numpy
+from groundup.config import schema
+from groundup.config.build import computes_in_numpy
+from groundup.config.interpolation import explain_interpolation
+from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
+from groundup.config.suggest import nearest
+from groundup.config.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 from groundup.data.augment_names import check_names
 from groundup.data.folder import EXTENSIONS
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.explain import explain_interpolation
 from groundup.rundir.names import CONFIG
-from groundup.sizes import refuse_heavy_images, refuse_heavy_network
-from groundup.suggest import nearest
-from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 
 DIGITS_SIDE = 8
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-from groundup.sweep.expand import split_values
-
 ONE_VALUE = re.compile(r"(\+{0,2}(?!hydra\.|sweep\.)\w+\.[\w.-]+)=(?!null$)([^()=$]+)")
 WRAPPED = re.compile(r"([^=]+)=choice\((.*)\)")
 
@@ -25,3 +23,22 @@ def show(word: str) -> str:
     """The setting that was hidden."""
     found = WRAPPED.fullmatch(word)
     return f"{found[1]}={found[2]}" if found and len(split_values(found[2])) == 1 else word
+
+
+def split_values(text: str) -> list[str]:
+    """`a,[b,c],'d,e'` at its outer commas."""
+    pieces, depth, quote = [""], 0, ""
+    for before, char in zip(" " + text, text, strict=False):
+        if quote:
+            quote = "" if char == quote and before != "\\" else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "[{(":
+            depth += 1
+        elif char in "]})":
+            depth -= 1
+        if char == "," and not quote and not depth:
+            pieces.append("")
+        else:
+            pieces[-1] += char
+    return [piece.strip() for piece in pieces]

@@ -18,10 +18,11 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
-from groundup.grammar import literal, wrong
-from groundup.paths import options
-from groundup.suggest import nearest
-from groundup.sweep.words import hide, show
+from groundup.command.grammar import literal, wrong
+from groundup.command.resolvers import options
+from groundup.command.words import hide, show
+from groundup.config.interpolation import explain_interpolation, reason_of
+from groundup.config.suggest import nearest
 
 UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
 
@@ -54,18 +55,6 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
     return _reworded(message, overrides, sweeps)
 
 
-def explain_interpolation(error: OmegaConfBaseException) -> str:
-    """A value that refers to what is not there: `data.root=${oc.env:NOPE}: Environment variable 'NOPE' not found`."""
-    written = OmegaConf.to_container(error.parent_node) if isinstance(error.parent_node, DictConfig) else None
-    value = written.get(error.key) if isinstance(written, dict) else None
-    given = f"{error.full_key}={value}" if isinstance(value, str) else error.full_key
-    return f"{given}: {_reason(error)}" if given else _reason(error)
-
-
-def _reason(error: OmegaConfBaseException) -> str:
-    return re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error).splitlines()[0]).strip("'\"")
-
-
 def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence[str]) -> str:
     """As `explain_interpolation`: of the word of the command line that it is in, where that can be told.
 
@@ -75,7 +64,7 @@ def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence
     message = explain_interpolation(keyed[-1])
     words = [word for word in overrides if "${" in word]
     given = next((word for word in words if message.startswith(word.lstrip("+").partition("=")[0] + "=")), None)
-    return f"{given or words[0]}: {_reason(errors[-1])}" if given or len(words) == 1 else message
+    return f"{given or words[0]}: {reason_of(errors[-1])}" if given or len(words) == 1 else message
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -165,7 +154,7 @@ def _deeper_keys(cfg: DictConfig) -> Iterator[str]:
 
 
 def _trainer_advice(name: str, value: str) -> str | None:
-    from groundup.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT, TRAINER_ARGUMENTS
+    from groundup.config.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT, TRAINER_ARGUMENTS
 
     if name in SET_BY_THE_RUN:
         return f"; {SET_BY_THE_RUN_HINT}"

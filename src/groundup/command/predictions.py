@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO, StringIO
 from pathlib import Path
 
-from groundup.cli import say
+from groundup.command.frame import say
+from groundup.command.tell import tell
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.files import plain_cell
 from groundup.printable import printable
 from groundup.run.predict import Prediction
-from groundup.sweep.tell import tell
 
 HEADER = ("image", "rank", "class", "probability", "error")
 

@@ -13,9 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from groundup.command.words import split_values
+from groundup.config.suggest import nearest
 from groundup.errors import UserError
-from groundup.suggest import nearest
-from groundup.sweep.expand import split_values
 
 # Keys whose values are paths: of those what the grammar cannot read is taken as it is.
 PATHS = {

@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
+from groundup.config.trainer_arguments import REFUSED_ARGUMENTS, Refused
 from groundup.data import augment_names
-from groundup.trainer_arguments import REFUSED_ARGUMENTS, Refused
 
 
 def augmentations(given: Any) -> Any:

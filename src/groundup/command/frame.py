@@ -26,8 +26,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from groundup.command.resolvers import SWEEP_DIR, register_resolvers
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError
-from groundup.paths import SWEEP_DIR, register_resolvers
 from groundup.printable import printable_lines
 
 BAD_REQUEST = 2
@@ -137,7 +137,7 @@ def _message(error: Exception, primary: Path, sweeps: bool) -> str:
         if isinstance(cause, UserError):
             return str(cause)
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError) and not _has_os_error(causes):
-        from groundup.explain import explain  # only when it is needed: starting up must stay fast
+        from groundup.command.explain import explain  # only when it is needed: starting up must stay fast
 
         return explain(error, _overrides(), primary, sweeps)
     for cause in causes:
@@ -166,8 +166,8 @@ def _overrides() -> list[str]:
 
 @contextmanager
 def _paths_as_typed() -> Iterator[None]:
-    """See `groundup.grammar.literal`."""
-    from groundup.grammar import literal
+    """See `groundup.command.grammar.literal`."""
+    from groundup.command.grammar import literal
 
     with _settings(literal):
         yield
@@ -175,11 +175,11 @@ def _paths_as_typed() -> Iterator[None]:
 
 @contextmanager
 def _settings_of_single_jobs_hidden() -> Iterator[None]:
-    """For a sweep: see `groundup.sweep.words`."""
+    """For a sweep: see `groundup.command.words`."""
     if not get_args_parser().parse_args().multirun:
         yield
         return
-    from groundup.sweep.words import hide
+    from groundup.command.words import hide
 
     with _settings(hide):
         yield
