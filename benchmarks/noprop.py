@@ -30,7 +30,7 @@ from lightning.pytorch import Callback
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
-from groundup.learning.backward_memory import kept_for_backward
+from groundup.notebook.backward_memory import kept_for_backward
 from groundup.run.parts import Parts, assemble
 from groundup.run.quiet import quiet
 

@@ -9,9 +9,9 @@ import torch
 
 from groundup.data.specs import make_spec
 from groundup.learning.classifier import Classifier
-from groundup.learning.noprop.discrete import NoPropDT
 from groundup.learning.schedules import Constant, Cosine
 from groundup.models.mlp import MLP
+from groundup.noprop.dt import NoPropDT
 from groundup.optimizers.muon import Muon
 
 SPEC = make_spec({"name": "mnist"})

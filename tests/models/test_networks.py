@@ -12,13 +12,14 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
-from groundup.config.build import brings_its_learner, computes_in_numpy
+from groundup.config.build import computes_in_numpy
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
 from groundup.models.cnn import CNN
 from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP
 from groundup.models.resnet import resnet18
+from groundup.run.kinds import brings_its_learner
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 CONFIGS = {path.stem: path for path in FILES if not brings_its_learner(OmegaConf.load(path))}

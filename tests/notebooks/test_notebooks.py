@@ -173,7 +173,7 @@ def check_without_backprop(text: str) -> None:
     """A block keeps T times less than T blocks, inference is the package's, and without its image it guesses."""
     factors = re.findall(r"(\d+) blocks: back-propagation.*: +(\S+) times as much", text)
     assert [round(float(factor)) for _, factor in factors] == [int(blocks) for blocks, _ in factors] == [1, 2, 5, 10]
-    assert "as groundup.models.noprop has it: True" in text
+    assert "as groundup.noprop has it: True" in text
     assert re.findall(r"(\d+) of (\d+) jobs finished", text) == [("2", "2"), ("6", "6"), ("2", "2"), ("6", "6")]
     [shuffled] = re.findall(r"images shuffled, five orders: +(\S+)% ±", text)
     assert 5 < float(shuffled) < 17

@@ -72,7 +72,7 @@ def refused(capsys, *parts):
     [
         ("model", loads("/x"), "model._target_=torch.load: refused"),
         ("loss", {"_target_": "os.system", "command": "x", "name": "x"}, "loss._target_=os.system: refused"),
-        ("loss", {"_target_": "groundup.callbacks.tensorboard.TensorBoard", "name": "x"}, "losses of torch.nn"),
+        ("loss", {"_target_": "groundup.loggers.tensorboard.TensorBoard", "name": "x"}, "losses of torch.nn"),
         ("callbacks", {"x": {"_target_": "builtins.exec", "_args_": ["1"]}}, "callbacks.x._target_=builtins.exec"),
         ("logger", {"x": {"_target_": "lightning.pytorch.loggers.WandbLogger"}}, "logger.x._target_"),
         ("seed", "${oc.env:SECRET}", "interpolations"),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundup.callbacks.watcher import Watcher, is_due, is_watched, last_step
-from groundup.learning.evaluation import ConfusionCounts
 from groundup.learning.learner import Learner
+from groundup.learning.metrics import ConfusionCounts
 
 
 class EvaluationWatcher(Watcher):

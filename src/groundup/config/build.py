@@ -42,11 +42,6 @@ def computes_in_numpy(model: Mapping[str, Any]) -> bool:
     return str(model.get("_target_")).startswith("groundup.numpy_nets.")
 
 
-def brings_its_learner(model: Mapping[str, Any]) -> bool:
-    """Whether a model's node describes a way of learning with its network; others are trained by back-propagation."""
-    return str(model.get("_target_")).startswith("groundup.learning.")
-
-
 def _refuse_wrong_arguments(factory: Any, extra: Mapping[str, Any], target: str) -> None:
     try:
         signature = inspect.signature(factory)

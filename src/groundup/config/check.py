@@ -24,6 +24,7 @@ from groundup.data.augment_names import check_names
 from groundup.data.folder import EXTENSIONS
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
+from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.names import CONFIG
 
 DIGITS_SIDE = 8
@@ -37,7 +38,7 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: one line for each problem: key, value given, what is accepted.
     """
-    config = _plain(cfg)
+    config = with_todays_names(_plain(cfg))
     problems = list(_problems(config))
     if problems:
         raise UserError("\n".join(problems))

@@ -348,28 +348,28 @@ class NoPropModel(Model):
 
 
 class NoPropDt(NoPropModel):
-    target: Literal["groundup.learning.noprop.discrete.NoPropDT"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.dt.NoPropDT"] = Field(alias="_target_")
     name: Literal["noprop_dt"]
-    blocks: Annotated[int, Field(ge=1, le=64)]  # see `models.noprop.noise.cosine_signal`
+    blocks: Annotated[int, Field(ge=1, le=64)]  # see `noprop.noise.cosine_signal`
     eta: Rate
     schedule: Literal["sequential", "stacked"]
 
 
 class NoPropCt(NoPropModel):
-    target: Literal["groundup.learning.noprop.continuous.NoPropCT"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.ct.NoPropCT"] = Field(alias="_target_")
     name: Literal["noprop_ct"]
     eta: Rate
     inference_steps: Units
 
 
 class NoPropFm(NoPropModel):
-    target: Literal["groundup.learning.noprop.continuous.NoPropFM"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.ct.NoPropFM"] = Field(alias="_target_")
     name: Literal["noprop_fm"]
     inference_steps: Units
 
 
 class NoPropAdjoint(NoPropModel):
-    target: Literal["groundup.learning.noprop.continuous.NoPropAdjoint"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.ct.NoPropAdjoint"] = Field(alias="_target_")
     name: Literal["noprop_adjoint"]
     inference_steps: Units
 
@@ -400,27 +400,27 @@ class FeedbackAlignment(Model):
 
 
 class NoPropBackprop(NoPropModel):
-    target: Literal["groundup.learning.noprop.baselines.NoPropBackprop"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.baselines.NoPropBackprop"] = Field(alias="_target_")
     name: Literal["noprop_backprop"]
     blocks: Depth
 
 
 class BlockCe(Model):
     min_image_size = 14
-    target: Literal["groundup.learning.noprop.baselines.BlockCE"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.baselines.BlockCE"] = Field(alias="_target_")
     name: Literal["block_ce"]
 
 
 class BlockLocal(Model):
     min_image_size = 14
-    target: Literal["groundup.learning.noprop.baselines.BlockLocal"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.baselines.BlockLocal"] = Field(alias="_target_")
     name: Literal["block_local"]
     blocks: Depth
 
 
 class BlockEnsemble(Model):
     min_image_size = 14
-    target: Literal["groundup.learning.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
     name: Literal["block_ensemble"]
     blocks: Depth
 
@@ -700,7 +700,7 @@ class PrCurves(Node):
 
 
 class TensorBoard(Node):
-    target: Literal["groundup.callbacks.tensorboard.TensorBoard"] = Field(alias="_target_")
+    target: Literal["groundup.loggers.tensorboard.TensorBoard"] = Field(alias="_target_")
     partial: Literal[True] = Field(alias="_partial_")
 
 

@@ -48,7 +48,14 @@ NETWORK = Kind(
     "networks of torch.nn, torchvision and groundup",
     "torch.nn.Module",
     ("torch.nn", "torchvision.models", "torchvision.ops", "groundup"),
-    ("torch.nn.modules", "torchvision.models", "torchvision.ops", "groundup.models", "groundup.learning"),
+    (
+        "torch.nn.modules",
+        "torchvision.models",
+        "torchvision.ops",
+        "groundup.models",
+        "groundup.learning",
+        "groundup.noprop",
+    ),
     LOSSES,
 )
 KINDS = {  # by the first key of the place; deeper in it, as arguments, networks alone
@@ -73,7 +80,7 @@ KINDS = {  # by the first key of the place; deeper in it, as arguments, networks
         ("lightning.pytorch.callbacks", "groundup"),
         ("lightning.pytorch.callbacks", "groundup.callbacks"),
     ),
-    "logger": Kind("loggers of groundup", "lightning.pytorch.loggers.Logger", ("groundup",), ("groundup.callbacks",)),
+    "logger": Kind("loggers of groundup", "lightning.pytorch.loggers.Logger", ("groundup",), ("groundup.loggers",)),
 }
 NAMED = ("callbacks", "logger")  # groups of named nodes: a part stands one key deeper
 FACTORIES = ("groundup.models", "groundup.numpy_nets.models")

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from groundup.errors import UserError
 from groundup.learning import tta
-from groundup.learning.evaluation import EvaluationMeter, hits, recalls, share
 from groundup.learning.losses import check_labels
 from groundup.learning.meter import TrainMeter
+from groundup.learning.metrics import EvaluationMeter, hits, recalls, share
 from groundup.learning.schedules import Schedule, falling
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec

@@ -20,8 +20,8 @@ from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
-from groundup.learning.evaluation import recalls, share
 from groundup.learning.learner import Learner
+from groundup.learning.metrics import recalls, share
 from groundup.paths import PROJECT, data_root
 from groundup.run.failures import one_line_cause
 from groundup.run.parts import accelerator_for, build_learner

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import get_object
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from groundup.config.build import build, build_as_is
 from groundup.errors import UserError
-from groundup.learning.learner import MakeOptimizer
+from groundup.learning.learner import Learner, MakeOptimizer
 from groundup.learning.schedules import Schedule
 from groundup.models.summary import untouched
 from groundup.rundir.names import METRICS
@@ -55,6 +56,15 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
 
 def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> UserError:
     return UserError(f"{place}._target_={node['_target_']}: {cause}; accepted: {accepted}")
+
+
+def brings_its_learner(model: Mapping[str, Any]) -> bool:
+    """Whether a model's node describes a way of learning with its network; others are trained by back-propagation."""
+    try:
+        found = get_object(str(model.get("_target_")))
+    except (ImportError, ValueError):  # what is wrong with it is said when it is built
+        return False
+    return isinstance(found, type) and issubclass(found, Learner)
 
 
 def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:

@@ -24,7 +24,7 @@ from groundup.allocator import keep_freed_memory
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config.build import brings_its_learner, build, computes_in_numpy
+from groundup.config.build import build, computes_in_numpy
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.data.classes import refuse_others
 from groundup.data.module import ImageData
@@ -68,7 +68,7 @@ def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resum
     seed_everything(seed)
     data = kinds.data(config["data"], spec, seed)
     learner = build_learner(config, spec)
-    if not brings_its_learner(config["model"]):
+    if not kinds.brings_its_learner(config["model"]):
         kinds.check_output(config["model"], learner.net, spec)
     data.passes = learner.passes
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
@@ -143,7 +143,7 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "seed": config["seed"],
     }
     model = config["model"]
-    if brings_its_learner(model):
+    if kinds.brings_its_learner(model):
         learner = build(model, **parts)
         learner.net.to(memory_format=torch.channels_last)
     else:

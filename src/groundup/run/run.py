@@ -16,10 +16,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.callbacks.tensorboard import log_hparams
 from groundup.config.hyperparameters import chosen, hyperparameters
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.files import remove_unfinished, write_whole
+from groundup.loggers.tensorboard import log_hparams
 from groundup.models.summary import summarize
 from groundup.paths import PROJECT
 from groundup.run.failures import one_line_cause

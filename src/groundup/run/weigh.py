@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from groundup.config.build import brings_its_learner, build, computes_in_numpy
+from groundup.config.build import build, computes_in_numpy
 from groundup.config.sizes import refuse_heavy_network, refuse_weights
 from groundup.errors import UserError
+from groundup.run.kinds import brings_its_learner
 from groundup.spec import DatasetSpec
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.lock import is_held
 from groundup.rundir.names import CHECKPOINTS, CONFIG, LOCK, METRICS
 from groundup.rundir.plain import Unreadable, read_yaml
@@ -37,7 +38,7 @@ def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
     complete = all(isinstance(groups.get(group), dict) for group in GROUPS)
     if not complete or type(seed) is not int or not 0 <= seed < 2**32:
         raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
-    return groups
+    return with_todays_names(groups)
 
 
 def refuse_files_of_no_run(run_dir: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.names import CONFIG
 
 KEY = "run"  # in a checkpoint
@@ -58,7 +59,7 @@ def refuse_another_network(
     Raises:
         UserError: naming the first key that differs.
     """
-    its, own = checkpoint.get(NETWORK), network_of(config)
+    its, own = with_todays_names(checkpoint.get(NETWORK)), network_of(config)
     if not isinstance(its, Mapping):
         return  # of version 0.1
     for group in groups:

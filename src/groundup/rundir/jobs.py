@@ -11,6 +11,7 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import write_whole
+from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.names import JOBS
 from groundup.rundir.plain import MIB, Unreadable, parse_json
 
@@ -84,4 +85,5 @@ def parse_job(line: bytes) -> tuple[FrozenJob, int]:
         raise Unreadable(f"a line that is no job, with {', '.join(kinds)}")
     if not all(isinstance(word, str) for word in content["overrides"]):
         raise Unreadable("a job whose overrides are no words")
-    return FrozenJob(content["number"], content["overrides"], content["config"]), content["of"]
+    config = with_todays_names(content["config"])
+    return FrozenJob(content["number"], content["overrides"], config), content["of"]

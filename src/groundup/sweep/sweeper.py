@@ -39,11 +39,11 @@ from groundup.rundir.table import as_text, make_table, write_table
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
+from groundup.sweep.find import named_sweep, newest_sweep
 from groundup.sweep.foreign import refuse_foreign_jobs
 from groundup.sweep.frozen import NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
-from groundup.sweep.resume import named_sweep, newest_sweep
 
 MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs

@@ -29,7 +29,7 @@ WATCHERS = (
     "groundup.callbacks.progress.Progress",
     "groundup.callbacks.samples.Samples",  # has nothing to show: no member holds its own images
     "groundup.callbacks.smooth_loss.SmoothLoss",
-    "groundup.callbacks.tensorboard.TensorBoard",
+    "groundup.loggers.tensorboard.TensorBoard",
     "groundup.callbacks.throughput.Throughput",
 )
 FREE_TRAINER_KEYS = ("max_epochs", "accelerator", "log_every_n_steps", "deterministic", "gradient_clip_val")
