@@ -19,7 +19,8 @@ from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.learning.checkpoint import load_weights
 from groundup.run.parts import build_learner
-from groundup.run.readback import find_checkpoint, read_config
+from groundup.run.readback import read_config
+from groundup.rundir.directory import find_checkpoint
 
 ROWS, COLUMNS = 4, 8
 RIGHT, WRONG = "tab:green", "tab:red"

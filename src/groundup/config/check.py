@@ -119,7 +119,7 @@ def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
 
 
 def _check_reader(cfg: DictConfig, keys: type[schema.Node]) -> dict[str, Any]:
-    from groundup.run.readback import find_checkpoint
+    from groundup.rundir.directory import find_checkpoint
 
     config = _plain(cfg)
     if problems := list(_node_problems(keys, config, "")):

@@ -133,7 +133,7 @@ def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
 
 @functools.cache
 def _shipped() -> dict[str, list[str]]:
-    from groundup.config.check import schema
+    from groundup.config import schema
 
     nodes = schema.NODES | schema.NAMED_NODES
     return {group: [target for node in nodes[group] for target in schema.accepted(node, "target")] for group in KINDS}

@@ -26,8 +26,9 @@ from groundup.paths import PROJECT, data_root
 from groundup.run.failures import one_line_cause
 from groundup.run.parts import accelerator_for, build_learner
 from groundup.run.quiet import quiet
-from groundup.run.readback import building_from, find_checkpoint, read_config
+from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts
+from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.results import as_json
 

@@ -18,8 +18,9 @@ from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.printable import printable
 from groundup.run.parts import build_learner
-from groundup.run.readback import building_from, find_checkpoint, read_config
+from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts
+from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.identity import refuse_another_network
 from groundup.spec import DatasetSpec
 

@@ -14,7 +14,7 @@ from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.rundir.directory import BUILT, GROUPS, load_config
-from groundup.rundir.names import CHECKPOINTS, CONFIG
+from groundup.rundir.names import CONFIG
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -60,15 +60,3 @@ def building_from(run_dir: Path) -> Iterator[None]:
     except Exception as error:  # of any kind: each part has its own way not to bear a value
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(f"run={run_dir}: what its config.yaml says cannot be built: {reason}") from error
-
-
-def find_checkpoint(run_dir: Path, ckpt: str) -> Path:
-    """`best`, `last` or a path, as a file that is there.
-
-    Raises:
-        UserError: it is not there.
-    """
-    path = run_dir / CHECKPOINTS / f"{ckpt}.ckpt" if ckpt in ("best", "last") else Path(ckpt).expanduser()
-    if not path.is_file():
-        raise UserError(f"ckpt={ckpt}: no file {path}; accepted: best, last, or the path of a checkpoint")
-    return path

@@ -53,3 +53,15 @@ def refuse_files_of_no_run(run_dir: Path) -> None:
     for name in (METRICS, CHECKPOINTS):
         if (run_dir / name).exists():
             raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
+
+
+def find_checkpoint(run_dir: Path, ckpt: str) -> Path:
+    """`best`, `last` or a path, as a file that is there.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = run_dir / CHECKPOINTS / f"{ckpt}.ckpt" if ckpt in ("best", "last") else Path(ckpt).expanduser()
+    if not path.is_file():
+        raise UserError(f"ckpt={ckpt}: no file {path}; accepted: best, last, or the path of a checkpoint")
+    return path
