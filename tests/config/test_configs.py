@@ -85,6 +85,32 @@ def test_recipes_of_the_paper_on_noprop_train_on_all_images_as_they_are(compose_
     assert (data["augment"], data["val_fraction"]) == ([], 0)
 
 
+THE_PAPERS = {  # of table 1 of Li, Teh and Pascanu 2025: optimizer, and epochs on each data set
+    "dt": ("adamw", {"mnist": 100, "cifar10": 150, "cifar100": 150}),
+    "backprop": ("adamw", {"mnist": 100, "cifar10": 150, "cifar100": 150}),
+    "ct": ("adam", {"mnist": 100, "cifar10": 500, "cifar100": 1000}),
+    "fm": ("adam", {"mnist": 100, "cifar10": 500, "cifar100": 1000}),
+    "adjoint": ("adamw", {"mnist": 2, "cifar10": 4, "cifar100": 4}),
+}
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10", "cifar100"])
+@pytest.mark.parametrize("model", THE_PAPERS)
+def test_a_recipe_of_the_paper_has_the_settings_of_its_row(compose_config, model, data):
+    cfg = compose_config(f"experiment=noprop/{data}_{model}")
+    optimizer, epochs = THE_PAPERS[model]
+    assert (cfg.data.name, cfg.model.name, cfg.optimizer.name) == (data, f"noprop_{model}", optimizer)
+    assert (cfg.trainer.max_epochs, cfg.scheduler.name) == (epochs[data], "constant")
+    assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (1e-3, 1e-3)
+
+
+def test_a_row_of_the_paper_is_its_recipe_with_groups(compose_config):
+    groups = ("data=cifar10", "model=noprop_ct", "optimizer=adam")
+    asked = compose_config("experiment=noprop", *groups, "trainer.max_epochs=500")
+    assert asked == compose_config("experiment=noprop/cifar10_ct")
+    assert asked != compose_config("experiment=noprop", *groups)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_trains_on_digits(compose_config, tmp_path, model):
