@@ -45,7 +45,9 @@ def folder(tmp_path):
 @pytest.mark.parametrize("option", [*PARTS, *RECIPES])
 def test_every_shipped_option_becomes_a_run_that_could_learn(compose_config, folder, tmp_path, option):
     extra = [f"data.root={folder}"] if option == "data=image_folder" else []
-    config = check(compose_config(option, *extra, "trainer.accelerator=cpu"))
+    config = check(compose_config(option, *extra))
+    assert config["seed"] == 0
+    config["trainer"]["accelerator"] = "cpu"
     with quiet():
         parts = assemble(config, tmp_path, StopOnSignal())
     spec, learner = parts.spec, parts.learner
