@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -11,26 +12,27 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-PROJECT = Path(__file__).parents[1]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell: tests press Ctrl-C all the same
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch is imported: on such small nets more threads gain nothing, and cost much where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_finish() -> None:
+    """Every test module is imported now, and most of what a run needs."""
+    import frozen  # noqa: F401
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or triton, not taken apart at the end, says that it leaked
+
+
 @pytest.fixture
 def compose_config() -> Callable[..., DictConfig]:
     """Composes the shipped configs in this process: `compose_config("model=mlp", name="train")`."""
-    from hydra import compose, initialize_config_dir
+    from composed import compose
 
-    from groundup.command.resolvers import register_resolvers
-
-    def compose_one(*overrides: str, name: str = "train") -> DictConfig:
-        register_resolvers(PROJECT)
-        with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-            return compose(name, list(overrides))
-
-    return compose_one
+    return lambda *overrides, name="train": compose(name, overrides)
 
 
 @pytest.fixture

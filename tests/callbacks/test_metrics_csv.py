@@ -23,17 +23,13 @@ def rows(path):
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
     """A whole run, one that crashed in its fourth epoch, and their config."""
-    from hydra import compose, initialize_config_dir
+    from composed import compose
     from small_runs import SMALL
 
-    from groundup.command.resolvers import register_resolvers
     from groundup.config.check import check
-    from groundup.paths import PROJECT
 
-    register_resolvers(PROJECT)
     words = ("trainer.max_epochs=4", "data.limit_train=200", "logger=none", "callbacks.progress=null")
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        config = check(compose("train", [*SMALL, *words]))
+    config = check(compose("train", [*SMALL, *words]))
     folder = tmp_path_factory.mktemp("stopped")
     run(config, folder / "whole")
     with pytest.raises(RunFailed):

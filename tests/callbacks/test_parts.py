@@ -23,6 +23,7 @@ from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP
 
 CIFAR = make_spec({"name": "cifar10"})
+NORMAL = torch.randn(1000, generator=torch.Generator().manual_seed(0))
 
 
 def learner(spec):
@@ -107,7 +108,9 @@ def test_a_network_without_activation_layers_shows_its_convolutions():
 
 
 @pytest.mark.parametrize(
-    "values", [torch.randn(1000), torch.zeros(10), torch.tensor([2.5]), torch.arange(7).float()], ids=str
+    "values",
+    [NORMAL, torch.zeros(10), torch.tensor([2.5]), torch.arange(7).float()],
+    ids=["normal", "zeros", "one", "counted"],
 )
 def test_a_histogram_counts_every_value(values, tmp_path):
     with SummaryWriter(tmp_path) as writer:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from composed import compose
 
-from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
 
 PROJECT = Path(__file__).parents[2]
@@ -24,7 +23,7 @@ SMALL = ("model=mlp", "model.hidden_dims=[16]", *CPU)
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["groundup.config.check", "groundup.run.run", "groundup.run.evaluate", "groundup.run.predict"]
+    ["groundup.config.check", "groundup.run.run", "groundup.run.evaluate", "groundup.run.predict", "frozen"]
 )
 
 
@@ -81,11 +80,8 @@ def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
     """A run in this process, of the small model where `overrides` name no other."""
     from groundup.run.run import run
 
-    register_resolvers(PROJECT)
     defaults = CPU if any(word.startswith("model=") for word in overrides) else SMALL
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        config = check(compose("train", [*defaults, *overrides]))
-    return run(config, run_dir)
+    return run(check(compose("train", [*defaults, *overrides])), run_dir)
 
 
 def resume_here(run_dir: Path, without: str) -> dict[str, Any]:

@@ -14,12 +14,10 @@ from groundup.config.check import check, check_predict, check_study
 from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
-OPTIONS = [
-    f"{group}={file.stem}"
+DATA, MODELS = (
+    [file.stem for file in (PROJECT / "conf" / group).glob("*.yaml") if file.stem != "base"]
     for group in ("data", "model")
-    for file in (PROJECT / "conf" / group).glob("*.yaml")
-    if file.stem != "base"
-]
+)
 
 
 @pytest.fixture
@@ -38,10 +36,19 @@ def problems(compose_config, *overrides):
 
 
 def test_every_model_goes_with_every_data_set(compose_config, images):
-    for data in [option for option in OPTIONS if option.startswith("data=")]:
-        extra = [f"data.root={images}"] if data == "data=image_folder" else []
-        for model in [option for option in OPTIONS if option.startswith("model=")]:
-            check(compose_config(data, model, *extra))
+    default = compose_config()
+
+    def alone(group, option, *more):
+        """The config of an option, which sets its own node and no other: so two of them go together."""
+        cfg = compose_config(f"{group}={option}", *more)
+        assert {key for key in cfg if cfg[key] != default[key]} <= {group}
+        return cfg
+
+    models = [alone("model", option).model for option in MODELS]
+    for option in DATA:
+        cfg = alone("data", option, *([f"data.root={images}"] if option == "image_folder" else []))
+        for cfg.model in models:
+            check(cfg)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ WORKERS = min(4, os.cpu_count() or 1)
 TIMES = {"seconds", "train_seconds", "samples_per_second"}  # what may differ
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["groundup.config.check", "groundup.run.run"])
+_context.set_forkserver_preload(["groundup.config.check", "groundup.run.run", "frozen"])
 
 
 class Operations:
