@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 LARGEST = 2**26  # numbers an image: 4,700 x 4,700 pixels in colour
@@ -53,6 +53,10 @@ class DatasetSpec:
     @property
     def image_size(self) -> tuple[int, int]:
         return self.height, self.width
+
+    def plain(self) -> dict[str, Any]:
+        """All that the contract says, and nothing that a kind of data set adds to it: for a checkpoint."""
+        return {field.name: getattr(self, field.name) for field in fields(DatasetSpec)}
 
 
 def class_name(name: str) -> str:

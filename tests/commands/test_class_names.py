@@ -194,14 +194,14 @@ def test_standard_output_is_the_metrics_alone(command, trained, images):
 
 def test_a_labels_place_is_that_of_its_name_in_the_network(trained, images):
     """The labels themselves: of the class that the folder lacks there is none, the others keep their numbers."""
-    from groundup.data.sources import open_folder
+    from groundup.data.folder_images import open_folder
 
     shutil.rmtree(images / "test" / "ant")
     spec = make_test_spec(
         {"name": "image_folder", "root": str(images), "image_size": 8, "channels": 1},
         make_spec({"name": "image_folder", "root": str(trained[1]), "image_size": 8, "channels": 1}),
     )
-    found = open_folder(spec, images, "test")
+    found = open_folder(spec, "test")
     assert found is not None
     assert torch.equal(found.labels.unique(), torch.tensor([1, 2]))
 

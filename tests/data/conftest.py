@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_files import Server, idx, install_cifar100, md5
+from fake_files import Server, idx, install_cifar100, md5, publish
 
-from groundup.data import download
+from groundup.data.download import archives_of
 
 
 @pytest.fixture
 def fake_mnist(monkeypatch) -> dict[str, bytes]:
-    """Replaces the table's MNIST by 20 training and 10 test images; gives the archives' contents by file name."""
+    """Replaces the published MNIST by 20 training and 10 test images; gives the archives' contents by file name."""
     rng = np.random.default_rng(0)
     arrays = {
         "train-images": rng.integers(0, 256, (20, 28, 28)),
@@ -25,20 +25,19 @@ def fake_mnist(monkeypatch) -> dict[str, bytes]:
         "t10k-labels": np.arange(10),
     }
     contents, archives = {}, []
-    for archive, array in zip(download.ARCHIVES["mnist"], arrays.values(), strict=True):
+    for archive, array in zip(archives_of("mnist"), arrays.values(), strict=True):
         plain = idx(array)
         packed = gzip.compress(plain, mtime=0)
         contents[archive.filename] = packed
         members = {member: md5(plain) for member in archive.members}
         archives.append(replace(archive, md5=md5(packed), size=len(packed), unpacked=len(plain), members=members))
-    monkeypatch.setitem(download.ARCHIVES, "mnist", tuple(archives))
+    publish(monkeypatch, "mnist", tuple(archives))
     return contents
 
 
 @pytest.fixture
 def fake_cifar100(monkeypatch) -> bytes:
-    """Replaces CIFAR-100, in the table and in torchvision, by 6 and 4 images; gives the archive's content."""
-    from torchvision.datasets import CIFAR100
+    """Replaces the published CIFAR-100 by 6 and 4 images; gives the archive's content."""
 
     def batch(count: int) -> bytes:
         pixels = np.arange(count * 3072, dtype=np.int64).reshape(count, 3072) % 251
@@ -50,7 +49,7 @@ def fake_cifar100(monkeypatch) -> bytes:
         return pickle.dumps(entry)
 
     files = {"train": batch(6), "test": batch(4), "meta": pickle.dumps({"fine_label_names": ["x"] * 100})}
-    return install_cifar100(monkeypatch, CIFAR100, files)
+    return install_cifar100(monkeypatch, files)
 
 
 @pytest.fixture

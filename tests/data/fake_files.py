@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from groundup.data import download
+from groundup.data.archive import Archive
+from groundup.data.download import archives_of
+from groundup.data.published import published_set
 
 
 def md5(content: bytes) -> str:
@@ -25,14 +27,15 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
-def install_cifar100(monkeypatch, torchvision_class, files: dict[str, bytes]) -> bytes:
+def publish(monkeypatch, name: str, archives: tuple[Archive, ...]) -> None:
+    """Replaces what is published of a data set."""
+    monkeypatch.setattr(f"groundup.data.published.{name}.DATA", replace(published_set(name), archives=archives))
+
+
+def install_cifar100(monkeypatch, files: dict[str, bytes]) -> bytes:
     content = tar_of({f"cifar-100-python/{name}": data for name, data in files.items()})
-    monkeypatch.setattr(torchvision_class, "train_list", [["train", md5(files["train"])]])
-    monkeypatch.setattr(torchvision_class, "test_list", [["test", md5(files["test"])]])
-    monkeypatch.setattr(torchvision_class, "meta", {**torchvision_class.meta, "md5": md5(files["meta"])})
     members = {f"cifar-100-python/{name}": md5(data) for name, data in files.items()}
-    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content), members=members)
-    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    publish(monkeypatch, "cifar100", (replace(archives_of("cifar100")[0], md5=md5(content), members=members),))
     return content
 
 

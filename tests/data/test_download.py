@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_files import idx, install_cifar100, md5, tar_of
+from fake_files import idx, md5, publish, tar_of
 from filelock import FileLock
 
 from groundup.data import download
-from groundup.data.download import ensure
+from groundup.data.cifar import read_batches
+from groundup.data.download import archives_of, ensure
 from groundup.data.idx import shape_of
+from groundup.data.intact import is_unpacked
 from groundup.data.transfer import SLOWEST, Failed, NotThere, Pace, transfer
 from groundup.errors import UserError
 
@@ -37,7 +39,7 @@ def served(server, fake_mnist):
 
 
 def whole(root: Path) -> bool:
-    return all(download._unpacked(archive, root) for archive in download.ARCHIVES["mnist"])
+    return all(is_unpacked(archive, root) for archive in archives_of("mnist"))
 
 
 def leftovers(root: Path) -> list[str]:
@@ -54,8 +56,8 @@ def test_files_are_fetched_once_and_need_nothing_afterwards(served, tmp_path):
 
 
 def test_the_published_address_is_asked_without_a_mirror(served, tmp_path, monkeypatch):
-    archives = tuple(replace(archive, servers=(served.url + "/",)) for archive in download.ARCHIVES["mnist"])
-    monkeypatch.setitem(download.ARCHIVES, "mnist", archives)
+    archives = tuple(replace(archive, servers=(served.url + "/",)) for archive in archives_of("mnist"))
+    publish(monkeypatch, "mnist", archives)
     ensure("mnist", tmp_path)
     assert whole(tmp_path)
 
@@ -243,18 +245,22 @@ def test_threads_that_start_together_fetch_every_file_once(served, tmp_path):
 
 WORKER = """
 import sys, pickle
-from groundup.data import download
+from dataclasses import replace
+from pathlib import Path
+from groundup.data.download import ensure
+from groundup.data.intact import is_unpacked
+from groundup.data.published import mnist
 root, url, table = sys.argv[1], sys.argv[2], sys.argv[3]
-download.ARCHIVES["mnist"] = pickle.load(open(table, "rb"))
-download.ensure("mnist", root, url)
-assert all(download._unpacked(archive, download.Path(root)) for archive in download.ARCHIVES["mnist"])
+mnist.DATA = replace(mnist.DATA, archives=pickle.load(open(table, "rb")))
+ensure("mnist", root, url)
+assert all(is_unpacked(archive, Path(root)) for archive in mnist.DATA.archives)
 """
 
 
 def test_processes_that_start_together_fetch_every_file_once(served, tmp_path):
     served.delay = 0.1
     table = tmp_path / "table.pickle"
-    table.write_bytes(pickle.dumps(download.ARCHIVES["mnist"]))
+    table.write_bytes(pickle.dumps(archives_of("mnist")))
     command = [sys.executable, "-c", WORKER, str(tmp_path / "root"), served.url, str(table)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[1] for process in processes]
@@ -271,8 +277,8 @@ def test_a_tar_archive_is_unpacked_into_place(server, fake_cifar100, tmp_path):
 
 def test_a_tar_archive_cannot_write_outside_its_folder(monkeypatch, tmp_path):
     content = tar_of({"../escaped": b"x", "cifar-100-python/train": b"y"})
-    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content))
-    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    archive = replace(archives_of("cifar100")[0], md5=md5(content))
+    publish(monkeypatch, "cifar100", (archive,))
     root = tmp_path / "root"
     root.mkdir()
     (root / archive.filename).write_bytes(content)
@@ -298,30 +304,25 @@ def test_a_crafted_pickle_offered_as_a_data_file_is_refused_and_not_run(fake_cif
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_crafted_pickle_with_the_right_md5_is_not_run_for_its_coarse_labels(monkeypatch, tmp_path):
-    from torchvision.datasets import CIFAR100
-
-    from groundup.data.sources import _coarse_labels
-
-    payload = pickle.dumps(Payload(tmp_path / "ran"))
-    install_cifar100(monkeypatch, CIFAR100, {"train": payload, "test": payload, "meta": payload})
-    (tmp_path / "cifar-100-python").mkdir()
-    (tmp_path / "cifar-100-python/train").write_bytes(payload)
+@pytest.mark.parametrize("labels", ["fine_labels", "coarse_labels"])
+def test_a_crafted_pickle_with_the_right_md5_is_not_run(labels, tmp_path):
+    payload, file = pickle.dumps(Payload(tmp_path / "ran")), tmp_path / "train"
+    file.write_bytes(payload)
     with pytest.raises(UserError, match="refused"):
-        _coarse_labels(tmp_path, "train")
+        read_batches([file], labels)
     assert not (tmp_path / "ran").exists()
     pickle.loads(payload)  # the payload does work
     assert (tmp_path / "ran").exists()
 
 
-def test_the_table_agrees_with_torchvisions():
+def test_the_archives_are_those_that_torchvision_knows():
     from torchvision import datasets
 
     for name, kind in (("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST)):
-        assert [(archive.filename, archive.md5) for archive in download.ARCHIVES[name]] == list(kind.resources)
-        assert list(download.ARCHIVES[name][0].servers) == list(kind.mirrors)
+        assert [(archive.filename, archive.md5) for archive in archives_of(name)] == list(kind.resources)
+        assert list(archives_of(name)[0].servers) == list(kind.mirrors)
     for name, kind in (("cifar10", datasets.CIFAR10), ("cifar100", datasets.CIFAR100)):
-        (archive,) = download.ARCHIVES[name]
+        (archive,) = archives_of(name)
         assert (archive.filename, archive.md5) == (kind.filename, kind.tgz_md5)
         assert archive.servers[0] + archive.filename == kind.url
         listed = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
@@ -480,8 +481,8 @@ def test_what_killed_processes_left_half_done_is_removed_and_nothing_else(served
 
 def test_an_archive_that_unpacks_to_more_than_was_published_is_left(fake_mnist, monkeypatch, tmp_path):
     bomb = gzip.compress(bytes(1 << 24))
-    archives = tuple(replace(archive, md5=md5(bomb)) for archive in download.ARCHIVES["mnist"])
-    monkeypatch.setitem(download.ARCHIVES, "mnist", archives)
+    archives = tuple(replace(archive, md5=md5(bomb)) for archive in archives_of("mnist"))
+    publish(monkeypatch, "mnist", archives)
     (tmp_path / "MNIST/raw").mkdir(parents=True)
     (tmp_path / "MNIST/raw" / IMAGES).write_bytes(bomb)
     with pytest.raises(UserError, match="holds more than the"):
@@ -490,8 +491,8 @@ def test_an_archive_that_unpacks_to_more_than_was_published_is_left(fake_mnist, 
 
 def test_a_tar_that_unpacks_to_more_than_was_published_is_left(monkeypatch, tmp_path):
     content = tar_of({"cifar-100-python/train": bytes(1000), "cifar-100-python/readme": bytes(10)})
-    archive = replace(download.ARCHIVES["cifar100"][0], md5=md5(content), unpacked=999)
-    monkeypatch.setitem(download.ARCHIVES, "cifar100", (archive,))
+    archive = replace(archives_of("cifar100")[0], md5=md5(content), unpacked=999)
+    publish(monkeypatch, "cifar100", (archive,))
     (tmp_path / archive.filename).write_bytes(content)
     with pytest.raises(UserError, match="holds more than the 999 bytes"):
         ensure("cifar100", tmp_path)
@@ -499,7 +500,7 @@ def test_a_tar_that_unpacks_to_more_than_was_published_is_left(monkeypatch, tmp_
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
-def test_the_published_files_are_accepted_and_of_the_sizes_in_the_table(name, real_root):
+def test_the_published_files_are_accepted_and_of_the_sizes_that_are_known(name, real_root):
     ensure(name, real_root, "http://127.0.0.1:1")
-    for archive in download.ARCHIVES[name]:
+    for archive in archives_of(name):
         assert sum((real_root / member).stat().st_size for member in archive.members) == archive.unpacked

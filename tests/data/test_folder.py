@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundup.data.folder import image_files, image_files_below, passed_over, scan
+from groundup.data.folder import image_files, image_files_below, scan, scan_split
 from groundup.errors import UserError
 
 
@@ -28,7 +28,7 @@ def test_hidden_names_folders_and_other_files_are_no_images(tmp_path):
 
 def test_what_is_not_read_is_listed_images_beside_the_class_folders_too(tmp_path):
     touch(tmp_path, "train/a/1.png", "train/a/notes.txt", "train/a/more/2.png", "train/3.png", "train/.hidden.png")
-    assert names(tmp_path / "train", passed_over(tmp_path, "train")) == ["3.png", "a/more", "a/notes.txt"]
+    assert names(tmp_path / "train", scan_split(tmp_path, "train").passed_over) == ["3.png", "a/more", "a/notes.txt"]
 
 
 def test_what_is_named_as_an_image_and_is_no_file_is_listed_not_lost(tmp_path):
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_split_that_is_no_folder_is_not_the_same_as_none(split, tmp_path):
     touch(tmp_path, "train/a/1.png", "train/b/1.png")
-    assert getattr(scan(tmp_path), split) == {}
+    assert scan(tmp_path).split(split).images == {}
     (tmp_path / split).symlink_to(tmp_path / "a disk that is not mounted")
     with pytest.raises(UserError, match=rf"{split}: is no folder"):
         scan(tmp_path)

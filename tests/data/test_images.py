@@ -13,8 +13,8 @@ import torch
 from image_bytes import exif, png, tiff
 from PIL import Image
 
-from groundup.data import sources
 from groundup.data.images import decode, flattened, inspect, read_image
+from groundup.data.sources import read
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
@@ -191,7 +191,7 @@ def as_files(ink: np.ndarray) -> dict[str, bytes]:
 def test_digits_on_a_transparent_ground_are_recognised_as_on_white(real_root, tmp_path):
     spec = make_spec({"name": "mnist"})
     training, tested = (
-        sources.read(spec, real_root, *which) for which in (("train", "fine", 20_000), ("test", "fine", 300))
+        read(spec, real_root, split, limit=limit) for split, limit in (("train", 20_000), ("test", 300))
     )
     net = learnt(255 - training.pixels, training.labels)
 

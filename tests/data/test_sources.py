@@ -10,6 +10,7 @@ from PIL import Image
 
 from groundup.data import images as image_files
 from groundup.data.download import ensure
+from groundup.data.folder_images import read_folder
 from groundup.data.images import read_image
 from groundup.data.sources import read
 from groundup.data.specs import make_spec
@@ -56,7 +57,7 @@ def test_resizing_agrees_with_pillows():
     assert np.abs(large[:, 0].numpy().astype(int) - np.stack(expected).astype(int)).max() <= 1
 
 
-def test_mnist_is_read_through_torchvision(server, fake_mnist, tmp_path):
+def test_mnist_is_read_from_its_files(server, fake_mnist, tmp_path):
     server.files = fake_mnist
     ensure("mnist", tmp_path, server.url)
     train, test = (read(make_spec({"name": "mnist"}), tmp_path, split) for split in ("train", "test"))
@@ -102,11 +103,11 @@ def make_folder(root) -> None:
 def test_a_folder_is_read_and_resized(tmp_path):
     make_folder(tmp_path)
     spec = make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": 4})
-    images = read(spec, tmp_path, "train")
+    images = read_folder(spec, "train")
     assert images.labels.tolist() == [0, 1, 0, 1]
     assert images.pixels.shape == (4, 3, 4, 4)
     assert images.pixels[:, :, 0, 0].tolist() == [[0, 0, 255], [255, 0, 0]] * 2
-    assert read(spec, tmp_path, "test") is None
+    assert read_folder(spec, "test") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x89PNG\r\n\x1a\n" + bytes(50), b"%!PS-Adobe-3.0 EPSF-3.0\n"])
@@ -115,7 +116,7 @@ def test_a_file_that_is_no_image_is_named(content, tmp_path):
     path = tmp_path / "train/red/bad.png"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"bad\.png"):
-        read(make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": 4}), tmp_path, "train")
+        read_folder(make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": 4}), "train")
 
 
 def test_a_truncated_image_is_named(tmp_path):

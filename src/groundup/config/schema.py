@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from groundup.config.trainer_arguments import REFUSED_ARGUMENTS, Refused
 from groundup.data import augment_names
+from groundup.data.published import published_names, published_set
 
 
 def augmentations(given: Any) -> Any:
@@ -189,12 +190,17 @@ class Data(Node):
     workers: Workers
 
 
-class KnownImages(Data):
-    name: Literal["digits", "mnist", "fashion_mnist", "cifar10"]
+_published = {name: published_set(name) for name in published_names()}
+_finely_labelled = tuple(name for name, found in _published.items() if found is not None and found.coarse is not None)
+_published_otherwise = tuple(name for name in _published if name not in _finely_labelled)
 
 
-class Cifar100(Data):
-    name: Literal["cifar100"]
+class PublishedImages(Data):
+    name: Literal[_published_otherwise]  # type: ignore[valid-type]
+
+
+class FinelyLabelledImages(Data):
+    name: Literal[_finely_labelled]  # type: ignore[valid-type]
     labels: Literal["fine", "coarse"]
 
 
@@ -758,7 +764,7 @@ class Predict(Node):
 
 
 NODES: dict[str, list[type[Node]]] = {
-    "data": [KnownImages, Cifar100, ImageFolder],
+    "data": [PublishedImages, FinelyLabelledImages, ImageFolder],
     "model": [
         *(Mlp, LeNet, Cnn, ResNet18, SpeedNet, NumPyMlp, NumPyLeNet, NumPyCnn),
         *(NoPropDt, NoPropCt, NoPropFm, NoPropBackprop, BlockCe, BlockLocal, BlockEnsemble),

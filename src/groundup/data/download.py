@@ -1,24 +1,22 @@
-"""The published data sets' files: found, or fetched whole, checked by MD5 and unpacked in torchvision's layout."""
+"""The published data sets' files: found, or fetched whole and unpacked in torchvision's layout."""
 
 from __future__ import annotations
 
 import glob
-import gzip
-import hashlib
 import logging
 import os
 import shutil
-import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundup.data.archives import ARCHIVES, Archive
-from groundup.data.idx import shape_of
-from groundup.data.transfer import CHUNK, Failed, NotThere, transfer
+from groundup.data.archive import Archive
+from groundup.data.intact import is_intact, is_unpacked
+from groundup.data.published import published_set
+from groundup.data.transfer import Failed, NotThere, transfer
+from groundup.data.unpack import unpack
 from groundup.errors import UserError
 from groundup.files import UNFINISHED
 
@@ -52,30 +50,36 @@ def ensure(
     root = Path(root).expanduser()
     if mirror is not None and "://" not in mirror:
         mirror = os.path.expanduser(mirror)
-    missing = [archive for archive in ARCHIVES.get(name, ()) if not _unpacked(archive, root)]
+    missing = [archive for archive in archives_of(name) if not is_unpacked(archive, root)]
     if not missing:
         return
     with _lock(name, root):
         _remove_leftovers(name, root)
         for archive in missing:
-            if not _unpacked(archive, root):  # another process may have finished while this one waited
+            if not is_unpacked(archive, root):  # another process may have finished while this one waited
                 _provide(name, archive, root, mirror, sleep)
+
+
+def archives_of(name: str) -> tuple[Archive, ...]:
+    """The archives of a data set; none where it has no published files."""
+    found = published_set(name)
+    return found.archives if found is not None else ()
 
 
 def is_there(name: str, root: str | os.PathLike[str]) -> bool:
     """Whether all files of a data set lie below `root`, whole or damaged: nothing would be fetched."""
-    members = [member for archive in ARCHIVES.get(name, ()) for member in archive.members]
+    members = [member for archive in archives_of(name) for member in archive.members]
     return all(Path(root, member).exists() for member in members)
 
 
 def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
     here = root / archive.path
     try:
-        if not _intact(here, archive.md5):
+        if not is_intact(here, archive.md5):
             if mirror is not None and _fetch_members(archive, root, mirror, sleep):
                 return
             _fetch_archive(archive, here, mirror, sleep)
-        _unpack(name, archive, here, root)
+        unpack(archive, here, root, prefix=_unpacking(name))
     except Failed as error:
         raise UserError(_advice(name, root, mirror, str(error))) from error
     except OSError as error:
@@ -83,55 +87,13 @@ def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep:
 
 
 def _advice(name: str, root: Path, mirror: str | None, reason: str) -> str:
-    missing = [archive for archive in ARCHIVES[name] if not _unpacked(archive, root)]
+    missing = [archive for archive in archives_of(name) if not is_unpacked(archive, root)]
     source = f"data.mirror={mirror}" if mirror else "the published address"
     return (
         f"data={name}: files are missing and could not be taken from {source} ({reason}).\n"
         f"Put {', '.join(archive.filename for archive in missing)} into {root / missing[0].folder}, "
         "or set data.mirror to a URL or folder that has them."
     )
-
-
-# ---- is it there?
-
-
-def _unpacked(archive: Archive, root: Path) -> bool:
-    return all([_intact(root / member, md5) for member, md5 in archive.members.items()])
-
-
-def _intact(path: Path, md5: str) -> bool:
-    """Whether a file is there.
-
-    Raises:
-        UserError: it is there but not what was published.
-    """
-    if not path.exists():
-        return False
-    found = _md5(path)
-    if found != md5:
-        raise UserError(f"{path} {_what_else(path, f'its MD5 is {found}, that of the published file {md5}')}")
-    return True
-
-
-def _what_else(path: Path, why: str) -> str:
-    """What a file is that was not published. Nobody is told to delete what may be data of their own."""
-    again = "then run again: it will be fetched anew."
-    if not path.name.removesuffix(".gz").endswith("-ubyte"):
-        return f"is damaged: {why}. Move it away, {again}"
-    if (shape := shape_of(path)) is None:
-        return f"is damaged: {why}. Move or delete it, {again}"
-    sizes = " x ".join(f"{length:,}" for length in shape)
-    return (
-        f"is a whole IDX file of {sizes} values, but not the one that was published: {why}. This data set is read from "
-        "the published files alone: leave these where they are and set data.root to another folder, where the "
-        "published ones will be fetched; for images of your own, save them as ROOT/train/CLASS/*.png and use "
-        f"data=image_folder. If it should be the published file, move it away, {again}"
-    )
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 @contextmanager
@@ -170,7 +132,7 @@ def _acquire(lock: BaseFileLock, name: str) -> None:
 
 def _remove_leftovers(name: str, root: Path) -> None:
     """What killed processes have left half fetched or half unpacked. We hold the lock under which they work."""
-    for archive in ARCHIVES[name]:
+    for archive in archives_of(name):
         for place in (archive.path, *archive.members):
             for end in (UNFINISHED, ".part"):  # the second is what earlier versions wrote
                 for file in (root / place).parent.glob(f".{glob.escape(Path(place).name)}.*{end}"):
@@ -181,9 +143,6 @@ def _remove_leftovers(name: str, root: Path) -> None:
 
 def _unpacking(name: str) -> str:
     return f".unpack-{name}-"
-
-
-# ---- fetch it
 
 
 def _fetch_archive(archive: Archive, here: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
@@ -235,41 +194,3 @@ def _fetch(sources: list[str], destination: Path, md5: str, size: int, sleep: Ca
 
 def _join(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path}"
-
-
-# ---- unpack it
-
-
-def _unpack(name: str, archive: Archive, here: Path, root: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=_unpacking(name), dir=root) as scratch:
-        if archive.filename.endswith(".tar.gz"):
-            _untar(archive, here, scratch)
-        else:
-            _gunzip(archive, here, Path(scratch, next(iter(archive.members))))
-        for member, md5 in archive.members.items():
-            if not _intact(Path(scratch, member), md5):
-                raise Failed(f"{here} does not hold {member}")
-            (root / member).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(Path(scratch, member), root / member)
-
-
-def _untar(archive: Archive, here: Path, folder: str) -> None:
-    """Takes the members that are known, of no more than their size, from an archive that has none elsewhere."""
-    try:
-        with tarfile.open(here) as tar:
-            members = [tarfile.data_filter(member, folder) for member in tar]
-            known = [member for member in members if member.name in archive.members and member.isfile()]
-            if sum(member.size for member in known) > archive.unpacked:
-                raise Failed(f"{here} holds more than the {archive.unpacked:,} bytes of the published one")
-            tar.extractall(folder, known, filter="data")
-    except tarfile.TarError as error:
-        raise Failed(f"{here}: {error}") from error
-
-
-def _gunzip(archive: Archive, here: Path, destination: Path) -> None:
-    destination.parent.mkdir(parents=True)
-    with gzip.open(here) as packed, destination.open("wb") as unpacked:
-        while chunk := packed.read(CHUNK):
-            unpacked.write(chunk)
-            if unpacked.tell() > archive.unpacked:
-                raise Failed(f"{here} holds more than the {archive.unpacked:,} bytes of the published one")

@@ -16,12 +16,13 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
-from groundup.data.folder import passed_over
+from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
+from groundup.data.folder_spec import FolderSpec
 from groundup.data.images import Background
 from groundup.data.listing import difference, packed
 from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches
 from groundup.data.progressive import resize, size_at
-from groundup.data.sources import BrokenImages, FolderImages, Images, open_folder, read
+from groundup.data.sources import Images, read
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -91,7 +92,7 @@ class ImageData(LightningDataModule):
         std: Sequence[float] | None = None,
     ):
         super().__init__()
-        if not in_memory and spec.name != "image_folder":
+        if not (in_memory or isinstance(spec, FolderSpec)):
             raise UserError(f"data.in_memory=false: {spec.name} is always read into memory; accepted: true")
         self.spec = spec
         self.root, self.mirror, self.labels = Path(root).expanduser(), mirror, labels
@@ -208,29 +209,14 @@ class ImageData(LightningDataModule):
         return found
 
     def _read(self, split: str) -> Images | FolderImages | None:
-        if (
-            self.spec.name == "image_folder"
-            and (self.root / split).is_dir()
-            and (others := passed_over(self.root, split))
-        ):
-            log.info(
-                f"{len(others):,} files and folders among the images of {split}/ are not read: {printable(others[0])}"
-            )
-        if self.in_memory:
-            return read(self.spec, self.root, split, self.labels, self.limits[split], self.background)
-        images = open_folder(self.spec, self.root, split, self.limits[split], self.background)
-        if images is not None:
-            images.check()
-            log.info(
-                f"data.in_memory=false: the headers of all {len(images):,} images of {split}/ were read; one that is "
-                "damaged behind its header is found when it is read"
-            )
-        return images
+        if isinstance(self.spec, FolderSpec):
+            return read_folder(self.spec, split, self.limits[split], self.background, self.in_memory)
+        return read(self.spec, self.root, split, self.labels, self.limits[split])
 
     def state_dict(self) -> dict[str, Any]:
         """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""
         state = {"val_fraction": self.val_fraction, "limit_train": self.limits["train"], "seed": self.seed}
-        if self.spec.name != "image_folder":  # the files of the others are those that were published
+        if not isinstance(self.spec, FolderSpec):  # the files of the others are those that were published
             return state
         background = self.background if isinstance(self.background, str) else list(self.background)
         return state | {"background": background, "files": self._files}
@@ -257,7 +243,8 @@ class ImageData(LightningDataModule):
     @cached_property
     def _files(self) -> Tensor:
         """The names below `root` of the images of a folder to train and to validate on, packed."""
-        splits = (open_folder(self.spec, self.root, split, self.limits[split]) for split in ("train", "val"))
+        assert isinstance(self.spec, FolderSpec), "the files of a published data set are always the same"
+        splits = (open_folder(self.spec, split, self.limits[split]) for split in ("train", "val"))
         paths = [path for images in splits if images is not None for path, _ in images.samples]
         return packed(os.path.relpath(path, self.root) for path in paths)
 

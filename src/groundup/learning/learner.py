@@ -329,7 +329,7 @@ class Learner(LightningModule):
     # Checkpoints hold plain containers and tensors only
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["spec"] = dataclasses.asdict(self.spec)
+        checkpoint["spec"] = self.spec.plain()
         if self.trainer.state.fn == TrainerFn.FITTING:
             batches = self.trainer.fit_loop.epoch_loop.batch_progress
             checkpoint["progress"] = {

@@ -1,0 +1,138 @@
+"""The images of a folder: read one by one, or all into memory; whatever is wrong with them is said at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from groundup.data.folder_spec import FolderSpec
+from groundup.data.images import Background, Decoded, decode, inspect
+from groundup.data.sources import Images
+from groundup.errors import UserError
+from groundup.printable import printable
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+_PROBLEMS_SHOWN = 10
+
+
+class BrokenImages(UserError):
+    """Image files that cannot be read, all of them at once; `problems` has a line for each, which names it."""
+
+    def __init__(self, problems: Sequence[str]):
+        self.problems = list(problems)
+        super().__init__(self._message() if len(self.problems) != 1 else self.problems[0])
+
+    def _message(self) -> str:
+        shown, more = self.problems[:_PROBLEMS_SHOWN], len(self.problems) - _PROBLEMS_SHOWN
+        listed = [f"{len(self.problems):,} image files cannot be used:", *shown]
+        return "\n  ".join(listed + ([f"and {more:,} more"] if more > 0 else []))
+
+
+class FolderImages(Dataset):
+    """The images of a folder's split, read when asked for: `(image (C, H, W) of uint8, label, position)`."""
+
+    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec, background: Background = "white"):
+        self.samples, self.spec, self.background = samples, spec, background
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, int, int]:
+        return self._decoded(position).pixels, self.samples[position][1], position
+
+    @property
+    def labels(self) -> Tensor:
+        return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
+
+    def pick(self, positions: Tensor) -> FolderImages:
+        """Some of the images."""
+        return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.background)
+
+    def load(self) -> Images:
+        """Reads them all, into memory.
+
+        Raises:
+            BrokenImages: some cannot be read.
+        """
+        pixels = torch.empty(len(self), self.spec.channels, *self.spec.image_size, dtype=torch.uint8)
+
+        def read(position: int) -> str | None:
+            pixels[position], doubt = self._decoded(position)
+            return doubt
+
+        self._each(read)
+        return Images(pixels, self.labels)
+
+    def check(self) -> None:
+        """Reads the headers of them all, which is many times faster; what is damaged behind them is not seen.
+
+        Raises:
+            BrokenImages: some are broken.
+        """
+        self._each(lambda position: inspect(self.samples[position][0]))
+
+    def _decoded(self, position: int) -> Decoded:
+        return decode(self.samples[position][0], self.spec.channels, self.spec.image_size, self.background)
+
+    def _each(self, look: Callable[[int], str | None]) -> None:
+        """Looks at every image, in several threads; says once what is doubtful about some, and how many these are."""
+        problems: list[str] = []
+        doubts: list[str] = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
+            tasks = [pool.submit(look, position) for position in range(len(self))]
+            for (path, _), task in zip(self.samples, tasks, strict=True):
+                try:
+                    doubt = task.result()
+                except UserError as error:
+                    problems.append(str(error))
+                else:
+                    doubts += [f"{printable(path)}: {doubt}"] if doubt is not None else []
+        if problems:
+            raise BrokenImages(problems)
+        if doubts:
+            log.warning("%s (likewise %d of %d images)", doubts[0], len(doubts), len(self))
+
+
+def open_folder(
+    spec: FolderSpec, split: str, limit: int | None = None, background: Background = "white"
+) -> FolderImages | None:
+    """The images of a folder's split in turns, one of every class; None where there is no such split."""
+    samples = spec.folder.split(split).samples(spec.class_names)
+    return FolderImages(samples[:limit], spec, background) if samples else None
+
+
+def read_folder(
+    spec: FolderSpec, split: str, limit: int | None = None, background: Background = "white", in_memory: bool = True
+) -> Images | FolderImages | None:
+    """Reads a folder's split, or its headers alone, and says what is not read; None where there is no such split.
+
+    Args:
+        spec: whose files are read.
+        split: `train`, `val` or `test`.
+        limit: only the first so many images.
+        background: what shows through where an image is transparent.
+        in_memory: False leaves the images on the disk.
+
+    Raises:
+        BrokenImages: some cannot be read.
+    """
+    if others := spec.folder.split(split).passed_over:
+        what = f"{len(others):,} files and folders among the images of {split}/ are not read"
+        log.info(f"{what}: {printable(others[0])}")
+    images = open_folder(spec, split, limit, background)
+    if images is None or in_memory:
+        return images.load() if images is not None else None
+    images.check()
+    log.info(
+        f"data.in_memory=false: the headers of all {len(images):,} images of {split}/ were read; one that is damaged "
+        "behind its header is found when it is read"
+    )
+    return images

@@ -1,0 +1,88 @@
+"""The spec of an image folder: what was found there, and what the config says of it. No torch, no NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from groundup.data.classes import refuse_unknown
+from groundup.data.folder import Folder, scan, scan_split
+from groundup.errors import UserError
+from groundup.spec import DatasetSpec
+
+IMAGE_FOLDER = "image_folder"  # its `data.name`
+
+
+@dataclass(frozen=True)
+class FolderSpec(DatasetSpec):
+    """The spec of an image folder, with the files that it was made of: what is read are these, and no others."""
+
+    folder: Folder = field(repr=False, compare=False)
+
+
+def folder_spec(data: Mapping[str, Any]) -> FolderSpec:
+    """The spec of a folder to train on, see `groundup.data.specs.make_spec`.
+
+    Raises:
+        UserError: a value that is wrong, or a folder that cannot be used.
+    """
+    known, folder = _what_is_said(data), scan(data["root"])
+    return FolderSpec(
+        **known,
+        class_names=folder.class_names,
+        train_size=folder.train.count,
+        test_size=folder.test.count,
+        folder=folder,
+    )
+
+
+def folder_test_spec(data: Mapping[str, Any], class_names: tuple[str, ...]) -> FolderSpec:
+    """The spec of a folder to test on, of which `test/` alone is looked at.
+
+    Raises:
+        UserError: as `folder_spec`, or there are other classes than these.
+    """
+    known, test = _what_is_said(data), scan_split(data["root"], "test")
+    refuse_unknown(test.images, class_names, f"data.root={data['root']}: test/")
+    folder = Folder(class_names, test=test)
+    return FolderSpec(**known, class_names=class_names, train_size=0, test_size=test.count, folder=folder)
+
+
+def image_size_in(data: Mapping[str, Any]) -> int | None:
+    """Pixels a side that images are resized to; None leaves them as they are.
+
+    Raises:
+        UserError: it is no size.
+    """
+    size = data.get("image_size")
+    if size is None:
+        return None
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise UserError(f"data.image_size={size}: accepted: a whole number of pixels >= 1, or null")
+    return size
+
+
+def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the spec that the config gives."""
+    size = image_size_in(data)
+    if size is None:
+        raise UserError("data.image_size=null: an image folder needs a size, e.g. data.image_size=32")
+    channels = data.get("channels", 3)
+    if channels not in (1, 3):
+        raise UserError(f"data.channels={channels}: accepted: 1 (grey), 3 (colour)")
+    if not data.get("root"):
+        raise UserError("data.root is not set: the folder that holds train/CLASS/*.png")
+    mean = _per_channel("mean", data.get("mean"), channels, default=0.5)
+    std = _per_channel("std", data.get("std"), channels, default=0.25)
+    if min(std) <= 0:
+        raise UserError(f"data.std={list(std)}: every value must be greater than 0")
+    return {"name": IMAGE_FOLDER, "channels": channels, "height": size, "width": size, "mean": mean, "std": std}
+
+
+def _per_channel(key: str, values: Sequence[float] | None, channels: int, default: float) -> tuple[float, ...]:
+    if values is None:
+        return (default,) * channels
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
+        raise UserError(f"data.{key}={values}: accepted: a list of {channels} (data.channels) numbers, or null")
+    return tuple(float(value) for value in values)

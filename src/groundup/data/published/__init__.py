@@ -1,0 +1,51 @@
+"""The published data sets, a module each: one more here, and an option of its name in `conf/data`, is all it takes.
+
+The name of a module is that of its data set, and its `DATA` a `PublishedSet`. Modules are found, not listed. They are
+asked for their specs before there is time for torch or NumPy: these are imported by what reads.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groundup.data.archive import Archive
+from groundup.spec import DatasetSpec
+
+if TYPE_CHECKING:
+    from numpy import int64, uint8
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """A published data set: what is known of it, its files, and how they are read.
+
+    Attributes:
+        spec: of the whole of it. Means and standard deviations are those of the training pixels scaled to 0..1.
+        read: gives the images `(N, C, H, W)` and labels `(N,)` of a split, `train` or `test`, whose files lie whole
+            below a data root.
+        archives: that hold the files, in torchvision's layout; none where a package brings them.
+        coarse: the same images with labels of fewer and larger classes, where these are published too.
+    """
+
+    spec: DatasetSpec
+    read: Callable[[Path, str], tuple[NDArray[uint8], NDArray[int64]]]
+    archives: tuple[Archive, ...] = ()
+    coarse: PublishedSet | None = None
+
+
+def published_names() -> tuple[str, ...]:
+    """The names of all published data sets."""
+    return tuple(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def published_set(name: object) -> PublishedSet | None:
+    """The published data set of this name; None where there is none."""
+    if name not in published_names():
+        return None
+    return importlib.import_module(f"{__name__}.{name}").DATA

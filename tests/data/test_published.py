@@ -1,0 +1,121 @@
+"""A published data set is one file of the package and one YAML, and is read as it was published."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from groundup.data import published
+from groundup.data.download import ensure
+from groundup.data.module import ImageData
+from groundup.data.published import published_names, published_set
+from groundup.data.sources import read
+from groundup.data.specs import make_spec
+
+PROJECT = Path(__file__).parents[2]
+SQUARES = '''"""Grey squares, dark and bright."""
+import numpy as np
+
+from groundup.data.published import PublishedSet
+from groundup.spec import DatasetSpec
+
+
+def read(root, split):
+    labels = np.arange(60 if split == "train" else 20) % 2
+    return np.broadcast_to((labels * 255).astype(np.uint8)[:, None, None, None], (len(labels), 1, 8, 8)).copy(), labels
+
+
+DATA = PublishedSet(DatasetSpec("squares", 1, 8, 8, ("dark", "bright"), (0.5,), (0.5,), 60, 20), read)
+'''
+YAML = "defaults:\n  - base\n  - _self_\nname: squares\n"
+
+
+def test_every_published_set_has_its_yaml_and_its_own_name():
+    options = {file.stem for file in (PROJECT / "conf" / "data").glob("*.yaml")} - {"base", "image_folder"}
+    assert set(published_names()) == options
+    assert [published_set(name).spec.name for name in published_names()] == list(published_names())
+
+
+@pytest.mark.parametrize("name", ["", "__init__", "os", "..specs", "image_folder", None, 3, ["mnist"]])
+def test_nothing_else_is_imported_as_a_data_set(name):
+    assert published_set(name) is None
+
+
+def test_a_new_set_is_found_and_served_in_batches(tmp_path, monkeypatch):
+    (tmp_path / "squares.py").write_text(SQUARES)
+    monkeypatch.setattr(published, "__path__", [*published.__path__, str(tmp_path)])
+    data = ImageData(make_spec({"name": "squares"}), "", val_fraction=0.5, limit_test=7)
+    data.prepare_data()
+    data.setup("fit")
+    assert (data.train_size, data.val_size, data.test_size) == (30, 30, 7)
+    for x, y in data.train_dataloader():
+        assert torch.equal(x[:, 0, 0, 0], 2.0 * y - 1)
+    del sys.modules["groundup.data.published.squares"]
+
+
+def test_a_new_set_is_one_file_and_one_yaml(tmp_path):
+    """In a copy of the project: a config that names it is accepted as that of any other set, and one that does not."""
+    shutil.copytree(PROJECT / "src/groundup", tmp_path / "src/groundup", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (tmp_path / "src/groundup/data/published/squares.py").write_text(SQUARES)
+    (tmp_path / "conf/data/squares.yaml").write_text(YAML)
+    code = (
+        "from pathlib import Path; from hydra import compose, initialize_config_dir\n"
+        "from groundup.command.resolvers import register_resolvers; from groundup.config.check import check\n"
+        "import sys; root = Path.cwd(); register_resolvers(root)\n"
+        "with initialize_config_dir(str(root / 'conf'), version_base='1.3'):\n"
+        "    for words in (['data=squares'], ['data=squares', 'data.image_size=12', 'model=lenet']):\n"
+        "        print(check(compose('train', words))['data']['name'])\n"
+        "    check(compose('train', ['data=squares', 'model=lenet']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": "src"}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["squares", "squares"], done.stderr
+    assert "model=lenet with data=squares: lenet needs images of at least 12x12 pixels" in done.stderr
+
+
+def test_mnist_is_what_torchvision_reads(server, fake_mnist, tmp_path):
+    from torchvision.datasets import MNIST
+
+    server.files = fake_mnist
+    ensure("mnist", tmp_path, server.url)
+    for split in ("train", "test"):
+        theirs, ours = MNIST(tmp_path, train=split == "train"), read(make_spec({"name": "mnist"}), tmp_path, split)
+        assert torch.equal(ours.pixels[:, 0], theirs.data)
+        assert torch.equal(ours.labels, theirs.targets)
+
+
+def test_cifar100_is_what_torchvision_reads(server, fake_cifar100, tmp_path, monkeypatch):
+    from torchvision.datasets import CIFAR100
+
+    monkeypatch.setattr(CIFAR100, "_check_integrity", lambda self: True)  # it knows the published files alone
+    monkeypatch.setattr(CIFAR100, "_load_meta", lambda self: None)
+    server.files = {"cifar-100-python.tar.gz": fake_cifar100}
+    ensure("cifar100", tmp_path, server.url)
+    for split in ("train", "test"):
+        theirs, ours = (
+            CIFAR100(tmp_path, train=split == "train"),
+            read(make_spec({"name": "cifar100"}), tmp_path, split),
+        )
+        assert np.array_equal(ours.pixels.permute(0, 2, 3, 1).numpy(), theirs.data)
+        assert ours.labels.tolist() == theirs.targets
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("name", "kind"), [("mnist", "MNIST"), ("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")])
+def test_the_published_files_are_what_torchvision_reads(name, kind, real_root):
+    from torchvision import datasets
+
+    for split in ("train", "test"):
+        theirs = getattr(datasets, kind)(real_root, train=split == "train")
+        ours = read(make_spec({"name": name}), real_root, split)
+        expected = torch.as_tensor(theirs.data)
+        assert torch.equal(ours.pixels.permute(0, 2, 3, 1), expected.view(*expected.shape[:3], -1))
+        assert torch.equal(ours.labels, torch.as_tensor(theirs.targets))
