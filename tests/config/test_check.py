@@ -1,4 +1,4 @@
-"""The schema accepts what ships and says, key by key, what is wrong with the rest."""
+"""Options accept what ships and say, key by key, what is wrong with the rest."""
 
 from __future__ import annotations
 

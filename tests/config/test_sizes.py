@@ -7,7 +7,7 @@ import torch
 
 from groundup.config import sizes
 from groundup.config.check import check
-from groundup.config.schema import NODES, accepted
+from groundup.config.rooms import options_of
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.run.parts import build_learner
@@ -31,8 +31,7 @@ SPEC = make_spec({"name": "mnist"})
 def test_the_fewest_weights_are_most_of_a_network_and_no_more(compose_config, words):
     config = check(compose_config(*words.split(), "data=mnist", "data.root=/x"))
     model = config["model"]
-    [keys] = [keys for keys in NODES["model"] if model["_target_"] in accepted(keys, "target")]
-    fewest = keys.fewest_weights(model, 28 * 28, 10)
+    fewest = options_of("model", model).fewest_weights(model, 28 * 28, 10)
     weights = sum(parameter.numel() for parameter in build_learner(config, SPEC).parameters())
     assert 0.9 * weights < fewest < weights
 

@@ -22,7 +22,6 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from small_runs import weights
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config.schema import TrainerKeys
 from groundup.config.trainer_arguments import (
     REFUSED_ARGUMENTS,
     REFUSED_CALLBACKS,
@@ -32,6 +31,7 @@ from groundup.config.trainer_arguments import (
     WORKING_CALLBACKS,
     table,
 )
+from groundup.config.trainer_options import TrainerKeys
 from groundup.data.module import ImageData
 from groundup.errors import RunFailed, UserError
 from groundup.run.callbacks import build_callbacks

@@ -26,7 +26,7 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
     """
     runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
     if cfg.get("resume") is not None:
-        from groundup.run.resume import find_resume  # rarely needed, and it needs the schema
+        from groundup.run.resume import find_resume  # rarely needed, and it needs the options
 
         if found := find_resume(cfg, runs):
             return found

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from groundup.config import schema
+from groundup.config.rooms import options_of
 from groundup.errors import UserError
+from groundup.options import Model
 from groundup.spec import DatasetSpec
 
 GIB = 2**30
@@ -25,10 +26,10 @@ def refuse_heavy_network(model: Mapping[str, Any], spec: DatasetSpec) -> None:
     Raises:
         UserError: naming the sizes that make it.
     """
-    keys = schema.schema_of(schema.NODES["model"], model)
-    if keys is not None and issubclass(keys, schema.Model):
-        sizes = " ".join(f"model.{key}={model[key]}".replace(" ", "") for key in keys.sizes)
-        weights = keys.fewest_weights(model, spec.channels * spec.height * spec.width, spec.num_classes)
+    options = options_of("model", model)
+    if options is not None and issubclass(options, Model):
+        sizes = " ".join(f"model.{key}={model[key]}".replace(" ", "") for key in options.sizes)
+        weights = options.fewest_weights(model, spec.channels * spec.height * spec.width, spec.num_classes)
         refuse_weights(weights, sizes or f"model={model.get('name')}")
 
 

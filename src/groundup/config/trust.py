@@ -133,10 +133,11 @@ def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
 
 @functools.cache
 def _shipped() -> dict[str, list[str]]:
-    from groundup.config import schema
+    from groundup.config.rooms import accepted, all_options
 
-    nodes = schema.NODES | schema.NAMED_NODES
-    return {group: [target for node in nodes[group] for target in schema.accepted(node, "target")] for group in KINDS}
+    return {
+        group: [target for options in all_options(group) for target in accepted(options, "target")] for group in KINDS
+    }
 
 
 def _find(target: Any, kind: Kind) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from groundup.config.check import schema
+from groundup.config.rooms import options_of
 from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -34,10 +34,10 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 
 def _refuse_wrong_values(run_dir: Path, group: str, node: dict[str, Any]) -> None:
     """Values of parts of ours must be what they are today; another version may have had more or fewer keys."""
-    keys = schema.schema_of(schema.NODES[group], node)
+    options = options_of(group, node)
     try:
-        if keys is not None:
-            keys.model_validate(node)
+        if options is not None:
+            options.model_validate(node)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             if problem["type"] not in ("missing", "extra_forbidden"):

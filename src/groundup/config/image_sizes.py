@@ -1,0 +1,67 @@
+"""Images as large as a model needs them, and no larger than memory holds. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from groundup.config.rooms import options_of
+from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
+from groundup.config.validation import shown
+from groundup.data.augment_names import check_names
+from groundup.data.specs import make_spec
+from groundup.errors import UserError
+from groundup.options import Model
+
+DIGITS_SIDE = 8
+
+
+def fit_images(config: dict[str, Any]) -> None:
+    """Refuses images too small for model or crop; digits, unless their size was chosen, are enlarged for the model.
+
+    Raises:
+        UserError: as said, or memory holds no such images or network, or images cannot grow during training.
+    """
+    smallest, data = _smallest(config["model"]), config["data"]
+    if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
+        data["image_size"] = -(-smallest // DIGITS_SIDE) * DIGITS_SIDE
+    if options_of("data", data) is not None:
+        _refuse_images(config["model"], data, smallest)
+    _refuse_growing_images(config["model"], data.get("progressive_sizes"), smallest)
+
+
+def _smallest(model: Mapping[str, Any]) -> int:
+    """Pixels a side that a model needs; of one that is not ours nothing is known."""
+    options = options_of("model", model)
+    return options.smallest_image(model) if options is not None and issubclass(options, Model) else 1
+
+
+def _refuse_images(model: Mapping[str, Any], data: dict[str, Any], smallest: int) -> None:
+    spec = make_spec(data)
+    if min(spec.image_size) < smallest:
+        name = model["name"]
+        raise UserError(
+            f"model={name} with data={data['name']}: {name} needs images of at least {smallest}x{smallest} pixels, "
+            f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
+        )
+    data["augment"] = check_names(data["augment"], data["crop_padding"], spec.image_size)
+    refuse_heavy_network(model, spec)
+    train, test = data["limit_train"] or spec.train_size, data["limit_test"] or spec.test_size
+    refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))
+
+
+def _refuse_growing_images(model: Mapping[str, Any], sizes: list[list[float]] | None, smallest: int) -> None:
+    """Images that grow during training are for networks that take any size from some on."""
+    options, name = options_of("model", model), model["name"]
+    if sizes is None or options is None or not issubclass(options, Model):
+        return
+    if not options.any_image_size:
+        raise UserError(
+            f"data.progressive_sizes={shown(sizes)} with model={name}: {name} takes images of one size alone; "
+            "accepted: null, or another model: cnn, resnet18, speednet"
+        )
+    if min(pixels for _, pixels in sizes) < smallest:
+        raise UserError(
+            f"data.progressive_sizes={shown(sizes)} with model={name}: {name} needs images of at least "
+            f"{smallest}x{smallest} pixels"
+        )

@@ -1,0 +1,71 @@
+"""The keys of the commands that are no group: of a run, a sweep, a search, and of what reads a run. No torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from groundup.config.trainer_options import Accelerator
+from groundup.data.options import Mirror, Views
+from groundup.options import Count, Node, Positive, Text, split_url
+
+
+def _without_password(storage: str) -> str:
+    if "://" in storage and split_url(storage).password is not None:
+        raise PydanticCustomError("secret", "must hold no password, it would be written down: ~/.pgpass takes it")
+    return storage
+
+
+class Sweep(Node):
+    """How jobs are swept; no part of any of them."""
+
+    resume: Text | None
+    fail_fast: bool
+    max_jobs: Positive
+
+
+class Run(Node):
+    """The keys of `train.py` that are no group."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    resume: Text | None
+    sweep: Sweep | None = None
+
+
+class Study(Node):
+    """How Optuna searches: `hydra.sweeper` with `hydra/sweeper=optuna`."""
+
+    sampler: Literal["tpe", "random", "grid"]
+    n_trials: Positive | None
+    n_jobs: Positive | None
+    metric: Literal["val/acc", "val/loss"]  # what results.json holds of validation; never the test split
+    direction: Literal["maximize", "minimize"] | None
+    storage: Annotated[Text, AfterValidator(_without_password)] | None
+    study_name: Text | None
+    seed: Count
+
+
+class EvaluateData(Node):
+    root: Text | None
+    mirror: Mirror | None
+    tta: Views | None
+    eval_batch_size: Positive | None
+
+
+class Evaluate(Node):
+    run: Text
+    ckpt: Text
+    draws: Positive
+    out: Text | None
+    accelerator: Accelerator
+    data: EvaluateData
+
+
+class Predict(Node):
+    run: Text
+    images: Text
+    ckpt: Text
+    out: Text | None
+    top: Positive

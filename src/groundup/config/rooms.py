@@ -1,0 +1,87 @@
+"""Where the options of a part are found: in the `options.py` of the room that its class lives in. Imports no torch.
+
+Of rooms there is a list here, of parts there is none: a class of options in a room is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from groundup.options import Callback, Data, Logger, Loss, Model, Node, Optimizer, Schedule
+
+
+class Group(NamedTuple):
+    """What a group of `conf/` chooses from.
+
+    Attributes:
+        kind: that the options of its parts are of.
+        home: the room that has the options of parts of other packages too, such as `torch.optim.SGD`.
+        annexes: the other rooms.
+    """
+
+    kind: type[Node]
+    home: str
+    annexes: tuple[str, ...] = ()
+
+
+GROUPS = {
+    "data": Group(Data, "data"),
+    "model": Group(Model, "models", ("learning", "noprop", "numpy_nets")),
+    "loss": Group(Loss, "learning"),
+    "optimizer": Group(Optimizer, "optimizers", ("learning",)),
+    "scheduler": Group(Schedule, "learning"),
+}
+NAMED_GROUPS = {  # of parts with names of the user's choice
+    "callbacks": Group(Callback, "callbacks"),
+    "logger": Group(Logger, "loggers"),
+}
+
+
+def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
+    """The options that a node must keep to: by its `_target_`, and by its `name` where several share one.
+
+    None where there are none: the part is somebody else's, and may have any keys. Looks into no more than one room, so
+    that a hand-written network alone takes an import of NumPy.
+    """
+    target = str(node.get("_target_"))
+    same_target = [
+        options for options in _in_room(_room_of(target, group), group) if target in accepted(options, "target")
+    ]
+    same_name = [options for options in same_target if node.get("name") in accepted(options, "name")]
+    return next(iter(same_name or same_target), None)
+
+
+def all_options(group: str) -> list[type[Node]]:
+    """The options of every part that ships."""
+    _, home, annexes = _group(group)
+    return [options for room in (home, *annexes) for options in _in_room(room, group)]
+
+
+def accepted(options: type[Node], key: str) -> tuple[Any, ...]:
+    """The values of a key that is a Literal, `target` or `name`; none where there is no such key."""
+    field = options.model_fields.get(key)
+    return () if field is None else field.annotation.__args__  # type: ignore[union-attr]
+
+
+def _group(name: str) -> Group:
+    return GROUPS.get(name) or NAMED_GROUPS[name]
+
+
+def _room_of(target: str, group: str) -> str | None:
+    """None where no room of the group has a part of this name."""
+    _, home, annexes = _group(group)
+    package, _, within = target.partition(".")
+    if package != "groundup":
+        return home
+    room = within.partition(".")[0]
+    return room if room in (home, *annexes) else None
+
+
+def _in_room(room: str | None, group: str) -> list[type[Node]]:
+    if room is None:
+        return []
+    module, kind = import_module(f"groundup.{room}.options"), _group(group).kind
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, kind)]
+    return [options for options in classes if "target" in options.model_fields]

@@ -1,0 +1,146 @@
+"""What is wrong with keys and values, in words: pydantic's errors as whoever typed the command reads them. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from groundup.config.options import Run
+from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
+from groundup.config.suggest import nearest
+from groundup.config.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
+from groundup.config.trainer_options import Trainer
+from groundup.errors import UserError
+from groundup.options import Node
+
+
+def refuse_wrong_values(options: type[Node], node: Mapping[str, Any], prefix: str = "") -> None:
+    """Holds the keys of a node, `prefix` before each, against its options.
+
+    Raises:
+        UserError: one line for each problem: key, value given, what is accepted.
+    """
+    _refuse(_node_problems(options, node, prefix))
+
+
+def refuse_wrong_run(config: Mapping[str, Any]) -> None:
+    """Holds all keys of a run against their options.
+
+    Raises:
+        UserError: one line for each problem.
+    """
+    _refuse(_run_problems(config))
+
+
+def shown(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(shown(item) for item in value)}]"
+    return re.sub(r"(://).*@", r"\1…@", str(value))  # what goes before a host may be a password
+
+
+def _refuse(found: Iterator[str]) -> None:
+    if problems := list(found):
+        raise UserError("\n".join(problems))
+
+
+def _run_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    groups = (*GROUPS, "trainer")
+    top = {key: value for key, value in config.items() if key not in (*groups, *NAMED_GROUPS)}
+    yield from _node_problems(Run, top, "", siblings=list(config))
+    for group in groups:
+        node = config.get(group)
+        if not isinstance(node, Mapping):
+            yield _no_group(group, node)
+        elif options := Trainer if group == "trainer" else options_of(group, node):
+            yield from _node_problems(options, node, f"{group}.")
+        else:
+            yield from _foreign_problems(group, node)
+    for group in NAMED_GROUPS:
+        yield from _named_node_problems(group, config.get(group))
+
+
+def _no_group(group: str, given: Any) -> str:
+    also = "" if given else f"; it cannot be left out by ~{group}"
+    return f"{group}={shown(given)}: must be a group: {group}=OPTION{also}"
+
+
+def _node_problems(
+    options: type[Node], node: Mapping[str, Any], prefix: str, siblings: list[str] | None = None
+) -> Iterator[str]:
+    try:
+        options.model_validate(node)
+        return
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    accepted: dict[str, list[str]] = {}  # by key: a union of types reports each of its members
+    given: dict[str, Any] = {}
+    for problem in found:
+        key, value = _locate(node, problem["loc"])
+        name = f"{prefix}{key}"
+        if problem["type"] == "extra_forbidden":
+            message = _unknown_key(options, key, prefix, siblings)
+        elif problem["type"] == "too_short":
+            message = "must be a list of at least one"
+        elif problem["type"] in ("missing", "string_pattern_mismatch") or value is None:
+            message = f"must be given: {name}=VALUE"
+        else:
+            message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
+            message = message.replace("must be a integer", "must be a whole number")
+            if problem["type"] == "list_type":
+                message += f"; a list is written [{shown(value)}]"
+        given[name] = value
+        if message not in accepted.setdefault(name, []):
+            accepted[name].append(message)
+    for name, messages in accepted.items():
+        yield f"{name}={shown(given[name])}: {' or '.join(messages).replace(' or must be', ' or')}"
+
+
+def _locate(node: Any, path: tuple[str | int, ...]) -> tuple[str, Any]:
+    """The key that an error is about, as `hidden_dims.0`, and its value; a member of a union is no part of it."""
+    found = []
+    for part in path:
+        inside = isinstance(node, Mapping) and part in node
+        if not inside and not (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+            break
+        node = node[part]
+        found.append(str(part))
+    return (".".join(found), node) if found else (str(path[0]), None)
+
+
+def _unknown_key(options: type[Node], key: str, prefix: str, siblings: list[str] | None) -> str:
+    fields = [name for name in options.model_fields if name not in ("target", "partial", "name")]
+    fields += [sibling for sibling in siblings or [] if sibling not in (key, *fields)]
+    if options is Trainer and key in SET_BY_THE_RUN:
+        return SET_BY_THE_RUN_HINT
+    meant = nearest(key, fields)
+    hint = f"; did you mean {prefix}{meant}?" if meant else "."
+    listed = "any argument of Lightning's Trainer" if options is Trainer else ", ".join(fields)
+    return f"there is no such key{hint} Accepted: {listed}"
+
+
+def _foreign_problems(group: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """A node that is not ours must say what to build and what to call it, no more."""
+    for key in ("_target_", "name"):
+        if not isinstance(node.get(key), str):
+            yield f"{group}.{key}={shown(node.get(key))}: must be given, a string, as {group}=OPTION does"
+
+
+def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
+    if not isinstance(nodes, Mapping):
+        yield _no_group(group, nodes) + ("" if nodes else f", its parts by {group}.NAME=null")
+        return
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+            yield f"{group}.{name}={shown(node)}: must be null, or keys with a _target_"
+        elif options := options_of(group, node):
+            yield from _node_problems(options, node, f"{group}.{name}.")

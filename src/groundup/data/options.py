@@ -1,0 +1,109 @@
+"""The options of the data sets in `conf/data`. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from groundup.data import augment_names
+from groundup.data.published import published_names, published_set
+from groundup.options import Data, Part, Pixels, Positive, Rate, Text, Workers, split_url
+
+
+def _as_list(given: Any) -> Any:
+    """A single name stands for a list."""
+    return [given] if isinstance(given, str) else given
+
+
+def _rising(sizes: list[list[float]]) -> list[list[float]]:
+    shares = [size[0] for size in sizes if len(size) == 2]
+    whole = all(size[-1] == int(size[-1]) and size[-1] >= 1 for size in sizes if size)
+    if (
+        not shares
+        or len(shares) < len(sizes)
+        or not whole
+        or shares != sorted(set(shares))
+        or shares[0] != 0
+        or shares[-1] >= 1
+    ):
+        raise PydanticCustomError("sizes", "must be pairs of a share of the training, rising from 0, and pixels a side")
+    return sizes
+
+
+def _reachable(mirror: str) -> str:
+    """A URL to whose end the names of files are put, or a folder. It is written down with the run, so no password."""
+    if "://" not in mirror:
+        return mirror
+    if not mirror.lower().startswith(("http://", "https://")):
+        raise PydanticCustomError("scheme", "must be a URL that begins with http:// or https://, or a folder")
+    url = split_url(mirror)
+    if "@" in url.netloc:
+        raise PydanticCustomError("secret", "must hold no password, it would be written down: put it into ~/.netrc")
+    if url.query or url.fragment or not url.hostname:
+        raise PydanticCustomError("url", "must be a URL that names of files can be put to the end of, without ? and #")
+    return mirror
+
+
+def _in_memory(chosen: bool) -> bool:
+    if not chosen:
+        raise PydanticCustomError("in_memory", "must be true; only data=image_folder can be read from disk")
+    return chosen
+
+
+def _colour(given: Any) -> Any:
+    numbers = isinstance(given, list) and all(type(value) is int and 0 <= value <= 255 for value in given)
+    if given not in ("white", "black") and not (numbers and len(given) == 3):
+        raise PydanticCustomError("colour", "must be white, black or [red,green,blue], three whole numbers of 0..255")
+    return given
+
+
+Mirror = Annotated[Text, AfterValidator(_reachable)]
+Views = Literal["none", "mirror", "shift", "mirror_shift"]
+
+
+class ImageData(Data):
+    root: Text
+    mirror: Mirror | None
+    batch_size: Positive
+    eval_batch_size: Positive
+    val_fraction: Part
+    limit_train: Positive | None
+    limit_test: Positive | None
+    augment: Annotated[list[augment_names.Name], BeforeValidator(_as_list)]
+    crop_padding: Pixels
+    shift: Pixels
+    cutout_size: Pixels
+    progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
+    tta: Views
+    image_size: Pixels | None
+    in_memory: Annotated[bool, AfterValidator(_in_memory)]
+    workers: Workers
+
+
+_published = {name: published_set(name) for name in published_names()}
+_finely_labelled = tuple(name for name, found in _published.items() if found is not None and found.coarse is not None)
+_published_otherwise = tuple(name for name in _published if name not in _finely_labelled)
+
+
+class PublishedImages(ImageData):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    name: Literal[_published_otherwise]  # type: ignore[valid-type]
+
+
+class FinelyLabelledImages(ImageData):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    name: Literal[_finely_labelled]  # type: ignore[valid-type]
+    labels: Literal["fine", "coarse"]
+
+
+class ImageFolder(ImageData):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    name: Literal["image_folder"]
+    image_size: Pixels
+    channels: Literal[1, 3]
+    mean: list[float] | None
+    std: list[Rate] | None
+    background: Annotated[Any, AfterValidator(_colour)]
+    in_memory: bool
