@@ -40,8 +40,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def page(tmp_path):
-    """Writes the report of a directory and reads the page."""
+def page(tmp_path, empty_pictures):
+    """Writes the report of a directory and reads the page, which has the pictures as SVG."""
+    empty_pictures("png")
 
     def make(path, *words):
         assert main([str(path), f"out={tmp_path}/report", *words], tmp_path) == 0

@@ -33,8 +33,9 @@ def sweep(tmp_path, make_sweep):
 
 
 @pytest.fixture
-def report(tmp_path, monkeypatch, capsys):
+def report(tmp_path, monkeypatch, capsys, empty_pictures):
     """Asks for a report in an empty directory; gives exit code, standard output and error."""
+    empty_pictures("png", "svg")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
@@ -45,7 +46,8 @@ def report(tmp_path, monkeypatch, capsys):
     return ask
 
 
-def test_the_report_of_a_sweep_is_written_into_it_and_the_table_and_its_path_are_printed(report, sweep):
+def test_the_report_of_a_sweep_is_written_into_it_and_the_table_and_its_path_are_printed(report, sweep, empty_pictures):
+    empty_pictures()  # none is
     code, out, _ = report(sweep)
     assert code == 0
     lines = out.splitlines()
@@ -155,7 +157,8 @@ def test_a_strangers_named_pipes_are_not_waited_for(report, sweep):
     assert report(sweep)[0] == 0
 
 
-def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(report, tmp_path):
+def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(report, tmp_path, empty_pictures):
+    empty_pictures()  # none is
     results = make_results(overrides=["model=mlp\x1b]0;title\x07"]) | {"status": "failed", "error": "\x1b[2J\x9b31m"}
     write_run(tmp_path / "runs" / "a\x1b[31m", results, make_config())
     write_run(tmp_path / "runs" / os.fsdecode(b"caf\xe9"), make_results(overrides=["model=cnn"]), make_config())
@@ -217,7 +220,8 @@ def test_two_that_were_named_but_have_no_seed_in_common_cannot_be_compared(repor
     assert "no seed in common" in Path("here/report.html").read_text()
 
 
-def test_where_nothing_has_finished_the_runs_are_listed_with_their_reasons(report, tmp_path):
+def test_where_nothing_has_finished_the_runs_are_listed_with_their_reasons(report, tmp_path, empty_pictures):
+    empty_pictures()  # none is
     write_run(tmp_path / "runs" / "a", {"status": "failed", "error": "no space"}, make_config(), accuracies=())
     write_run(tmp_path / "runs" / "b", None, make_config(seed=1))
     code, out, _ = report(tmp_path / "runs", "out=here")
@@ -242,7 +246,8 @@ def test_a_folder_that_may_not_be_written_is_named(report, sweep):
     assert "cannot be written" in report(sweep)[2]
 
 
-def test_matplotlib_is_left_as_it_was(report, sweep):
+def test_matplotlib_is_left_as_it_was(report, sweep, empty_pictures):
+    empty_pictures()  # none is
     before = dict(matplotlib.rcParams)
     report(sweep)
     assert dict(matplotlib.rcParams) == before
