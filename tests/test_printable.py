@@ -1,4 +1,4 @@
-"""What somebody else has named reaches a terminal as text alone."""
+"""What somebody else has named reaches a terminal as text alone; columns and what is cut short."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from groundup.printable import PrintableFormatter, printable
+from groundup.printable import PrintableFormatter, column_widths, in_columns, printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,16 @@ def test_in_a_log_the_lines_of_a_message_stay_and_what_is_in_them_is_escaped():
 def test_in_a_log_the_columns_of_a_table_stay():
     record = logging.makeLogRecord({"msg": "action\tseconds\nfit\t0.1"})
     assert PrintableFormatter("%(message)s").format(record) == "action\tseconds\nfit\t0.1"
+
+
+def test_columns_are_as_wide_as_their_longest_cell_and_figures_stand_to_the_right():
+    rows = [["name", "images", ""], ["a", "7", "x"], ["longer", "1,000", ""]]
+    assert in_columns(rows, right=[1]) == ["name    images", "a            7  x", "longer   1,000"]
+    assert in_columns(rows)[1] == "a       7       x"
+    assert column_widths(rows) == [6, 6, 1]
+    assert in_columns([]) == []
+
+
+@pytest.mark.parametrize(("length", "shown"), [(5, "abcde"), (4, "abc…"), (1, "…")])
+def test_a_text_that_is_too_long_ends_in_an_ellipsis(length, shown):
+    assert shortened("abcde", length) == shown

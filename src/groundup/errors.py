@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 
 class UserError(Exception):
@@ -26,3 +27,10 @@ class RunFailed(Exception):
 
 class SweepFailed(Exception):
     """A job of a sweep failed, or did not run; the others have run. Ends the command with code 1."""
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it came of, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -48,8 +48,8 @@ def test_only_seeds_that_both_have_are_compared(tmp_path):
     first, second = entries(tmp_path, mlp={0: 0.9, 1: 0.8, 5: 0.1}, cnn={1: 0.7, 0: 0.85, 7: 0.99})
     found = compare(first, second, "test/acc")
     assert found.pairs == {0: (0.9, 0.85), 1: (0.8, 0.7)}
-    assert found.mean == pytest.approx(0.075)
-    assert found.n == 2
+    assert found.difference.mean == pytest.approx(0.075)
+    assert found.difference.n == 2
 
 
 def test_without_a_seed_in_common_nothing_is_compared(tmp_path):
@@ -63,4 +63,4 @@ def test_a_run_that_was_repeated_is_no_further_evidence(tmp_path):
         write_run(tmp_path / name, make_results(0, test=0.9), make_config(0))
     first, second = entries(tmp_path, cnn={0: 0.7})
     assert {first.label, second.label} == {"mlp", "cnn"}
-    assert compare(first, second, "test/acc").n == 1
+    assert compare(first, second, "test/acc").difference.n == 1

@@ -10,7 +10,8 @@ from run_files import make_config, make_results, write_run
 from groundup.report.configurations import parts_of
 from groundup.report.find import find_runs
 from groundup.rundir.jobs import read_jobs
-from groundup.rundir.table import make_table, write_table
+from groundup.rundir.rendering import write_table
+from groundup.rundir.table import make_table
 
 
 def parts(*paths):

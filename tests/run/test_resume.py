@@ -14,10 +14,10 @@ from groundup.config.check import check
 from groundup.errors import UserError
 from groundup.report.find import find_runs
 from groundup.run.resume import _newest_unfinished, _refuse_another_net, begins_alone, find_resume, resume_checkpoint
+from groundup.rundir.figure import number_in
 from groundup.rundir.lock import holding
 from groundup.rundir.names import LAST, LOCK
 from groundup.rundir.state import read_state
-from groundup.rundir.table import number_in
 
 
 @pytest.fixture

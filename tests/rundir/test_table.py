@@ -8,8 +8,10 @@ import re
 
 import pytest
 
+from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
-from groundup.rundir.table import Figure, as_text, make_table, write_table
+from groundup.rundir.rendering import as_text, write_table
+from groundup.rundir.table import make_table
 from groundup.sweep.tally import Tally
 
 
@@ -39,12 +41,6 @@ def jobs(tmp_path):
         for i, lr in enumerate(("1e-1", "0.20"))
         for seed in range(3)
     ]
-
-
-def test_mean_and_sample_deviation_by_hand():
-    assert Figure.of([1.0, 2.0, 6.0]) == Figure(3.0, pytest.approx(7**0.5), 3)
-    assert Figure.of([1.0]) == Figure(1.0, None, 1)
-    assert Figure.of([]) is None
 
 
 def test_the_best_on_validation_comes_first_not_the_best_on_test(tmp_path, jobs):

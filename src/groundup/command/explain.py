@@ -23,6 +23,7 @@ from groundup.command.resolvers import options
 from groundup.command.words import hide, show
 from groundup.config.interpolation import explain_interpolation, reason_of
 from groundup.config.suggest import nearest
+from groundup.errors import chain
 
 UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
 
@@ -42,7 +43,7 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
         return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent)
-    if unresolved := [cause for cause in _chain(error) if isinstance(cause, UNRESOLVED)]:
+    if unresolved := [cause for cause in chain(error) if isinstance(cause, UNRESOLVED)]:
         return _no_such_value(unresolved, overrides)
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(cause.parent_node, DictConfig):
@@ -65,12 +66,6 @@ def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence
     words = [word for word in overrides if "${" in word]
     given = next((word for word in words if message.startswith(word.lstrip("+").partition("=")[0] + "=")), None)
     return f"{given or words[0]}: {reason_of(errors[-1])}" if given or len(words) == 1 else message
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def accepted_keys(node: Any) -> list[str]:

@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.command.resolvers import SWEEP_DIR, register_resolvers
-from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError
+from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError, chain
 from groundup.printable import printable_lines
 
 BAD_REQUEST = 2
@@ -132,7 +132,7 @@ def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
 
 def _message(error: Exception, primary: Path, sweeps: bool) -> str:
     """The message for an error of the command line, of Hydra's composition or of making the output directory."""
-    causes = list(_chain(error))
+    causes = list(chain(error))
     for cause in causes:
         if isinstance(cause, UserError):
             return str(cause)
@@ -148,12 +148,6 @@ def _message(error: Exception, primary: Path, sweeps: bool) -> str:
 
 def _has_os_error(causes: list[BaseException]) -> bool:
     return any(isinstance(cause, OSError) and not isinstance(cause, HydraException) for cause in causes)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _raised_by_task(error: Exception) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from groundup.printable import in_columns
 from groundup.spec import DatasetSpec
 
 HEADER = ("Layer", "Type", "Input", "Output", "Maps", "Parameters")
@@ -58,8 +59,7 @@ class ModelSummary:
 
     def __str__(self) -> str:
         table = [HEADER, *(row.cells() for row in self.rows)]
-        widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-        lines = ["  ".join(_align(row, widths)).rstrip() for row in table]
+        lines = in_columns(table, right=range(2, len(HEADER)))
         rule = "-" * max(len(line) for line in lines)
         return "\n".join([lines[0], rule, *lines[1:], rule, self.totals()])
 
@@ -142,8 +142,3 @@ def _shape(value: object) -> tuple[int, ...] | None:
 
 def _size(size: tuple[int, ...] | None) -> str:
     return "-" if size is None else "x".join(map(str, size))
-
-
-def _align(cells: tuple[str, ...], widths: list[int]) -> list[str]:
-    """Words to the left, numbers to the right."""
-    return [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]

@@ -14,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from groundup.pictures.confusion import row_shares
+
 STYLE: dict[str, Any] = {
     "figure.dpi": 80,
     "figure.constrained_layout.use": True,
@@ -60,9 +62,8 @@ def images(
 def confusion(axes: Axes, matrix: ArrayLike, class_names: Sequence[str]) -> None:
     """Counts `(K, K)`, a row a true class; the colour is the share of its row. Zeros are left blank."""
     counts = np.nan_to_num(_floats(matrix))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [[f"{count:.15g}" if count else "" for count in row] for row in counts.tolist()]
-    _cells(axes, shares, texts, class_names, class_names, limits=(0, 1))
+    _cells(axes, row_shares(counts), texts, class_names, class_names, limits=(0, 1))
     axes.set(xlabel="predicted class", ylabel="true class")
 
 

@@ -18,17 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundup.paths import PROJECT, unique_name
+from groundup.rundir.figure import Figure
 from groundup.rundir.names import METRICS, TABLES
 
 Floats = NDArray[np.float64]
-
-
-class Figure(NamedTuple):
-    """Mean and sample standard deviation over `n` seeds, NaN where there is none."""
-
-    mean: float
-    sd: float
-    n: int
 
 
 class Grid(NamedTuple):

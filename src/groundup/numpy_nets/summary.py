@@ -6,6 +6,7 @@ import numpy as np
 
 from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.layer import Layer
+from groundup.printable import in_columns
 
 
 def table(net: Chain, input_shape: tuple[int, ...] | None = None) -> str:
@@ -26,8 +27,7 @@ def table(net: Chain, input_shape: tuple[int, ...] | None = None) -> str:
         "parameters": [f"{count:,}" for count in counts],
     }
     shown = [[title, *cells] for title, cells in columns.items() if cells]
-    widths = [max(map(len, column)) for column in shown]
-    rows = ["  ".join(_aligned(cells, widths)) for cells in zip(*shown, strict=True)]
+    rows = in_columns(list(zip(*shown, strict=True)), right=[len(shown) - 1])
     rule = "-" * len(rows[0])
     total = f"{sum(counts):,}"
     return "\n".join([rows[0], rule, *rows[1:], rule, "total" + total.rjust(len(rule) - len("total"))])
@@ -42,9 +42,3 @@ def output_shapes(layers: list[Layer], input_shape: tuple[int, ...]) -> list[str
         x = layer.fork().forward(x)  # a fork, so that the layer's own last batch stays for its backward pass
         shapes.append("x".join(map(str, x.shape[1:])))
     return shapes
-
-
-def _aligned(cells: tuple[str, ...], widths: list[int]) -> list[str]:
-    """Words to the left, the last column's numbers to the right."""
-    words = [cell.ljust(width) for cell, width in zip(cells[:-1], widths[:-1], strict=True)]
-    return [*words, cells[-1].rjust(widths[-1])]

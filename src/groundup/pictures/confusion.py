@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,7 @@ def draw_confusion(
         title: stands above.
         shares: writes percentages of the row instead of numbers of images.
     """
-    rows = counts.sum(axis=1, keepdims=True)
-    share = counts / np.maximum(rows, 1)
+    share = row_shares(counts)
     cell, size = _cell(len(counts))
     label = min(_LABEL, max(width(name, size) for name in class_names)) + 8 if size else 0
     left, top = label + 24, label + 52
@@ -46,6 +46,11 @@ def draw_confusion(
         _write_labels(image, class_names, left, top, cell, size, label)
         _write_cells(draw, 100 * share if shares else counts, share, left, top, cell, size)
     return image
+
+
+def row_shares(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Of the images of each true class, the share that was taken for each; 0 in the row of a class without images."""
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 def _cell(classes: int) -> tuple[int, int]:

@@ -8,14 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
+from groundup.printable import shortened
 from groundup.report.configurations import Entry
 from groundup.report.confusion import Confusion, per_class
 from groundup.report.picture import INK, RIGHT, WRONG, Picture, colour, fractions, new_figure, picture, plain, style
 from groundup.report.plots import WIDTH
-from groundup.rundir.table import Figure
+from groundup.rundir.figure import Figure
 
 COUNTED = 20  # classes up to which counts are written into the cells
 HARDEST = 20  # classes that are shown of more
+LABEL = 20  # characters of a class's name
 
 
 def confusion_matrix(entry: Entry, found: Confusion, name: str) -> Picture:
@@ -27,7 +29,7 @@ def confusion_matrix(entry: Entry, found: Confusion, name: str) -> Picture:
         plain(axes)
         axes.imshow(_cells(found), interpolation="none")
         size = 8 if k <= COUNTED else max(2.5, 480 / k)
-        names = [_short(name) for name in found.classes]
+        names = [shortened(name, LABEL) for name in found.classes]
         axes.set_xticks(range(k), names, fontsize=size, color=INK, rotation=0 if max(map(len, names)) < 3 else 90)
         axes.set_yticks(range(k), names, fontsize=size, color=INK)
         axes.tick_params(length=0)
@@ -103,12 +105,8 @@ def _draw_classes(axes: Axes, found: Sequence[tuple[int, Entry, dict[str, Figure
             elinewidth=1,
             label=entry.tag,
         )
-    axes.set_yticks(range(len(classes)), [_short(label) for label in classes], color=INK)
+    axes.set_yticks(range(len(classes)), [shortened(label, LABEL) for label in classes], color=INK)
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     fractions(axes, "x")
     axes.set_xlabel("share of the class's test images that are right")
-
-
-def _short(label: str, length: int = 20) -> str:
-    return label if len(label) <= length else f"{label[: length - 1]}…"

@@ -20,7 +20,7 @@ from groundup.report.configurations import Part, parts_of
 from groundup.report.find import find_runs
 from groundup.rundir.links import refuse_links_out
 from groundup.rundir.names import CONFIG, JOBS, RESULTS
-from groundup.rundir.table import as_text
+from groundup.rundir.rendering import as_text
 
 KEYS = ("out", "compare", "metric", "best")
 HELP = """groundup: tables and plots of runs and sweeps, in one page.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundup.report.configurations import Entry
-from groundup.rundir.table import number_in
+from groundup.rundir.figure import Figure, number_in
 
 CONFIDENCE = 0.95
 
@@ -19,7 +19,7 @@ class Comparison:
 
     Attributes:
         pairs: by seed, the values of both.
-        mean: of the differences.
+        difference: their mean and deviation.
         interval: for that mean, at `CONFIDENCE`; None with fewer than two seeds.
     """
 
@@ -27,26 +27,17 @@ class Comparison:
     second: Entry
     metric: str
     pairs: dict[int, tuple[float, float]]
-    mean: float
-    sd: float | None
+    difference: Figure
     interval: tuple[float, float] | None
-
-    @property
-    def n(self) -> int:
-        return len(self.pairs)
 
 
 def compare(first: Entry, second: Entry, metric: str) -> Comparison | None:
     """Compares two configurations; None where they have no seed in common with this metric."""
     ones, others = _by_seed(first, metric), _by_seed(second, metric)
     pairs = {seed: (ones[seed], others[seed]) for seed in sorted(ones.keys() & others.keys())}
-    if not pairs:
-        return None
     differences = [one - other for one, other in pairs.values()]
-    sd = statistics.stdev(differences) if len(differences) > 1 else None
-    return Comparison(
-        first, second, metric, pairs, statistics.mean(differences), sd, paired_interval(differences, CONFIDENCE)
-    )
+    found = Figure.of(differences)
+    return Comparison(first, second, metric, pairs, found, paired_interval(differences, CONFIDENCE)) if found else None
 
 
 def paired_interval(differences: Sequence[float], confidence: float) -> tuple[float, float] | None:
@@ -54,14 +45,13 @@ def paired_interval(differences: Sequence[float], confidence: float) -> tuple[fl
 
     None of fewer than two.
     """
-    n = len(differences)
-    if n < 2:
+    found = Figure.of(differences)
+    if found is None or found.sd is None:
         return None
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 
-    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * statistics.stdev(differences) / math.sqrt(n)
-    mean = statistics.mean(differences)
-    return mean - half, mean + half
+    half = float(stdtrit(found.n - 1, (1 + confidence) / 2)) * found.sd / math.sqrt(found.n)
+    return found.mean - half, found.mean + half
 
 
 def _by_seed(entry: Entry, metric: str) -> dict[int, float]:

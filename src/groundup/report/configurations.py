@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from groundup.config.hyperparameters import GROUPS, hyperparameters
 from groundup.data.classes import listed
+from groundup.printable import shortened
 from groundup.report.find import Found
 from groundup.report.runs import Run
+from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
-from groundup.rundir.table import Configuration, Figure, Table, tabulate
+from groundup.rundir.table import Configuration, Table, tabulate
 
 TAG = 44  # characters
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class Entry:
     @property
     def tag(self) -> str:
         """The title, as much of it as a plot has room for."""
-        return self.title if len(self.title) <= TAG else f"{self.title[: TAG - 1]}…"
+        return shortened(self.title, TAG)
 
     @cached_property
     def finished(self) -> list[Run]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from groundup.pictures.confusion import row_shares
 from groundup.report.runs import PER_CLASS, Run
-from groundup.rundir.table import Figure, number_in
+from groundup.rundir.figure import Figure, number_in
 from groundup.spec import class_name
 
 MATRIX = "test/confusion"  # in results.json
@@ -25,8 +26,7 @@ class Confusion:
 
     @property
     def shares(self) -> np.ndarray:
-        """Of the images of each true class; 0 in the row of a class without images."""
-        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        return row_shares(self.counts)
 
     def mistakes(self, number: int) -> list[tuple[str, str, int, float]]:
         """The most frequent ones: true class, predicted class, count, share of the true class."""

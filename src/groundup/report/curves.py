@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from groundup.report.runs import Run
-from groundup.rundir.table import Figure
+from groundup.rundir.figure import Figure
 
 
 @dataclass(frozen=True)

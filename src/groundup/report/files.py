@@ -12,8 +12,9 @@ from groundup.files import as_csv, write_whole
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
+from groundup.rundir.figure import number_in
 from groundup.rundir.plain import Unreadable, read_json
-from groundup.rundir.table import as_markdown, csv_rows, number_in
+from groundup.rundir.rendering import as_markdown, csv_rows
 
 PAGE = "report.html"
 MARKDOWN = "report.md"

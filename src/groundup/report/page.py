@@ -14,7 +14,7 @@ from groundup.report.confusion import Confusion
 from groundup.report.files import MARKDOWN, csv_files
 from groundup.report.repeat import commands, environment
 from groundup.report.section import IN_DETAIL, Section
-from groundup.rundir.table import configuration_cells, job_cells
+from groundup.rundir.rendering import configuration_cells, job_cells
 
 MANY = 40  # rows beyond which a table is folded
 MISTAKES = 8
@@ -79,10 +79,10 @@ def pair_rows(found: Comparison) -> list[list[str]]:
 def verdict(found: Comparison) -> str:
     """What the comparison says, in a sentence."""
     if found.interval is None:
-        return f"One seed in common: {found.mean:+.4f}, and nothing can be said of how sure that is."
+        return f"One seed in common: {found.difference.mean:+.4f}, and nothing can be said of how sure that is."
     low, high = found.interval
     sure = "The interval excludes zero" if low > 0 or high < 0 else "The interval includes zero"
     return (
-        f"Mean difference {found.mean:+.4f}, {CONFIDENCE:.0%} confidence interval {low:+.4f} to {high:+.4f} "
-        f"(paired t, n = {found.n} seeds, sd {found.sd:.4f}). {sure}."
+        f"Mean difference {found.difference.mean:+.4f}, {CONFIDENCE:.0%} confidence interval {low:+.4f} to {high:+.4f} "
+        f"(paired t, n = {found.difference.n} seeds, sd {found.difference.sd:.4f}). {sure}."
     )

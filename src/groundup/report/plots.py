@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from groundup.report.configurations import Entry
 from groundup.report.curves import Band, band
 from groundup.report.picture import INK, MUTED, Picture, colour, fractions, logarithmic, new_figure, picture, style
-from groundup.rundir.table import Figure, number_in
+from groundup.rundir.figure import Figure, number_in
 
 WIDTH = 9.2  # inches, of every plot
 SPLITS = {"train": "training", "val": "validation"}

@@ -12,7 +12,7 @@ from groundup.report.configurations import Entry, Part
 from groundup.report.confusion import Confusion, confusion
 from groundup.report.picture import Picture
 from groundup.report.plots import accuracy, accuracy_against, learning_curves
-from groundup.rundir.table import number_in
+from groundup.rundir.figure import number_in
 
 IN_DETAIL = 4  # configurations that are shown class by class
 BY = ("test/acc", "val/acc")  # what two configurations are compared by, the first that both have

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
+from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.build import build
 from groundup.config.sizes import refuse_heavy_images
@@ -29,6 +30,7 @@ from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
+from groundup.rundir.figure import deviation
 from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.results import as_json
 
@@ -56,6 +58,7 @@ def evaluate(
     Raises:
         UserError: no such run or checkpoint, it has no test split, or one with classes that the network does not know.
     """
+    keep_freed_memory()
     config = read_config(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     checkpoint = load_checkpoint(checkpoint_file)
@@ -121,7 +124,7 @@ def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any
         name: [metrics[name] for metrics in every] for name, value in every[0].items() if isinstance(value, float)
     }
     mean = {name: _mean(of_draws, images) for name, of_draws in values.items()}
-    mean |= {f"{name} sd": _deviation(of_draws) for name, of_draws in values.items()}
+    mean |= {f"{name} sd": deviation(of_draws) for name, of_draws in values.items()}
     per_class = dict(zip(classes, recalls(confusion), strict=True))
     return mean | {"test/per_class": per_class, "test/confusion": confusion.tolist()}
 
@@ -132,10 +135,6 @@ def _mean(values: Sequence[float], images: int) -> float:
     if all(share(count, images) == value for count, value in zip(counts, values, strict=True)):
         return sum(counts) / (images * len(values))
     return statistics.fmean(values)
-
-
-def _deviation(values: Sequence[float]) -> float:
-    return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:

@@ -5,7 +5,6 @@ Lightning starts the helpers, by the command of the first, and kills the first a
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import subprocess
@@ -18,13 +17,12 @@ import torch
 from lightning.pytorch import Trainer
 
 from groundup.errors import RunFailed
+from groundup.run.quiet import log_of_tracebacks
 from groundup.rundir.ranks import is_helper as is_helper
 
 LOGS = "train_ddp_process_*.log"  # one a helper; the name is Lightning's
 PATIENCE = 30.0  # seconds for helpers to end by themselves
 GRACE = 5.0  # seconds for the first process to write its results before a helper that failed is gone
-
-log = logging.getLogger("groundup.traceback")
 
 
 @contextmanager
@@ -38,7 +36,7 @@ def leaving_in_order() -> Iterator[None]:
         yield
     except BaseException as error:
         if isinstance(error, Exception) and not _is_lost_connection(error):
-            log.error("traceback of the failure", exc_info=error)
+            log_of_tracebacks.error("traceback of the failure", exc_info=error)
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()  # those who wait for this process need not wait any longer
         time.sleep(GRACE)

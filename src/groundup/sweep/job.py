@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import traceback
@@ -18,15 +17,14 @@ from groundup.command.frame import Task
 from groundup.command.tell import tell
 from groundup.config.build import computes_in_numpy
 from groundup.errors import RunFailed, UserError
+from groundup.run.quiet import log_of_tracebacks
+from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import label
 from groundup.rundir.results import read_results, write_results
 from groundup.rundir.state import clean, discard_if_unused, one_line, read_state
-from groundup.rundir.table import number_in
 from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.isolation import isolated
 from groundup.sweep.tally import tally_of
-
-log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
 
 
 @dataclass(frozen=True)

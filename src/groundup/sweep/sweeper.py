@@ -34,8 +34,9 @@ from groundup.rundir.links import refuse_links_out_of_sweep
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import JOBS, LOCK, TABLES
 from groundup.rundir.overrides import label, varied_keys
+from groundup.rundir.rendering import as_text, write_table
 from groundup.rundir.state import JobState, clean, one_line, read_state
-from groundup.rundir.table import as_text, make_table, write_table
+from groundup.rundir.table import make_table
 from groundup.sweep import problems
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
