@@ -27,6 +27,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
+from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="of an epoch; 512, on a GPU 55,000")
     parser.add_argument("--only", nargs="+", choices=("epoch", "memory", "step"), default=["epoch", "memory", "step"])
     arguments = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     logging.getLogger().setLevel(logging.WARNING)
     on_gpu = arguments.accelerator == "cuda"

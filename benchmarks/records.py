@@ -41,6 +41,7 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 from torch import Tensor
 
+from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
@@ -287,6 +288,7 @@ def main() -> None:
     parser.add_argument("--process", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file")
     arguments = parser.parse_args()
+    keep_freed_memory()
     if not torch.cuda.is_available():
         logging.disable(logging.WARNING)  # every run would say that it is not captured
     if arguments.threads:

@@ -32,6 +32,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
+from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.build import build
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     arguments = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.repeats} repeats")
     print("case         ours s   bare s   ratio  (range)      goal")

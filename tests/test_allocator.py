@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from groundup.allocator import keep_freed_memory
+from groundup.errors import UserError
 
 FAULTS = """
 import ctypes, resource, sys
@@ -51,3 +56,39 @@ def test_an_allocator_that_the_environment_tells_what_to_do_is_left_alone():
     assert not said
     assert count > 1000
     assert faults("keep", MALLOC_ARENA_MAX="2")[0]  # which is another matter
+
+
+@pytest.fixture
+def asked():
+    """How often this process has asked, since the test began."""
+    keep_freed_memory.cache_clear()
+    return lambda: keep_freed_memory.cache_info().misses
+
+
+NOTHING, NOWHERE = {}, Path("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("where", "work", "arguments"),
+    [
+        ("run.run", "run", (NOTHING, NOWHERE)),
+        ("run.evaluate", "evaluate", (NOWHERE,)),
+        ("run.predict", "predict", (NOWHERE, NOWHERE)),
+        ("sweep.stacked.training", "train_stacked", ([(NOTHING, NOWHERE, [])],)),
+    ],
+)
+def test_a_process_asks_once_when_a_commands_work_begins(asked, where, work, arguments):
+    begin = getattr(importlib.import_module(f"groundup.{where}"), work)
+    assert asked() == 0
+    for _ in range(2):
+        with pytest.raises((UserError, KeyError)):  # it has nothing to do
+            begin(*arguments)
+        assert asked() == 1
+
+
+def test_the_parts_of_a_run_do_not_ask(asked, make_config, tmp_path):
+    from groundup.callbacks.interrupt import StopOnSignal
+    from groundup.run.parts import assemble
+
+    assemble(make_config("logger=none"), tmp_path, StopOnSignal())
+    assert asked() == 0

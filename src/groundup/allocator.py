@@ -1,8 +1,12 @@
-"""Memory that is freed in one training step and wanted again in the next."""
+"""Memory that is freed in one training step and wanted again in the next.
+
+It is a matter of the whole process, so who begins a command's work asks for it, never a library.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 
@@ -11,12 +15,15 @@ KEPT = 2**31 - 1  # bytes that may lie idle
 _TOLD_BY = ("MALLOC_MMAP_", "MALLOC_TRIM_", "MALLOC_TOP_PAD", "GLIBC_TUNABLES")
 
 
+@functools.cache
 def keep_freed_memory() -> bool:
     """Has glibc keep what is freed, up to 2 GiB, in place of giving it back to the system.
 
     It gives back whatever is larger than 32 MiB, at the latest, and the system hands out zeros: every step on a CPU
     then waits for the pages of its activations to be zeroed. Other C libraries are left as they are, and so is one
     that the environment tells what to do.
+
+    To be asked once is enough for a process.
 
     Returns:
         Whether it does now.

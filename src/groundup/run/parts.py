@@ -20,7 +20,6 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
@@ -62,7 +61,6 @@ class Parts:
 
 def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
     """Builds data, network, learner and trainer of a config."""
-    keep_freed_memory()
     seed = config["seed"]
     spec = make_spec(config["data"])
     seed_everything(seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from groundup.allocator import keep_freed_memory
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
@@ -56,6 +57,7 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
         UserError: no such run, checkpoint or images; or, when its turn comes, a file that was itself named by `images`
             cannot be read.
     """
+    keep_freed_memory()
     config = read_config(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)

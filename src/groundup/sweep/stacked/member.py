@@ -24,9 +24,10 @@ from groundup.errors import RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
 from groundup.printable import PrintableFormatter
+from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts
 from groundup.run.quiet import log_of_tracebacks
-from groundup.run.run import Recorded, take_test, training_figures
+from groundup.run.recorded import Recorded
 from groundup.rundir.identity import STACKED
 from groundup.rundir.links import LogFile
 from groundup.rundir.names import LAST, LOG

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted
 from groundup.run.quiet import quiet
@@ -43,6 +44,7 @@ def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[d
     Raises:
         Interrupted: stopped by a signal; every job can be gone on with, to the last bit in a stack.
     """
+    keep_freed_memory()
     members = [Member(config, run_dir, overrides, len(jobs), position) for config, run_dir, overrides in jobs]
     with quiet(), StopOnSignal() as stop:
         try:
