@@ -123,7 +123,7 @@ def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any
     values = {
         name: [metrics[name] for metrics in every] for name, value in every[0].items() if isinstance(value, float)
     }
-    mean = {name: _mean(of_draws, images) for name, of_draws in values.items()}
+    mean: dict[str, Any] = {name: _mean(of_draws, images) for name, of_draws in values.items()}
     mean |= {f"{name} sd": deviation(of_draws) for name, of_draws in values.items()}
     per_class = dict(zip(classes, recalls(confusion), strict=True))
     return mean | {"test/per_class": per_class, "test/confusion": confusion.tolist()}
