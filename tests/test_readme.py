@@ -12,8 +12,6 @@ from types import ModuleType
 
 import pytest
 import yaml
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -23,7 +21,7 @@ from groundup.report.command import KEYS, parse
 from groundup.report.files import KINDS, MARKDOWN, PAGE
 from groundup.run.resume import resume_checkpoint
 from groundup.run.run import run
-from groundup.sweep.expand import is_own
+from groundup.sweep.expand import expand, is_own
 from groundup.sweep.space import parse_space
 
 PROJECT = Path(__file__).parents[1]
@@ -67,8 +65,7 @@ def jobs(words):
             return [words]
         space = parse_space(words, None)
         return [space.words(values) for values in space.corners()]
-    overrides = OverridesParser.create().parse_overrides(words)
-    return [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+    return expand(words, None, 1000)
 
 
 def is_of_ray(word):

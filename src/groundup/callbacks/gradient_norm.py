@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from groundup.borrowed.torch import takes_scaled_gradients
 from groundup.callbacks.watcher import Watcher, write_scalars
 from groundup.learning.learner import Learner
 
@@ -25,7 +26,7 @@ class GradientNorm(Watcher):
         if trainer.is_last_batch or pl_module.meter.left < trainer.accumulate_grad_batches:
             self.measure(pl_module)
             scaler = getattr(trainer.precision_plugin, "scaler", None)
-            if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            if scaler is not None and takes_scaled_gradients(optimizer):
                 self._norm = self._norm / scaler.get_scale()  # a fused optimizer divides by it later, by itself
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from groundup.borrowed.lightning import accumulates
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.errors import Interrupted
 from groundup.rundir.names import LAST
@@ -85,7 +86,7 @@ class StopOnSignal(Checkpoint):
         if self.signum is None and trainer.world_size == 1:
             return
         epoch_loop: Any = trainer.fit_loop.epoch_loop  # our own
-        if epoch_loop.done or trainer.fit_loop._should_accumulate() or epoch_loop.is_validation_due():
+        if epoch_loop.done or accumulates(trainer) or epoch_loop.is_validation_due():
             return  # the end of the epoch comes next, or gradients that no checkpoint holds, or a validation
         if trainer.world_size > 1 and epoch_loop.batch_idx % AGREE_EVERY:
             return  # processes agree on a step now and then, not at every one

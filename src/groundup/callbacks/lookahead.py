@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor, nn
 
+from groundup.borrowed.lightning import accumulates
+from groundup.borrowed.torch import foreach_copy_, foreach_lerp_
 from groundup.learning.learner import Learner
 
 
@@ -25,8 +27,8 @@ def kept(step: int, total_steps: int, every: int, decay: float) -> float:
 @torch.no_grad()
 def look_ahead(slow: Sequence[Tensor], fast: Sequence[Tensor], keep: float) -> None:
     """slow <- keep slow + (1 - keep) fast, fast <- slow, in place and without waiting for the device."""
-    torch._foreach_lerp_(list(slow), list(fast), 1 - keep)
-    torch._foreach_copy_(list(fast), list(slow))
+    foreach_lerp_(list(slow), list(fast), 1 - keep)
+    foreach_copy_(list(fast), list(slow))
 
 
 class Lookahead(Callback):
@@ -52,7 +54,7 @@ class Lookahead(Callback):
         self._slow = {name: self._slow.get(name, fast).to(fast.device, copy=True) for name, fast in self._fast.items()}
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Learner, *_: Any) -> None:  # type: ignore[override]
-        if trainer.fit_loop._should_accumulate():
+        if accumulates(trainer):
             return  # no step was taken
         step, total_steps = trainer.global_step, pl_module.total_steps
         if step % self.every == 0:

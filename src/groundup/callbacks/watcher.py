@@ -12,6 +12,8 @@ from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
+from groundup.borrowed.torch import write_summary
+
 
 class Watcher(Callback):
     """Base of what is written to TensorBoard while a network learns.
@@ -77,4 +79,4 @@ def write_picture(trainer: Trainer, tag: str, image: Image.Image, step: int) -> 
     width, height = image.size
     picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content.getvalue())
     for writer in writers(trainer):
-        writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
+        write_summary(writer, Summary(value=[Summary.Value(tag=tag, image=picture)]), step)

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from groundup.borrowed.hydra import get_args_parser
 from groundup.command.resolvers import SWEEP_DIR, register_resolvers
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError, chain
 from groundup.printable import printable_lines

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from hydra._internal.utils import _locate
-
+from groundup.borrowed.hydra import locate
 from groundup.errors import UserError
 from groundup.printable import printable
 
@@ -145,23 +144,23 @@ def _find(target: Any, kind: Kind) -> Any:
     if not isinstance(target, str) or not _within(target, kind.names):
         return None
     try:
-        found = _locate(target)  # as `instantiate` does, without a word in the log
+        found = locate(target)  # as `instantiate` does, without a word in the log
     except (ImportError, ValueError, AttributeError):
         return None
     if not isinstance(found, type):
         return found if kind is NETWORK and _makes_networks(found) else None
     module = found.__module__
     defined = _within(module, kind.modules) and not _within(module, kind.others) and "." not in found.__qualname__
-    return found if defined and issubclass(found, _locate(kind.base)) else None
+    return found if defined and issubclass(found, locate(kind.base)) else None
 
 
 def _makes_networks(found: Any) -> bool:
     """Whether this is a function of ours that makes networks, or one that torchvision lists."""
-    from torchvision.models._api import BUILTIN_MODELS
+    from torchvision.models import get_model_builder, list_models
 
     if not isinstance(found, FunctionType) or "." in found.__qualname__:
         return False
-    return _within(found.__module__ or "", FACTORIES) or found in BUILTIN_MODELS.values()
+    return _within(found.__module__ or "", FACTORIES) or found in map(get_model_builder, list_models())
 
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:

@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
+from groundup.borrowed.lightning import detects_anomalies
 from groundup.data.module import ImageData
 from groundup.learning.numpy_net import NumPyNet
 
@@ -32,7 +33,7 @@ def why_not(trainer: Trainer, net: nn.Module, device_type: str) -> str | None:
         f"trainer.accelerator: it is {there}, and only {device_type} can be captured": there != device_type,
         f"trainer.gradient_clip_val={clipped}": bool(clipped),
         f"trainer.accumulate_grad_batches={accumulated}": accumulated != 1,
-        "trainer.detect_anomaly=true: it looks at every step from the host": trainer._detect_anomaly,
+        "trainer.detect_anomaly=true: it looks at every step from the host": detects_anomalies(trainer),
         "trainer.precision=16-mixed: its loss is scaled on the host": _scales_loss(trainer),
         "optimizer.fused=false": _is_unfused(trainer.optimizers[0]),
     }

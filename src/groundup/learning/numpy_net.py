@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from groundup.borrowed.torch import has_hooks
 from groundup.numpy_nets.dropout import Dropout
 from groundup.numpy_nets.layer import Array, Layer
 from groundup.numpy_nets.sequential import Sequential
@@ -77,15 +78,10 @@ class NumPyLayer(nn.Module):
 
     def bind(self) -> None:
         """Makes the layer's arrays views of the parameters and buffers, whose tensors may be others by now."""
-        for name, parameter in self._parameters.items():
-            self.layer.params[name] = parameter.detach().numpy()  # type: ignore[union-attr]
-        for name, buffer in self._buffers.items():
-            self.layer.buffers[name] = buffer.numpy()  # type: ignore[union-attr]
-
-    @property
-    def hooked(self) -> bool:
-        """Whether somebody wants to see this layer's input, output or gradient."""
-        return bool(self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks)
+        for name, parameter in self.named_parameters(recurse=False):
+            self.layer.params[name] = parameter.detach().numpy()
+        for name, buffer in self.named_buffers(recurse=False):
+            self.layer.buffers[name] = buffer.numpy()
 
     def multiply_adds(self, output_size: tuple[int, ...]) -> int:
         """Of one image, which PyTorch's counter does not see: every weight once for each place of the output."""
@@ -133,13 +129,13 @@ class NumPyNet(nn.Module):
         self._names = list(net.params)
 
     def forward(self, x: Tensor) -> Tensor:
-        if any(layer.hooked for layer in self._in_order):
+        if any(has_hooks(layer) for layer in self._in_order):
             for layer in self._in_order:
                 x = layer(x)
             return x
         for layer in self._in_order:
             layer.prepare()
-        parameters = (p for layer in self._in_order for p in layer._parameters.values())
+        parameters = (p for layer in self._in_order for p in layer.parameters(recurse=False))
         latest = self.net.fork()
         y = NumPyFunction.apply(latest, self._names, self.training, x, *parameters)
         # Kept until the next pass is through: arrays that are freed all at once go back to the system, and getting them

@@ -12,6 +12,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from groundup.borrowed.torch import write_summary
+
 _ROW = ".hparams"  # the end of the name of its file
 
 
@@ -57,7 +59,7 @@ def log_hparams(
             row.add_scalar(name, value, step)
         experiment, *session = hparams(dict(params), dict(metrics))
         for summary in (_chosen_first(experiment, chosen), *session):
-            row._get_file_writer().add_summary(summary)
+            write_summary(row, summary)
 
 
 def _chosen_first(experiment: Summary, chosen: Collection[str]) -> Summary:

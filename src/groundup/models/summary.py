@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from groundup.borrowed.torch import kind_of
 from groundup.printable import in_columns
 from groundup.spec import DatasetSpec
 
@@ -94,7 +95,7 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> Mo
 
     seen: set[nn.Parameter] = set()
     rows = tuple(
-        LayerRow(name, layer._get_name(), *sizes.get(layer, (None, None)), _count_new(layer, seen))
+        LayerRow(name, kind_of(layer), *sizes.get(layer, (None, None)), _count_new(layer, seen))
         for name, layer in layers.items()
     )
     return ModelSummary(
@@ -121,7 +122,7 @@ def untouched(model: nn.Module) -> Iterator[Tensor]:
 
 def _is_layer(module: nn.Module) -> bool:
     has_children = next(module.children(), None) is not None
-    return not has_children or bool(module._parameters)
+    return not has_children or next(module.parameters(recurse=False), None) is not None
 
 
 def _count_new(layer: nn.Module, seen: set[nn.Parameter]) -> int:

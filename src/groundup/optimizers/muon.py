@@ -12,6 +12,14 @@ from torch.optim.adamw import adamw
 from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
+from groundup.borrowed.torch import (
+    foreach_add,
+    foreach_add_,
+    foreach_clamp_min_,
+    foreach_div_,
+    foreach_mul_,
+    foreach_norm,
+)
 from groundup.errors import UserError
 from groundup.optimizers.orthogonalize import orthogonalize_all
 from groundup.optimizers.roles import Role, by_role
@@ -109,18 +117,18 @@ class Muon(torch.optim.Optimizer):
 
     def _step_matrices(self, group: Group, params: list[Tensor], grads: list[Tensor]) -> None:
         buffers = self._buffers(params, "momentum_buffer")
-        torch._foreach_mul_(buffers, group["momentum"])
-        torch._foreach_add_(buffers, grads)
-        ahead = torch._foreach_add(grads, buffers, alpha=group["momentum"]) if group["nesterov"] else buffers
+        foreach_mul_(buffers, group["momentum"])
+        foreach_add_(buffers, grads)
+        ahead = foreach_add(grads, buffers, alpha=group["momentum"]) if group["nesterov"] else buffers
         updates = orthogonalize_all([as_matrix(tensor) for tensor in ahead], group["steps"])
         if group["renormalize"]:
             renormalize(params)
         else:
-            torch._foreach_mul_(updates, [math.sqrt(max(1.0, len(u) / u.shape[1])) for u in updates])
+            foreach_mul_(updates, [math.sqrt(max(1.0, len(u) / u.shape[1])) for u in updates])
         if group["weight_decay"]:
-            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_mul_(updates, -group["lr"])
-        torch._foreach_add_(params, [like(update, p) for update, p in zip(updates, params, strict=True)])
+            foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+        foreach_mul_(updates, -group["lr"])
+        foreach_add_(params, [like(update, p) for update, p in zip(updates, params, strict=True)])
 
     def _step_sgd(self, group: Group, params: list[Tensor], grads: list[Tensor]) -> None:
         buffers: list[Tensor | None] = [*self._buffers(params, "momentum_buffer")]
@@ -161,7 +169,7 @@ def like(matrix: Tensor, tensor: Tensor) -> Tensor:
 
 def renormalize(params: Sequence[Tensor]) -> None:
     """Gives each of these tensors `(c_out, ...)`, in place, the Frobenius norm sqrt(c_out); zeros stay zeros."""
-    norms = torch._foreach_norm(list(params))
-    torch._foreach_clamp_min_(norms, 1e-12)
-    torch._foreach_div_(norms, [math.sqrt(len(p)) for p in params])
-    torch._foreach_div_(list(params), norms)
+    norms = foreach_norm(list(params))
+    foreach_clamp_min_(norms, 1e-12)
+    foreach_div_(norms, [math.sqrt(len(p)) for p in params])
+    foreach_div_(list(params), norms)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from groundup.borrowed.torch import foreach_copy_
+
 Coefficients = tuple[float, float, float]
 Shape = tuple[int, int]
 
@@ -114,5 +116,5 @@ def _padded(matrices: Sequence[Tensor], dtype: torch.dtype | None) -> Tensor:
     first = matrices[0]
     batch = first.new_zeros((len(matrices), *first.shape), dtype=dtype or usual_dtype(first.device))
     places = [batch[i, : matrix.shape[0], : matrix.shape[1]] for i, matrix in enumerate(matrices)]
-    torch._foreach_copy_(places, list(matrices))
+    foreach_copy_(places, list(matrices))
     return batch

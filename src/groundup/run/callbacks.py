@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from groundup.borrowed.lightning import train_time_interval
 from groundup.config.build import build_as_is
 from groundup.config.trainer_arguments import REFUSED_CALLBACKS
 from groundup.errors import UserError
@@ -60,7 +61,7 @@ def _checkpoint_problems(name: str, callback: ModelCheckpoint) -> Iterator[str]:
     """What would get into the way of best.ckpt and last.ckpt, or could not be resumed."""
     if callback.save_on_exception:
         yield f"callbacks.{name}.save_on_exception=true: {REFUSED_CALLBACKS['OnExceptionCheckpoint']}"
-    interval = callback._train_time_interval
+    interval = train_time_interval(callback)
     if interval is not None and not isinstance(interval, timedelta):  # Lightning asks for its seconds at the first step
         said = "must be a datetime.timedelta, as {_target_: datetime.timedelta, minutes: 5}"
         yield f"callbacks.{name}.train_time_interval={interval}: {said}"

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Trainer
 
+from groundup.borrowed.lightning import HELPERS_LOGS, started_processes
 from groundup.errors import RunFailed
 from groundup.run.quiet import log_of_tracebacks
 from groundup.rundir.ranks import is_helper as is_helper
 
-LOGS = "train_ddp_process_*.log"  # one a helper; the name is Lightning's
 PATIENCE = 30.0  # seconds for helpers to end by themselves
 GRACE = 5.0  # seconds for the first process to write its results before a helper that failed is gone
 
@@ -51,7 +51,7 @@ def cause_in_helper(error: Exception, run_dir: Path) -> str | None:
     """Why a helper failed, where `error` only says that it is gone; None for any other error."""
     if not _is_lost_connection(error):
         return None
-    for file in sorted(run_dir.glob(LOGS)):
+    for file in sorted(run_dir.glob(HELPERS_LOGS)):
         lines = file.read_text().splitlines()
         if lines:  # a traceback; its last line is the error
             return f"process {file.stem.rpartition('_')[2]}: {lines[-1]}"
@@ -65,7 +65,7 @@ def _is_lost_connection(error: Exception) -> bool:
 
 def end_helpers(trainer: Trainer, failed: bool) -> None:
     """Waits for the helpers that this process started, or kills them where the run has failed; drops empty logs."""
-    launched: list[subprocess.Popen] = getattr(trainer.strategy.launcher, "procs", [])
+    launched = started_processes(trainer)
     helpers = list(launched)
     launched.clear()  # so that Lightning does not kill this process when it sees one gone
     for helper in helpers:
@@ -77,6 +77,6 @@ def end_helpers(trainer: Trainer, failed: bool) -> None:
             helper.kill()
             helper.wait()
     if helpers:
-        for file in Path(trainer.default_root_dir).glob(LOGS):
+        for file in Path(trainer.default_root_dir).glob(HELPERS_LOGS):
             if not file.stat().st_size:
                 file.unlink()

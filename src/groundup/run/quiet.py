@@ -9,29 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from groundup.borrowed.lightning import CALLBACKS_LOG, LOGS, PROFILERS_LOG, RANK_ZERO_LOG
+
 log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
 
-RANK_ZERO = "utilities.rank_zero"  # through which all parts of Lightning speak
-ASKED_FOR = ("callbacks", "profilers", RANK_ZERO)  # what the user chose to be told
+ASKED_FOR = (CALLBACKS_LOG, PROFILERS_LOG, RANK_ZERO_LOG)  # what the user chose to be told
 
 
 def _of_callbacks(record: logging.LogRecord) -> bool:
-    """Whether a record of `RANK_ZERO` is to be heard."""
+    """Whether a record of `RANK_ZERO_LOG` is to be heard."""
     return record.levelno >= logging.WARNING or Path(record.pathname).parent.name == "callbacks"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silences what Lightning says that is no news here, for the time of this run alone."""
-    logs = [logging.getLogger(f"lightning.{package}") for package in ("pytorch", "fabric")]
-    logs += (heard := [logging.getLogger(f"lightning.pytorch.{part}") for part in ASKED_FOR])
+    heard = [logging.getLogger(name) for name in ASKED_FOR]
+    logs = [*map(logging.getLogger, LOGS), *heard]
     levels = [lightning_log.level for lightning_log in logs]
     before = (logging.raiseExceptions, threading.excepthook)
     logging.raiseExceptions = False  # a log on a full disk: what the run itself fails to write is said once
     threading.excepthook = _log_traceback_of_thread
     for lightning_log in logs:
         lightning_log.setLevel(logging.INFO if lightning_log in heard else logging.WARNING)
-    rank_zero = logging.getLogger(f"lightning.pytorch.{RANK_ZERO}")
+    rank_zero = logging.getLogger(RANK_ZERO_LOG)
     rank_zero.addFilter(_of_callbacks)
     with warnings.catch_warnings():
         for message in (

@@ -10,13 +10,14 @@ import copy
 import functools
 from collections.abc import Sequence
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
+
+from groundup.borrowed.hydra import ConfigLoaderImpl, apply_overrides
 
 COMPOSED = 64  # choices of groups that are kept
 
@@ -42,7 +43,7 @@ class Composer:
             if any(override.is_delete() for override in parsed):
                 return self._compose_whole(tuple(overrides))
             cfg = copy.deepcopy(self._base(choices))
-            ConfigLoaderImpl._apply_overrides_to_config([found for found in parsed if self._is_value(found)], cfg)
+            apply_overrides([found for found in parsed if self._is_value(found)], cfg)
             return cfg
         except (HydraException, OmegaConfBaseException, ValueError):
             return self._compose_whole(tuple(overrides))  # for Hydra's own words

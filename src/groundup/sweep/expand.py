@@ -85,7 +85,7 @@ def _refuse_number(overrides: Iterable[Override], max_jobs: int) -> None:
 
 def count(override: Override) -> int:
     """How many values a sweep has, without listing those of a range."""
-    value = override._value
+    value = override.value()
     if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
         if not value.step:
             raise UserError(f"{override.input_line}: a step of 0 never ends")

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from groundup.borrowed.hydra import ConfigLoaderImpl
 from groundup.errors import UserError
 from groundup.rundir.jobs import LINE_SIZE, FrozenJob, parse_job
 from groundup.rundir.names import JOBS

@@ -72,7 +72,9 @@ def _directory() -> Callable[[], None]:
 
 
 def _log_levels() -> Callable[[], None]:
-    names = ["", "lightning.pytorch", "lightning.fabric", "py.warnings"]
+    from groundup.borrowed.lightning import LOGS
+
+    names = ["", *LOGS, "py.warnings"]
     levels = {name: logging.getLogger(name).level for name in names}
 
     def restore() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hydra.plugins.launcher import Launcher
 
+from groundup.borrowed.hydra import joblib_settings, ray_settings, submitit_settings
 from groundup.errors import UserError
 from groundup.paths import unique_name
 from groundup.rundir.jobs import FrozenJob
@@ -66,10 +67,11 @@ def launch(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> No
         _launch_elsewhere(launcher, jobs, sweep_dir)
 
 
-def _give_a_fresh_folder(launcher: Any) -> None:
+def _give_a_fresh_folder(launcher: Launcher) -> None:
     """submitit unpickles what lies in its folder under the name of a job, and the sweep may be a stranger's."""
-    folder = Path(str(launcher.params["submitit_folder"]))
-    launcher.params["submitit_folder"] = str(folder.parent / unique_name() / folder.name)
+    settings = submitit_settings(launcher)
+    folder = Path(str(settings["submitit_folder"]))
+    settings["submitit_folder"] = str(folder.parent / unique_name() / folder.name)
 
 
 def _launch_elsewhere(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path, first: int = 0) -> None:
@@ -77,25 +79,26 @@ def _launch_elsewhere(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: 
         launcher.launch([launch_words(job) for job in jobs], initial_job_idx=first)
 
 
-def _launch_by_joblib(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+def _launch_by_joblib(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
     """joblib gives every process cores / n_jobs threads: no more processes than jobs, so that none is left out."""
     import joblib
 
-    launcher.joblib["n_jobs"] = min(joblib.effective_n_jobs(launcher.joblib["n_jobs"]), len(jobs))
+    settings = joblib_settings(launcher)
+    settings["n_jobs"] = min(joblib.effective_n_jobs(settings["n_jobs"]), len(jobs))
     _launch_elsewhere(launcher, jobs, sweep_dir)
 
 
-def _launch_by_submitit_here(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+def _launch_by_submitit_here(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
     """submitit starts all jobs that it is given at once: so many at a time as there are cores for.
 
     Ctrl-C in a terminal reaches the processes that watch the jobs, too, and they would kill them.
     """
-    cores = count_cores()
-    launcher.params["setup"] = [IGNORE_CTRL_C]
-    if launcher.params["timeout_min"] == AN_HOUR:
-        launcher.params["timeout_min"] = A_YEAR
-    at_once = min(max(1, cores // (launcher.params.get("cpus_per_task") or 1)), len(jobs))
-    with _threads(launcher.params.get("cpus_per_task") or cores // at_once):
+    cores, settings = count_cores(), submitit_settings(launcher)
+    settings["setup"] = [IGNORE_CTRL_C]
+    if settings["timeout_min"] == AN_HOUR:
+        settings["timeout_min"] = A_YEAR
+    at_once = min(max(1, cores // (settings.get("cpus_per_task") or 1)), len(jobs))
+    with _threads(settings.get("cpus_per_task") or cores // at_once):
         for first in itertools.count(0, at_once):
             if batch := jobs[first : first + at_once]:
                 _launch_elsewhere(launcher, batch, sweep_dir, first)
@@ -103,7 +106,7 @@ def _launch_by_submitit_here(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir
                 return
 
 
-def _launch_by_ray(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
+def _launch_by_ray(launcher: Launcher, jobs: Sequence[FrozenJob], sweep_dir: Path) -> None:
     """Ray gives every job as many threads as cores, `remote.num_cpus`, of which it has one by itself.
 
     Started here, before the signals are ours: it takes SIGTERM for itself.
@@ -111,8 +114,9 @@ def _launch_by_ray(launcher: Any, jobs: Sequence[FrozenJob], sweep_dir: Path) ->
     import ray
 
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.WARNING}
-    launcher.ray_cfg.init = quiet | dict(launcher.ray_cfg.init)
-    ray.init(**launcher.ray_cfg.init)
+    settings = ray_settings(launcher)
+    settings.init = quiet | dict(settings.init)
+    ray.init(**settings.init)
     try:
         _launch_elsewhere(launcher, jobs, sweep_dir)
     finally:

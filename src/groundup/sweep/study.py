@@ -49,6 +49,7 @@ try:
     import optuna
     from optuna.trial import FrozenTrial, TrialState
 
+    from groundup.borrowed.optuna import planned_values, set_user_attribute
     from groundup.sweep.space import Space, parse_space
 except ModuleNotFoundError as error:
     raise UserError("hydra/sweeper=optuna: Optuna is not installed: pip install 'groundup[sweeps]'") from error
@@ -282,7 +283,7 @@ class Search:
             return FrozenJob(number, overrides, {})
 
     def _enqueue_next_of_grid(self) -> bool:
-        taken = [trial.params or trial.system_attrs.get("fixed_params") for trial in self.study.get_trials()]
+        taken = [trial.params or planned_values(trial) for trial in self.study.get_trials()]
         values = next((values for values in self.space.grid() if values not in taken), None)
         if values is not None:
             self.study.enqueue_trial(values)
@@ -301,7 +302,7 @@ class Search:
         value = state.results.get(self.options["metric"]) if state.status == "finished" else None
         if value is None:
             reason = state.reason or f"no {self.options['metric']}: there is no validation data"
-            self.study._storage.set_trial_user_attr(trial._trial_id, REASON, reason)
+            set_user_attribute(self.study, trial, REASON, reason)
         self.study.tell(trial.number, value, state=TrialState.COMPLETE if value is not None else TrialState.FAIL)
 
     def _forget_trials_without_job(self, jobs: Sequence[FrozenJob]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.command.tell import tell
@@ -107,7 +107,11 @@ def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
 
 def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
     """Whether one of the jobs has failed and `sweep.fail_fast` asks for no more."""
-    return getattr(task, "fail_fast", False) and any(done._return_value is None for done in returns.values())
+    return getattr(task, "fail_fast", False) and not all(map(_has_finished, returns.values()))
+
+
+def _has_finished(done: JobReturn) -> bool:
+    return done.status == JobStatus.COMPLETED and done.return_value is not None  # a job of ours raises nothing
 
 
 def _announce(

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.trainer.call import _call_callbacks_load_state_dict, _call_callbacks_on_load_checkpoint
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
+from groundup.borrowed.lightning import load_callbacks, set_batches_that_stepped
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
@@ -275,8 +275,7 @@ def _restore(parts: Parts, optimizer: torch.optim.Optimizer, checkpoint: dict[st
     [state] = checkpoint["optimizer_states"]
     optimizer.load_state_dict(state)
     parts.learner.on_load_checkpoint(checkpoint)
-    _call_callbacks_on_load_checkpoint(parts.trainer, checkpoint)
-    _call_callbacks_load_state_dict(parts.trainer, checkpoint)
+    load_callbacks(parts.trainer, checkpoint)
 
 
 def begin_epoch(trainer: Trainer) -> None:
@@ -301,7 +300,7 @@ def count(trainer: Trainer, step: int, batch: int, batches: int) -> None:
     _set(optimizer.zero_grad, batch, step)
     _set(loop.batch_progress, batch, step)
     loop.batch_progress.is_last_batch = batch == batches
-    loop._batches_that_stepped = step - (batch < batches)  # Lightning counts both after the hooks that may save
+    set_batches_that_stepped(trainer, step - (batch < batches))  # Lightning counts both after the hooks that may save
     if batch < batches:
         loop.batch_progress.current.completed -= 1
         loop.batch_progress.total.completed -= 1
@@ -316,6 +315,6 @@ def _set(progress: Any, current: int, total: int | None = None) -> None:
 def _log_epoch(trainer: Trainer, metrics: Mapping[str, float]) -> None:
     """What `LightningModule.log_dict` does with the metrics of an epoch, whose last step they belong to."""
     tensors = {name: torch.as_tensor(value) for name, value in metrics.items()}
-    trainer._logger_connector._callback_metrics.update(tensors)
+    trainer.callback_metrics.update(tensors)
     for logger in trainer.loggers if metrics else ():
         logger.log_metrics({name: float(value) for name, value in tensors.items()}, step=trainer.global_step - 1)

@@ -1,0 +1,117 @@
+"""Private names of Lightning: its training loops from inside, and what it notes while it trains.
+
+Looked at first: the hooks of `Callback` and `LightningModule`, and the public attributes of `Trainer`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loops.fetchers import _DataFetcher as DataFetcher
+from lightning.pytorch.loops.fit_loop import _FitLoop
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.trainer.call import _call_callbacks_load_state_dict, _call_callbacks_on_load_checkpoint
+
+# Its loops
+
+
+class FitLoop(_FitLoop):
+    """Lightning's loop over epochs, with a public name for what it decides. No hook of a callback decides that."""
+
+    def counts_in_steps(self) -> bool:
+        """Whether an epoch that `max_steps` cuts short is over all the same."""
+        return super()._iteration_based_training()
+
+    def _iteration_based_training(self) -> bool:
+        return self.counts_in_steps()
+
+
+class TrainingEpochLoop(_TrainingEpochLoop):
+    """Lightning's loop over the batches of an epoch, likewise. `Trainer.val_check_interval` sees batches, no ends."""
+
+    def should_validate(self, data_fetcher: DataFetcher) -> bool:
+        """Whether the batch that was just trained on is followed by a validation."""
+        return super()._should_check_val_fx(data_fetcher)
+
+    def _should_check_val_fx(self, data_fetcher: DataFetcher) -> bool:
+        return self.should_validate(data_fetcher)
+
+    def on_save_checkpoint(self) -> dict[str, Any]:
+        """What is saved, with one more batch that stepped in a validation: Lightning counts that one after it."""
+        state = super().on_save_checkpoint()
+        state["_batches_that_stepped"] += self.trainer.validating
+        return state
+
+
+def may_stop_early(trainer: Trainer) -> bool:
+    """Whether as much was trained as `min_epochs` and `min_steps` ask for."""
+    return trainer.fit_loop._can_stop_early
+
+
+def is_epoch_trained(trainer: Trainer) -> bool:
+    """Whether the last batch of the epoch was begun. The loop's `done` is also true where training stops."""
+    return trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+
+
+def accumulates(trainer: Trainer) -> bool:
+    """Whether the batch that was just trained on took no step: its gradients wait for those of others.
+
+    `Trainer.accumulate_grad_batches` is public, but the last batches of an epoch step whatever their number.
+    """
+    return trainer.fit_loop._should_accumulate()
+
+
+def fetcher_of(trainer: Trainer) -> DataFetcher | None:
+    """What the batches of training come through; None outside of training. Hooks are not given it."""
+    return trainer.fit_loop._data_fetcher
+
+
+# What it notes
+
+
+def set_batches_that_stepped(trainer: Trainer, number: int) -> None:
+    """Notes, for the axis of loggers, how many batches have taken a step; `Trainer.global_step` is read only."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = number
+
+
+def load_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+    """Gives callbacks what a checkpoint holds of them; in public that comes with `Trainer.fit` alone."""
+    _call_callbacks_on_load_checkpoint(trainer, checkpoint)
+    _call_callbacks_load_state_dict(trainer, checkpoint)
+
+
+# What it was given, and keeps for itself
+
+
+def detects_anomalies(trainer: Trainer) -> bool:
+    """What `Trainer(detect_anomaly=...)` was given."""
+    return trainer._detect_anomaly
+
+
+def train_time_interval(checkpoint: ModelCheckpoint) -> Any:
+    """What `ModelCheckpoint(train_time_interval=...)` was given."""
+    return checkpoint._train_time_interval
+
+
+# Its processes
+
+HELPERS_LOGS = "train_ddp_process_*.log"  # one a process, in the run directory
+
+
+def started_processes(trainer: Trainer) -> list[subprocess.Popen]:
+    """The processes that this one has started to train along: Lightning's own list, which it watches.
+
+    Empty where there are none. `Strategy.launcher` is public, what it launched is not.
+    """
+    return getattr(trainer.strategy.launcher, "procs", [])
+
+
+# The logs that it speaks through. `Trainer` has arguments that hide its bar and its summary, and none for the rest.
+
+LOGS = ("lightning.pytorch", "lightning.fabric")
+CALLBACKS_LOG = "lightning.pytorch.callbacks"
+PROFILERS_LOG = "lightning.pytorch.profilers"
+RANK_ZERO_LOG = "lightning.pytorch.utilities.rank_zero"  # all of its parts speak through this one too
