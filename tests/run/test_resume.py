@@ -20,6 +20,11 @@ from groundup.rundir.names import LAST, LOCK
 from groundup.rundir.state import read_state
 
 
+def resumed(cfg, runs):
+    """The run directory that a config means."""
+    return find_resume(check(cfg), runs)
+
+
 @pytest.fixture
 def runs(tmp_path):
     return tmp_path / "runs" / "cnn-digits"
@@ -46,24 +51,24 @@ def test_auto_takes_the_newest_unfinished_run_of_the_config(compose_config, make
     make_run("2026-01-03_00-00-00-cccccc", status="finished")
     make_run("2026-01-04_00-00-00-dddddd", checkpoint=False)
     make_run("2026-01-05_00-00-00-eeeeee", "optimizer.lr=0.5")
-    assert find_resume(compose_config("resume=auto"), runs) == newest
+    assert resumed(compose_config("resume=auto"), runs) == newest
 
 
 def test_auto_begins_anew_where_there_is_nothing_to_resume(compose_config, runs):
-    assert find_resume(compose_config("resume=auto"), runs) is None
+    assert resumed(compose_config("resume=auto"), runs) is None
 
 
 def test_auto_may_train_longer_and_watch_differently(compose_config, make_run, runs):
     run_dir = make_run("a")
-    assert find_resume(compose_config("resume=auto", "trainer.max_epochs=99", "logger=none"), runs) == run_dir
-    assert find_resume(compose_config("resume=auto", "seed=1"), runs) is None
+    assert resumed(compose_config("resume=auto", "trainer.max_epochs=99", "logger=none"), runs) == run_dir
+    assert resumed(compose_config("resume=auto", "seed=1"), runs) is None
 
 
 def test_auto_leaves_a_run_alone_that_is_going_on(compose_config, make_run, runs):
     run_dir = make_run("a")
     with filelock.FileLock(run_dir / LOCK):
-        assert find_resume(compose_config("resume=auto"), runs) is None
-    assert find_resume(compose_config("resume=auto"), runs) == run_dir
+        assert resumed(compose_config("resume=auto"), runs) is None
+    assert resumed(compose_config("resume=auto"), runs) == run_dir
 
 
 def test_a_run_or_a_checkpoint_in_it_is_used_again(compose_config, make_run, runs):
@@ -71,7 +76,7 @@ def test_a_run_or_a_checkpoint_in_it_is_used_again(compose_config, make_run, run
     (run_dir / "checkpoints" / "best.ckpt").write_bytes(b"x")
     for resume in (run_dir, run_dir / "checkpoints" / "best.ckpt"):
         cfg = compose_config(f"resume={resume}")
-        assert find_resume(cfg, runs) == run_dir
+        assert resumed(cfg, runs) == run_dir
     assert resume_checkpoint(check(cfg), run_dir) == run_dir / "checkpoints" / "best.ckpt"
     assert resume_checkpoint(check(compose_config(f"resume={run_dir}")), run_dir) == run_dir / LAST
 
@@ -79,13 +84,13 @@ def test_a_run_or_a_checkpoint_in_it_is_used_again(compose_config, make_run, run
 def test_a_checkpoint_from_elsewhere_begins_a_new_run(compose_config, tmp_path, runs):
     (tmp_path / "some.ckpt").write_bytes(b"x")
     cfg = compose_config(f"resume={tmp_path}/some.ckpt")
-    assert find_resume(cfg, runs) is None
+    assert resumed(cfg, runs) is None
     assert resume_checkpoint(check(cfg), runs / "new") == tmp_path / "some.ckpt"
 
 
 def test_what_is_not_there_is_refused(compose_config, tmp_path, runs):
     with pytest.raises(UserError, match=r"resume=.*nowhere.*accepted: auto, a checkpoint"):
-        find_resume(compose_config(f"resume={tmp_path}/nowhere"), runs)
+        resumed(compose_config(f"resume={tmp_path}/nowhere"), runs)
     with pytest.raises(UserError, match=r"last\.ckpt"):
         resume_checkpoint({"resume": str(tmp_path)}, runs)
 
@@ -95,7 +100,7 @@ def test_another_net_is_refused_naming_both(compose_config, make_run, runs, aske
     run_dir = make_run("a")
     key, value = asked[0].split("=")
     with pytest.raises(UserError, match=f"{key}.*now asked is .*{value}"):
-        find_resume(compose_config(f"resume={run_dir}", *asked), runs)
+        resumed(compose_config(f"resume={run_dir}", *asked), runs)
 
 
 def test_auto_in_a_directory_with_a_last_checkpoint_goes_on_from_it(make_run, runs):
@@ -109,8 +114,8 @@ def test_auto_in_a_directory_with_a_last_checkpoint_goes_on_from_it(make_run, ru
 def test_a_run_is_not_gone_on_with_other_images_or_another_optimizer(compose_config, make_run, runs, override):
     run_dir = make_run("a")
     with pytest.raises(UserError, match=override.split("=")[0]):
-        find_resume(compose_config(f"resume={run_dir}", override), runs)
-    assert find_resume(compose_config(f"resume={run_dir}", "trainer.max_epochs=99"), runs) == run_dir
+        resumed(compose_config(f"resume={run_dir}", override), runs)
+    assert resumed(compose_config(f"resume={run_dir}", "trainer.max_epochs=99"), runs) == run_dir
 
 
 @pytest.mark.parametrize(
@@ -128,17 +133,17 @@ def test_a_run_is_not_gone_on_with_what_would_have_no_effect_or_be_compared_with
 ):
     run_dir = make_run("a")
     with pytest.raises(UserError, match=override.split("=")[0].lstrip("+")):
-        find_resume(compose_config(f"resume={run_dir}", override), runs)
+        resumed(compose_config(f"resume={run_dir}", override), runs)
     for free in ("optimizer.lr=0.5", "optimizer.fused=false", "scheduler=cosine"):
-        assert find_resume(compose_config(f"resume={run_dir}", free), runs) == run_dir
+        assert resumed(compose_config(f"resume={run_dir}", free), runs) == run_dir
 
 
 def test_a_directory_without_its_config_is_no_run_but_its_checkpoint_may_be_named(compose_config, make_run, runs):
     run_dir = make_run("a")
     (run_dir / "config.yaml").unlink()
     with pytest.raises(UserError, match=f"no config.yaml there.*resume={run_dir / LAST}"):
-        find_resume(compose_config(f"resume={run_dir}"), runs)
-    assert find_resume(compose_config(f"resume={run_dir / LAST}"), runs) is None
+        resumed(compose_config(f"resume={run_dir}"), runs)
+    assert resumed(compose_config(f"resume={run_dir / LAST}"), runs) is None
 
 
 DAMAGED = [
@@ -160,7 +165,7 @@ def test_auto_goes_on_with_a_run_whose_results_are_damaged_and_says_so(compose_c
     make_run("2026-01-01_00-00-00-aaaaaa")
     damaged = make_run("2026-01-02_00-00-00-bbbbbb")
     (damaged / "results.json").write_text(content)
-    assert find_resume(compose_config("resume=auto"), runs) == damaged
+    assert resumed(compose_config("resume=auto"), runs) == damaged
     assert f"{damaged}/results.json cannot be read" in caplog.text
 
 
@@ -174,7 +179,7 @@ def test_auto_passes_over_what_cannot_be_read_of_other_runs(compose_config, make
     folder.mkdir()
     make_run("2026-01-04_00-00-00-aaaaaa", "optimizer.lr=0.5", status=None)
     (runs / "a file").touch()
-    assert find_resume(compose_config("resume=auto"), runs) == good
+    assert resumed(compose_config("resume=auto"), runs) == good
     assert caplog.text.count("passed over") == len(contents) + 1
 
 

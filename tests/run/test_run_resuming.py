@@ -8,7 +8,6 @@ import signal
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 from small_runs import equal, hparams, weights, with_callback
 
@@ -123,7 +122,7 @@ def test_a_resume_that_cannot_work_leaves_the_run_as_it_was(make_config, tmp_pat
         from groundup.run.resume import find_resume
 
         with pytest.raises(UserError, match=r"optimizer\.name=sgd"):
-            find_resume(OmegaConf.create(make_config(*overrides) | {"resume": str(tmp_path)}), tmp_path)
+            find_resume(make_config(*overrides) | {"resume": str(tmp_path)}, tmp_path)
     else:
         with pytest.raises(UserError, match=overrides[0].split("=")[0].lstrip("+")):
             run(

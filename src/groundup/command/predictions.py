@@ -9,13 +9,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO, StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groundup.command.frame import say
 from groundup.command.tell import tell
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.files import plain_cell
 from groundup.printable import printable
-from groundup.run.predict import Prediction
+
+if TYPE_CHECKING:  # which takes torch
+    from groundup.run.predict import Prediction
 
 HEADER = ("image", "rank", "class", "probability", "error")
 

@@ -26,9 +26,11 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
     """
     runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
     if cfg.get("resume") is not None:
-        from groundup.run.resume import find_resume  # rarely needed, and it needs the options
+        from groundup.config.check import check  # rarely needed, and slow to import
+        from groundup.run.resume import find_resume
 
-        if found := find_resume(cfg, runs):
+        config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+        if found := find_resume(config, runs):
             return found
     return runs / unique_name()
 

@@ -11,9 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from groundup.config.check import check
 from groundup.errors import UserError
 from groundup.paths import is_unique_name
 from groundup.rundir.directory import is_running, load_config
@@ -32,15 +29,16 @@ FREE_KEYS = ("resume", "callbacks", "logger")
 DATA_KEYS = ("name", "val_fraction", "limit_train", "labels", "image_size", "channels", "mean", "std")
 
 
-def find_resume(cfg: DictConfig, runs: Path) -> Path | None:
-    """The run directory that `cfg.resume` means: `auto`, a run directory or a checkpoint. None: a new one is needed.
+def find_resume(config: Mapping[str, Any], runs: Path) -> Path | None:
+    """The run directory that `resume` means: `auto`, a run directory or a checkpoint. None: a new one is needed.
 
-    `runs` is the folder of all runs of this model and data.
+    Args:
+        config: checked.
+        runs: the folder of all runs of this model and data.
 
     Raises:
         UserError: it is not there, or it is a run of another model or other data.
     """
-    config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
     if config["resume"] == "auto":
         return _newest_unfinished(config, runs)
     checkpoint = _named_checkpoint(config["resume"])
