@@ -12,6 +12,7 @@ import pytest
 
 from groundup.errors import Interrupted
 from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.names import PROCESSES
 from groundup.sweep import elsewhere, launchers
 
 JOBS = [FrozenJob(number, [f"seed={number}"], {}) for number in range(5)]
@@ -81,14 +82,14 @@ def test_a_job_that_is_told_to_stop_ends_without_an_exception_and_signals_are_pu
     reached = []
     with elsewhere.announced(tmp_path, 3) as may_run:
         assert may_run
-        assert (tmp_path / elsewhere.FOLDER / "3").exists()
+        assert (tmp_path / PROCESSES / "3").exists()
         os.kill(os.getpid(), signal.SIGINT)  # of a terminal: for the process of the sweep
         reached.append("after Ctrl-C")
         os.kill(os.getpid(), signal.SIGTERM)
         reached.append("after SIGTERM")
     assert reached == ["after Ctrl-C"]
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    assert not (tmp_path / elsewhere.FOLDER / "3").exists()
+    assert not (tmp_path / PROCESSES / "3").exists()
 
 
 def test_a_job_whose_cluster_takes_it_back_for_good_was_stopped_and_has_not_failed(tmp_path):
@@ -122,8 +123,8 @@ def test_that_a_process_is_gone_is_known_of_this_machine_alone():
 
 
 def test_a_job_that_begins_after_the_sweep_was_stopped_does_not_run(tmp_path):
-    (tmp_path / elsewhere.FOLDER).mkdir()
-    (tmp_path / elsewhere.FOLDER / elsewhere.STOPPED).touch()
+    (tmp_path / PROCESSES).mkdir()
+    (tmp_path / PROCESSES / elsewhere.STOPPED).touch()
     with elsewhere.announced(tmp_path, 3) as may_run:
         assert not may_run
 
@@ -143,7 +144,7 @@ def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
         if not signum:
             return kill(pid, 0)
         told.append((pid, signum))
-        threading.Timer(0.3, (tmp_path / elsewhere.FOLDER / "0").unlink).start()
+        threading.Timer(0.3, (tmp_path / PROCESSES / "0").unlink).start()
 
     monkeypatch.setattr(elsewhere.os, "kill", save_and_end)
     begun = time.monotonic()
@@ -151,8 +152,8 @@ def test_a_stopped_sweep_waits_until_its_jobs_have_saved(tmp_path, monkeypatch):
     def stop_while_a_job_runs():
         with elsewhere.attended(tmp_path):
             process = elsewhere.Process.this()
-            (tmp_path / elsewhere.FOLDER / "0").write_text(f"{process.host} {process.pid}")
-            (tmp_path / elsewhere.FOLDER / "1").write_text("another-machine 1")
+            (tmp_path / PROCESSES / "0").write_text(f"{process.host} {process.pid}")
+            (tmp_path / PROCESSES / "1").write_text("another-machine 1")
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Interrupted) as stopped:
