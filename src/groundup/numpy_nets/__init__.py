@@ -5,7 +5,7 @@ Read in this order; a file imports only files that stand before it. What every l
 `targets`, `losses`. How weights follow their gradients: `optimizers`. Layers one after another, and the chain rule:
 `arrays`, `chain`. Training: `arguments`, `misuse`, `evaluation`, `progress`, `training`. Looking at a network and
 keeping it: `summary`, `typeset`, `worked`, `trace`, `weights`. All of it as methods of one class: `sequential`. Last,
-what is made with it: `models`, `gradient_check`.
+what is made with it: `models`, whose options are in `options`, which alone needs more than NumPy; `gradient_check`.
 """
 
 from groundup.numpy_nets.activations import Identity, ReLU, Sigmoid, Softmax, Tanh
