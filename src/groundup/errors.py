@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
+
+log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone: the cause is said in one line
 
 
 class UserError(Exception):

@@ -17,8 +17,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from groundup.borrowed.lightning import HELPERS_LOGS, started_processes
-from groundup.errors import RunFailed
-from groundup.run.quiet import log_of_tracebacks
+from groundup.errors import RunFailed, log_of_tracebacks
 from groundup.rundir.ranks import is_helper as is_helper
 
 PATIENCE = 30.0  # seconds for helpers to end by themselves

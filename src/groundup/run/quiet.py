@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from groundup.borrowed.lightning import CALLBACKS_LOG, LOGS, PROFILERS_LOG, RANK_ZERO_LOG
-
-log_of_tracebacks = logging.getLogger("groundup.traceback")  # goes to train.log alone
+from groundup.errors import log_of_tracebacks
 
 ASKED_FOR = (CALLBACKS_LOG, PROFILERS_LOG, RANK_ZERO_LOG)  # what the user chose to be told
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.errors import Interrupted, RunFailed, UserError
+from groundup.errors import Interrupted, RunFailed, UserError, log_of_tracebacks
 from groundup.files import remove_unfinished, write_whole
 from groundup.run.announce import announce, log_final_hparams
 from groundup.run.failures import one_line_cause
 from groundup.run.figures import describe, first_results
 from groundup.run.parts import Parts, assemble
 from groundup.run.processes import cause_in_helper, end_helpers
-from groundup.run.quiet import log_of_tracebacks
 from groundup.rundir.directory import refuse_files_of_no_run
 from groundup.rundir.identity import as_comment
 from groundup.rundir.links import refuse_links_out_of_run

@@ -20,13 +20,12 @@ from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.metrics_csv import MetricsCSV
 from groundup.callbacks.watcher import Watcher
-from groundup.errors import RunFailed, UserError
+from groundup.errors import RunFailed, UserError, log_of_tracebacks
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
 from groundup.printable import PrintableFormatter
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts
-from groundup.run.quiet import log_of_tracebacks
 from groundup.run.recorded import Recorded
 from groundup.rundir.identity import STACKED
 from groundup.rundir.links import LogFile
