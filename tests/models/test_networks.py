@@ -13,6 +13,9 @@ from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
 from groundup.config.build import computes_in_numpy
+from groundup.config.rooms import options_of
+from groundup.data.published import published_names
+from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
 from groundup.models.cnn import CNN
@@ -22,24 +25,17 @@ from groundup.models.resnet import resnet18
 from groundup.run.kinds import brings_its_learner
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
-CONFIGS = {path.stem: path for path in FILES if not brings_its_learner(OmegaConf.load(path))}
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
-SMALLEST = {
-    "mlp": 1,
-    "lenet": 12,
-    "cnn": 8,
-    "resnet18": 8,
-    "speednet": 9,
-    "numpy_mlp": 1,
-    "numpy_lenet": 12,
-    "numpy_cnn": 10,
-}
+NODES = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FILES}
+NETWORKS = {name: node for name, node in NODES.items() if not brings_its_learner(node)}
+SHAPES = sorted(
+    {(spec.channels, *spec.image_size) for spec in (make_spec({"name": name}) for name in published_names())}
+)
 REFUSED = (UserError, ValueError)  # the hand-written networks know Python's errors alone
 
 
 def build(name: str, shape: tuple[int, int, int], num_classes: int = 10, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    node = OmegaConf.to_container(OmegaConf.load(CONFIGS[name]))
+    node = NETWORKS[name]
     options = {key: value for key, value in node.items() if key not in ("_target_", "name")}
     if computes_in_numpy(node):
         rng = np.random.default_rng(seed)
@@ -47,28 +43,29 @@ def build(name: str, shape: tuple[int, int, int], num_classes: int = 10, seed: i
     return get_object(node["_target_"])(shape[0], shape[1:], num_classes, **options)
 
 
+def smallest_side(name: str) -> int:
+    """As its options say, which a config is checked by; the network itself must agree."""
+    return options_of("model", NETWORKS[name]).smallest_image(NETWORKS[name])
+
+
 def smallest_shape(name: str, channels: int = 1) -> tuple[int, int, int]:
-    side = max(8, SMALLEST[name])
+    side = max(8, smallest_side(name))
     return channels, side, side
 
 
-each_model = pytest.mark.parametrize("name", CONFIGS)
+each_model = pytest.mark.parametrize("name", NETWORKS)
 
 
 def count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def test_every_shipped_model_is_tested():
-    assert set(CONFIGS) == set(SMALLEST)
-
-
 @each_model
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("num_classes", [10, 100])
 def test_images_of_any_data_set_become_logits(name, shape, num_classes):
-    if shape[1] < SMALLEST[name]:
-        with pytest.raises(REFUSED, match="8x8"):
+    if shape[1] < smallest_side(name):
+        with pytest.raises(REFUSED, match=f"{shape[1]}x{shape[2]}"):
             build(name, shape, num_classes)
         return
     logits = build(name, shape, num_classes)(torch.randn(2, *shape))
@@ -85,7 +82,7 @@ def test_images_need_not_be_square(name):
 
 @each_model
 def test_the_smallest_image_works_and_one_pixel_less_is_refused(name):
-    side = SMALLEST[name]
+    side = smallest_side(name)
     assert build(name, (1, side, side)).eval()(torch.randn(1, 1, side, side)).shape == (1, 10)
     if side == 1:
         return
@@ -111,7 +108,7 @@ def test_every_parameter_gets_a_finite_gradient_that_is_not_zero(name):
 def test_ten_images_are_learned_by_heart(name):
     shape = smallest_shape(name, channels=3)
     model, images, target = build(name, shape), torch.randn(10, *shape), torch.arange(10)
-    rate = 2e-2 if name == "speednet" else 2e-3  # its logits are a ninth
+    rate = 2e-3 / NETWORKS[name].get("logit_scale", 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     losses: list[float] = []
     while len(losses) < 80 and (not losses or losses[-1] > 0.05):
@@ -151,7 +148,7 @@ def test_channels_last_changes_nothing_but_rounding(name):
     torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in CONFIGS if not name.startswith("numpy_")])
+@pytest.mark.parametrize("name", [name for name, node in NETWORKS.items() if not computes_in_numpy(node)])
 def test_the_forward_pass_is_one_graph(name):
     shape = smallest_shape(name)
     model, images = build(name, shape).eval(), torch.randn(2, *shape)

@@ -108,7 +108,7 @@ class SpeedNet(nn.Module):
         activation: str = "gelu",
         whiten_size: int = 2,
         norm_momentum: float = 0.4,
-        logit_scale: float = 1 / 9,
+        logit_scale: float = 0.1111,
     ):
         super().__init__()
         require_image_size("speednet", image_size, minimum=smallest_image(len(widths), whiten_size))
