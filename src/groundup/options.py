@@ -90,6 +90,8 @@ class Schedule(Node):
 class Callback(Node):
     """Of what is watched or done while a network learns."""
 
+    needs_validation: ClassVar[bool] = True  # where it monitors a figure of one
+
 
 class Logger(Node):
     """Of what figures are written to."""

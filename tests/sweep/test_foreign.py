@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from groundup.config.build import build
-from groundup.config.trust import NAMED
+from groundup.config.rooms import NAMED_GROUPS
 from groundup.errors import UserError
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
@@ -37,7 +37,7 @@ def stranger(sweep, runs, tmp_path):
     return edit
 
 
-WHOLE = {"seed": 0, "resume": None} | {group: {} for group in (*GROUPS, *NAMED)}
+WHOLE = {"seed": 0, "resume": None} | {group: {} for group in (*GROUPS, *NAMED_GROUPS)}
 
 
 def loads(file):

@@ -15,6 +15,7 @@ Metric = Literal["train/loss", "train/acc", "val/loss", "val/acc", "val/f1", "va
 
 
 class Checkpoints(Callback):
+    needs_validation = False  # the last epoch is then the best
     target: Literal["groundup.callbacks.checkpoints.Checkpoints"] = Field(alias="_target_")
     monitor: Metric = "val/acc"
     mode: Literal["max", "min"] = "max"

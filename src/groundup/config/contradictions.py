@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from groundup.callbacks.options import Checkpoints
 from groundup.config.build import computes_in_numpy
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
@@ -35,9 +34,7 @@ def refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
     """
     key = _key_without_validation(config)
     for name, node in config["callbacks"].items() if key else ():
-        if not node or options_of("callbacks", node) is Checkpoints:  # of which the last epoch is then the best
-            continue
-        if str(node.get("monitor", "")).startswith("val/"):
+        if node and str(node.get("monitor", "")).startswith("val/") and _needs_validation(node):
             raise UserError(
                 f"{key}=0 with callbacks.{name}.monitor={node['monitor']}: there is no validation data; "
                 f"give {key} a value above 0, or monitor train/loss"
@@ -56,6 +53,11 @@ def refuse_several_devices_in_sweep(config: Mapping[str, Any]) -> None:
             f"trainer.devices={shown(devices)} in a sweep: accepted is 1; "
             "every further process would start the whole sweep again. Run the jobs one by one, without -m"
         )
+
+
+def _needs_validation(callback: Mapping[str, Any]) -> bool:
+    options = options_of("callbacks", callback)
+    return options is None or options.needs_validation
 
 
 def _key_without_validation(config: Mapping[str, Any]) -> str | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from groundup.config.rooms import options_of
+from groundup.config.rooms import accepted, all_options, options_of
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.config.validation import shown
 from groundup.data.augment_names import check_names
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.options import Model
 
 DIGITS_SIDE = 8
 
@@ -33,7 +32,7 @@ def fit_images(config: dict[str, Any]) -> None:
 def _smallest(model: Mapping[str, Any]) -> int:
     """Pixels a side that a model needs; of one that is not ours nothing is known."""
     options = options_of("model", model)
-    return options.smallest_image(model) if options is not None and issubclass(options, Model) else 1
+    return options.smallest_image(model) if options is not None else 1
 
 
 def _refuse_images(model: Mapping[str, Any], data: dict[str, Any], smallest: int) -> None:
@@ -53,12 +52,13 @@ def _refuse_images(model: Mapping[str, Any], data: dict[str, Any], smallest: int
 def _refuse_growing_images(model: Mapping[str, Any], sizes: list[list[float]] | None, smallest: int) -> None:
     """Images that grow during training are for networks that take any size from some on."""
     options, name = options_of("model", model), model["name"]
-    if sizes is None or options is None or not issubclass(options, Model):
+    if sizes is None or options is None:
         return
     if not options.any_image_size:
+        others = [other for each in all_options("model") if each.any_image_size for other in accepted(each, "name")]
         raise UserError(
             f"data.progressive_sizes={shown(sizes)} with model={name}: {name} takes images of one size alone; "
-            "accepted: null, or another model: cnn, resnet18, speednet"
+            f"accepted: null, or another model: {', '.join(others)}"
         )
     if min(pixels for _, pixels in sizes) < smallest:
         raise UserError(

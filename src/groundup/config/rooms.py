@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from groundup.options import Callback, Data, Logger, Loss, Model, Node, Optimizer, Schedule
 
@@ -39,6 +39,14 @@ NAMED_GROUPS = {  # of parts with names of the user's choice
 }
 
 
+@overload
+def options_of(group: Literal["model"], node: Mapping[str, Any]) -> type[Model] | None: ...
+@overload
+def options_of(group: Literal["callbacks"], node: Mapping[str, Any]) -> type[Callback] | None: ...
+@overload
+def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None: ...
+
+
 def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
     """The options that a node must keep to: by its `_target_`, and by its `name` where several share one.
 
@@ -53,7 +61,13 @@ def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
     return next(iter(same_name or same_target), None)
 
 
-def all_options(group: str) -> list[type[Node]]:
+@overload
+def all_options(group: Literal["model"]) -> list[type[Model]]: ...
+@overload
+def all_options(group: str) -> list[type[Node]]: ...
+
+
+def all_options(group: str) -> list[Any]:
     """The options of every part that ships."""
     _, home, annexes = _group(group)
     return [options for room in (home, *annexes) for options in _in_room(room, group)]

@@ -8,7 +8,6 @@ from typing import Any
 
 from groundup.config.rooms import options_of
 from groundup.errors import UserError
-from groundup.options import Model
 from groundup.spec import DatasetSpec
 
 GIB = 2**30
@@ -27,7 +26,7 @@ def refuse_heavy_network(model: Mapping[str, Any], spec: DatasetSpec) -> None:
         UserError: naming the sizes that make it.
     """
     options = options_of("model", model)
-    if options is not None and issubclass(options, Model):
+    if options is not None:
         sizes = " ".join(f"model.{key}={model[key]}".replace(" ", "") for key in options.sizes)
         weights = options.fewest_weights(model, spec.channels * spec.height * spec.width, spec.num_classes)
         refuse_weights(weights, sizes or f"model={model.get('name')}")

@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
+from groundup.config.rooms import NAMED_GROUPS, accepted, all_options
 from groundup.errors import UserError
 from groundup.printable import printable
 
@@ -81,7 +82,6 @@ KINDS = {  # by the first key of the place; deeper in it, as arguments, networks
     ),
     "logger": Kind("loggers of groundup", "lightning.pytorch.loggers.Logger", ("groundup",), ("groundup.loggers",)),
 }
-NAMED = ("callbacks", "logger")  # groups of named nodes: a part stands one key deeper
 FACTORIES = ("groundup.models", "groundup.numpy_nets.models")
 
 
@@ -118,7 +118,7 @@ def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
 def _kind_of(place: tuple[str, ...]) -> Kind | None:
     """Of the node in this place; None where none may stand."""
     kind = KINDS.get(place[0]) if place else None
-    depth = 2 if place and place[0] in NAMED else 1
+    depth = 2 if place and place[0] in NAMED_GROUPS else 1  # a part stands under a name there
     if kind is None or len(place) < depth:
         return None
     return kind if len(place) == depth else NETWORK
@@ -132,8 +132,6 @@ def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
 
 @functools.cache
 def _shipped() -> dict[str, list[str]]:
-    from groundup.config.rooms import accepted, all_options
-
     return {
         group: [target for options in all_options(group) for target in accepted(options, "target")] for group in KINDS
     }

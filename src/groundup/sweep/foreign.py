@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from groundup.config.trust import FILES, NAMED, WEIGHTS, refuse_foreign_targets
+from groundup.config.rooms import NAMED_GROUPS
+from groundup.config.trust import FILES, WEIGHTS, refuse_foreign_targets
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.rundir.directory import GROUPS
@@ -59,7 +60,7 @@ def _refuse_incomplete(sweep_dir: Path, job: FrozenJob) -> None:
     """A trial that was refused has no config, and has failed; any other job has all of it."""
     if not job.config and read_state(sweep_dir / str(job.number)).ended:
         return
-    groups = [job.config.get(group) for group in (*GROUPS, *NAMED)]
+    groups = [job.config.get(group) for group in (*GROUPS, *NAMED_GROUPS)]
     if not all(isinstance(group, dict) for group in groups) or not {"seed", "resume"} <= job.config.keys():
         raise UserError(f"sweep.resume={sweep_dir}: {JOBS} is damaged: job {job.number} has no config of a run")
 
