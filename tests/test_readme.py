@@ -22,7 +22,7 @@ from groundup.report.files import KINDS, MARKDOWN, PAGE
 from groundup.run.resume import resume_checkpoint
 from groundup.run.run import run
 from groundup.sweep.expand import expand, is_own
-from groundup.sweep.space import parse_space
+from groundup.sweep.search_space import parse_space
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()

@@ -15,9 +15,9 @@ from torch.utils.tensorboard import SummaryWriter
 from groundup.callbacks.dead_units import dead_share
 from groundup.callbacks.filters import first_weights
 from groundup.callbacks.histograms import write_histogram
-from groundup.callbacks.images import pixels_of
 from groundup.callbacks.mistakes import Mistakes
 from groundup.callbacks.pr_curves import THRESHOLDS, PRCurves, curve
+from groundup.callbacks.shown_images import pixels_of
 from groundup.data.specs import make_spec
 from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP

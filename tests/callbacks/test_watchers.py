@@ -13,7 +13,7 @@ from events import read_events, scalars, steps
 from lightning.pytorch import Callback
 from PIL import Image
 
-from groundup.callbacks import confusion, evaluation, watcher
+from groundup.callbacks import confusion, evaluation_watcher, watcher
 from groundup.config.check import check
 from groundup.errors import Interrupted
 from groundup.learning.capture import CapturedStep
@@ -199,7 +199,7 @@ def test_everything_is_written_of_colour_images_that_are_read_from_disk(make_con
 
 
 def test_without_a_logger_nothing_is_drawn_and_nothing_collected(make_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "ConfusionCounts", lambda *_: pytest.fail("counts though nobody looks"))
+    monkeypatch.setattr(evaluation_watcher, "ConfusionCounts", lambda *_: pytest.fail("counts though nobody looks"))
     monkeypatch.setattr(watcher, "write_picture", lambda *_: pytest.fail("draws though nobody looks"))
     assert run(make_config("logger=none", "callbacks=everything"), tmp_path)["status"] == "finished"
 

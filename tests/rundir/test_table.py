@@ -12,7 +12,6 @@ from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.rendering import as_text, write_table
 from groundup.rundir.table import make_table
-from groundup.sweep.tally import Tally
 
 
 def job(number, *overrides):
@@ -160,15 +159,3 @@ def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):
         finish(tmp_path, seed, val_acc=0.5, test_acc=0.1 * seed)
     [row] = make_table(tmp_path, [job(seed, f"seed={seed}") for seed in range(3)]).configurations
     assert row.figures["test/acc"].mean == pytest.approx(0.1)
-
-
-def test_a_tally_counts_what_ended_and_reads_it_once(tmp_path, monkeypatch):
-    finish(tmp_path, 0)
-    finish(tmp_path, 1, status="failed")
-    finish(tmp_path, 2, status="interrupted")
-    tally = Tally(tmp_path, range(5)).look()
-    assert (tally.ended, tally.failed) == (2, 1)
-    read = []
-    monkeypatch.setattr("groundup.sweep.tally.read_results", lambda folder: read.append(folder.name) or {})
-    tally.look()
-    assert read == ["2", "3", "4"]

@@ -1,4 +1,4 @@
 """Private names of libraries that this project leans on, a module a library; each says what it looked at first.
 
-An upgrade that takes one away fails `tests/borrowed`, by name, and is mended in the one module here.
+Read first: `hydra`. An upgrade that takes a name away fails `tests/borrowed`, and is mended in the one module here.
 """

@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from groundup.callbacks.choice import Choice
+from groundup.callbacks.best_weights import Choice
 from groundup.errors import UserError
 from groundup.files import whole
 from groundup.learning.checkpoint import load_checkpoint, load_weights

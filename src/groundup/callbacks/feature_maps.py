@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lightning.pytorch import Trainer
 
-from groundup.callbacks.images import pixels_of
 from groundup.callbacks.probe import activations, probe_images
+from groundup.callbacks.shown_images import pixels_of
 from groundup.callbacks.watcher import Watcher, is_due, last_step, write_picture
 from groundup.learning.learner import Learner
 from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles

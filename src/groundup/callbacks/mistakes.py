@@ -6,8 +6,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from groundup.callbacks.evaluation import EvaluationWatcher, moment
-from groundup.callbacks.images import pixels_of
+from groundup.callbacks.evaluation_watcher import EvaluationWatcher, moment
+from groundup.callbacks.shown_images import pixels_of
 from groundup.callbacks.watcher import write_picture
 from groundup.learning.learner import Learner
 from groundup.pictures.ink import GREEN, RED

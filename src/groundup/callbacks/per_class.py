@@ -6,7 +6,7 @@ import numpy as np
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 
-from groundup.callbacks.evaluation import CountWatcher, moment
+from groundup.callbacks.evaluation_watcher import CountWatcher, moment
 from groundup.callbacks.watcher import write_picture
 from groundup.learning.learner import Learner
 from groundup.pictures.bars import draw_bars

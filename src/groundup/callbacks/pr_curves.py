@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundup.callbacks.evaluation import EvaluationWatcher
+from groundup.callbacks.evaluation_watcher import EvaluationWatcher
 from groundup.callbacks.watcher import writers
 from groundup.learning.learner import Learner
 

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from groundup.callbacks.images import first_images
+from groundup.callbacks.shown_images import first_images
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyLayer
 from groundup.models.summary import untouched

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from PIL import Image
 
-from groundup.callbacks.images import first_images, pixels_of
+from groundup.callbacks.shown_images import first_images, pixels_of
 from groundup.callbacks.watcher import Watcher, begins, write_picture
 from groundup.data.module import ImageData
 from groundup.data.sources import Images

@@ -1,1 +1,4 @@
-"""How a backbone learns: LightningModules, losses and schedules."""
+"""How a network learns: LightningModules, losses and schedules; the bridge from NumPy; the captured step.
+
+Read first: `classifier`, learning by back-propagation; then `learner`, what every way of learning shares.
+"""

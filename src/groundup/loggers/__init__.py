@@ -1,1 +1,4 @@
-"""Where the figures of a run are written."""
+"""Where the figures of a run are written.
+
+Read first: `tensorboard`, the only one of ours.
+"""

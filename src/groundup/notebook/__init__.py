@@ -1,1 +1,4 @@
-"""What the notebooks share: sweeps by their command, data as arrays, drawings, the memory of a backward pass."""
+"""What the notebooks share, and nothing else imports.
+
+Read first: `arrays`, a data set in NumPy; `sweeps`, runs by their command, and what they wrote.
+"""

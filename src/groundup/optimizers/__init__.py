@@ -1,1 +1,4 @@
-"""Optimizers beside PyTorch's own, which tell by its name what a parameter is."""
+"""Update rules that PyTorch does not have, which tell by its name what a parameter is.
+
+Read first: `roles`, that telling; then `decoupled_sgd` and `muon`.
+"""

@@ -21,8 +21,8 @@ from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import label
 from groundup.rundir.results import read_results, write_results
 from groundup.rundir.state import clean, discard_if_unused, one_line, read_state
-from groundup.sweep.elsewhere import Process, announced, say
 from groundup.sweep.isolation import isolated
+from groundup.sweep.job_processes import Process, announced, say
 from groundup.sweep.tally import tally_of
 
 

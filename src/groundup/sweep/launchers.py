@@ -20,8 +20,8 @@ from groundup.borrowed.hydra import joblib_settings, ray_settings, submitit_sett
 from groundup.errors import UserError
 from groundup.paths import unique_name
 from groundup.rundir.jobs import FrozenJob
-from groundup.sweep.elsewhere import attended
 from groundup.sweep.frozen import launch_words
+from groundup.sweep.job_processes import attended
 
 IN_THIS_PROCESS = ("StackedLauncher",)
 OF_SUBMITIT = ("LocalLauncher", "SlurmLauncher")

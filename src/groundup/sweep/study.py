@@ -33,7 +33,7 @@ from groundup.rundir.results import write_results
 from groundup.rundir.state import JobState, read_state
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import is_own
-from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
+from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.sweeper import (
@@ -50,7 +50,7 @@ try:
     from optuna.trial import FrozenTrial, TrialState
 
     from groundup.borrowed.optuna import planned_values, set_user_attribute
-    from groundup.sweep.space import Space, parse_space
+    from groundup.sweep.search_space import Space, parse_space
 except ModuleNotFoundError as error:
     raise UserError("hydra/sweeper=optuna: Optuna is not installed: pip install 'groundup[sweeps]'") from error
 

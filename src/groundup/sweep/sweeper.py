@@ -37,14 +37,14 @@ from groundup.rundir.overrides import label, varied_keys
 from groundup.rundir.rendering import as_text, write_table
 from groundup.rundir.state import JobState, clean, one_line, read_state
 from groundup.rundir.table import make_table
-from groundup.sweep import problems
+from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
-from groundup.sweep.find import named_sweep, newest_sweep
-from groundup.sweep.foreign import refuse_foreign_jobs
+from groundup.sweep.foreign_sweep import refuse_foreign_jobs
 from groundup.sweep.frozen import NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
+from groundup.sweep.resume_sweep import named_sweep, newest_sweep
 
 MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs
@@ -173,7 +173,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
             repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
         frozen.setdefault(key, FrozenJob(len(frozen), overrides, config))
     if found:
-        raise UserError(problems.message(found, jobs, varied))
+        raise UserError(refused_jobs.message(found, jobs, varied))
     if repeated:
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         tell(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}")

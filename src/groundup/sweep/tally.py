@@ -1,4 +1,4 @@
-"""What became of a job, read from its directory: the files are the truth, whatever ended the process that ran it."""
+"""How many jobs of a sweep have ended, by their directories: the truth, whatever ended the processes that ran them."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from groundup.command.tell import tell
 from groundup.config.check import check
 from groundup.errors import UserError
 from groundup.rundir.names import LAST, RESULTS
-from groundup.sweep.stacked.groups import groups_of, why_not
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
+from groundup.sweep.stacked.stackable import groups_of, why_not
 
 
 @dataclass

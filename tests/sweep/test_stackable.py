@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groundup.config.check import check
-from groundup.sweep.stacked.groups import groups_of
+from groundup.sweep.stacked.stackable import groups_of
 
 MLP = ("model=mlp", "data=mnist", "optimizer=sgd")
 

@@ -14,7 +14,7 @@ from groundup.config.rooms import NAMED_GROUPS
 from groundup.errors import UserError
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
-from groundup.sweep.foreign import refuse_foreign_jobs, refuse_foreign_words
+from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.frozen import FrozenLoader, launch_words
 
 OPTUNA = ("hydra/sweeper=optuna", "optimizer.lr=interval(0.1,0.9)", "hydra.sweeper.n_trials=1")
