@@ -12,12 +12,13 @@ from lightning.pytorch import Trainer
 from omegaconf import OmegaConf
 from pydantic import Field
 
-from groundup.config.hyperparameters import _WITHOUT_EFFECT
+from groundup.config.hyperparameters import WITHOUT_EFFECT
 from groundup.config.options import Evaluate, EvaluateData, Predict, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, accepted, all_options, options_of
 from groundup.config.trainer_options import TrainerKeys
 from groundup.options import Node, Positive
-from groundup.sweep.stacked import groups as stacked
+from groundup.rundir.aliases import MOVED
+from groundup.sweep.stacked import stackable
 
 CONF = Path(__file__).parents[2] / "conf"
 SAID_ELSEWHERE = ("_target_", "_partial_", "name")
@@ -227,7 +228,11 @@ def test_lists_of_parts_by_name_name_parts_that_are_there():
         for each in all_options(group)
         for target in accepted(each, "target")
     }
-    assert {*stacked.MODELS, *stacked.OPTIMIZERS, *stacked.WATCHERS} <= targets
+    assert {*stackable.MODELS, *stackable.OPTIMIZERS, *stackable.WATCHERS} <= targets
+    assert set(MOVED.values()) <= targets
+
+
+def test_keys_that_change_no_figure_are_keys():
     keys = {f"{group}.{key}" for group in GROUPS for options in all_options(group) for key in options.model_fields}
     keys |= {f"trainer.{key}" for key in TrainerKeys.model_fields}
-    assert keys >= _WITHOUT_EFFECT
+    assert keys >= WITHOUT_EFFECT

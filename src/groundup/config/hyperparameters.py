@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
-_WITHOUT_EFFECT = {
+WITHOUT_EFFECT = {
     "data.root",
     "data.mirror",
     "data.eval_batch_size",
@@ -25,7 +25,7 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
     params: dict[str, str | float | bool] = {"seed": config["seed"]}
     for group in GROUPS:
         params |= _flatten(group, config[group])
-    return {name: value for name, value in params.items() if name not in _WITHOUT_EFFECT}
+    return {name: value for name, value in params.items() if name not in WITHOUT_EFFECT}
 
 
 def chosen(overrides: Iterable[str]) -> set[str]:
