@@ -1,4 +1,4 @@
-"""What it saves a training step on a CPU that freed memory is kept, see `groundup.allocator`.
+"""What it saves a training step on a CPU that freed memory is kept, see `groundup.run.allocator`.
 
     python benchmarks/allocator.py [--repeats 5] [--steps 6] [--threads 1]
 
@@ -30,10 +30,10 @@ def step_seconds(name: str, keep: bool, steps: int, threads: int) -> float:
     import torch
     from hydra import compose, initialize_config_dir
 
-    from groundup.allocator import keep_freed_memory
     from groundup.command.resolvers import register_resolvers
     from groundup.config.check import check
     from groundup.data.specs import make_spec
+    from groundup.run.allocator import keep_freed_memory
     from groundup.run.parts import build_learner
 
     if keep:

@@ -27,11 +27,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
 from groundup.notebook.backward_memory import kept_for_backward
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.parts import Parts, assemble
 from groundup.run.quiet import quiet
 

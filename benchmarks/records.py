@@ -41,13 +41,13 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 from torch import Tensor
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
 from groundup.learning.capture import CapturedStep, CudaGraphs
 from groundup.learning.captured import CapturedClassifier
 from groundup.learning.schedules import falling
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.parts import Parts, assemble
 from groundup.run.quiet import quiet
 from groundup.run.run import release

@@ -32,12 +32,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import Callback
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.build import build
 from groundup.config.check import check
 from groundup.data.specs import make_spec
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.parts import assemble, build_learner
 from groundup.run.quiet import quiet
 

@@ -312,4 +312,4 @@ def test_numpy_nets_imports_neither_torch_nor_any_other_room_of_the_project():
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "hydra", "omegaconf"} & set(modules)
     ours = {name.split(".")[1] for name in modules if name.startswith("groundup.")}
-    assert ours <= {"numpy_nets", "printable", "allocator"}  # stones, which need nothing
+    assert ours <= {"numpy_nets", "printable"}  # a stone, which needs nothing

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.build import build
 from groundup.config.sizes import refuse_heavy_images
@@ -24,6 +23,7 @@ from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.learning.metrics import recalls, share
 from groundup.paths import PROJECT, data_root
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
 from groundup.run.parts import accelerator_for, build_learner
 from groundup.run.quiet import quiet

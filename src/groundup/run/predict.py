@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from groundup.allocator import keep_freed_memory
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
@@ -18,6 +17,7 @@ from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.printable import printable
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.parts import build_learner
 from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts

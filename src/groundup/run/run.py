@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import UserError
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts, assemble
 from groundup.run.processes import is_helper, leaving_in_order

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from groundup.allocator import keep_freed_memory
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted
+from groundup.run.allocator import keep_freed_memory
 from groundup.run.quiet import quiet
 from groundup.run.run import release
 from groundup.seeds import mix_seed

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from groundup.allocator import keep_freed_memory
 from groundup.errors import UserError
+from groundup.run.allocator import keep_freed_memory
 
 FAULTS = """
 import ctypes, resource, sys
-from groundup.allocator import keep_freed_memory
+from groundup.run.allocator import keep_freed_memory
 said = keep_freed_memory() if sys.argv[1] == "keep" else False
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
