@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import json
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -23,10 +23,6 @@ def pytest_collection_finish() -> None:
     import frozen  # noqa: F401
 
 
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # or triton, not taken apart at the end, says that it leaked
-
-
 @pytest.fixture
 def compose_config() -> Callable[..., DictConfig]:
     """Composes the shipped configs in this process: `compose_config("model=mlp", name="train")`."""
@@ -44,6 +40,24 @@ def make_config(compose_config) -> Callable[..., dict[str, Any]]:
 
     def make(*overrides: str, small: Sequence[str] = SMALL) -> dict[str, Any]:
         return check(compose_config(*small, *overrides))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory) -> Callable[[dict[str, Any]], Path]:
+    """The directory of a finished run of a config, to be read only: of equal configs it is one run."""
+    made: dict[str, Path] = {}
+
+    def make(config: dict[str, Any]) -> Path:
+        from groundup.run.run import run
+
+        key = json.dumps(config, sort_keys=True)
+        if key not in made:
+            run_dir = tmp_path_factory.mktemp("whole") / "run"
+            run(config, run_dir)
+            made[key] = run_dir
+        return made[key]
 
     return make
 

@@ -92,18 +92,19 @@ def test_a_run_does_every_few_steps_what_is_worked_out_by_hand(make_config, tmp_
 
 @pytest.mark.parametrize("callbacks", ["lookahead", "ema"])
 @pytest.mark.parametrize("step", [6, 13, 14], ids=lambda step: f"step{step}")
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights_bit_for_bit(make_config, tmp_path, callbacks, step):
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights_bit_for_bit(
+    make_config, whole_run, tmp_path, callbacks, step
+):
     options = (f"callbacks={callbacks}", "optimizer=muon", "scheduler=triangle", "optimizer.stem_epochs=1")
     config = make_config(*options, small=SMALL)
-    run(config, tmp_path / "whole")
+    whole = whole_run(config)
     with pytest.raises(Interrupted):
         run(with_callback(config, "SignalAt", step=step, signum=int(signal.SIGTERM)), tmp_path / "parts")
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
     for name in ("last", "best"):
-        assert equal(weights(tmp_path / "whole", name), weights(tmp_path / "parts", name))
-    plain = make_config(*options, "callbacks=default", small=SMALL)
-    run(plain, tmp_path / "control")
-    assert not equal(weights(tmp_path / "whole"), weights(tmp_path / "control"))
+        assert equal(weights(whole, name), weights(tmp_path / "parts", name))
+    control = whole_run(make_config(*options, "callbacks=default", small=SMALL))
+    assert not equal(weights(whole), weights(control))
 
 
 def test_the_running_mean_is_what_is_validated_kept_and_tested(make_config, tmp_path):

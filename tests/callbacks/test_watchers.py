@@ -120,17 +120,16 @@ class SignalAt(Callback):
 
 
 @pytest.mark.parametrize("step", [20, 30], ids=["end of an epoch", "within one"])
-def test_a_run_that_goes_on_shows_every_step_once_and_none_is_missing(make_config, tmp_path, step):
+def test_a_run_that_goes_on_shows_every_step_once_and_none_is_missing(make_config, whole_run, tmp_path, step):
     config = make_config("callbacks=everything", "trainer.max_epochs=3")
     config["callbacks"] |= {
         name: {**config["callbacks"][name], "every_n_epochs": 1} for name in ("confusion", "filters")
     }
-    run(config, tmp_path / "whole")
     stopper = {"_target_": f"{__name__}.SignalAt", "step": step}
     with pytest.raises(Interrupted):
         run(config | {"callbacks": {**config["callbacks"], "stopper": stopper}}, tmp_path / "parts")
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    whole, parts = steps(tmp_path / "whole"), steps(tmp_path / "parts")
+    whole, parts = steps(whole_run(config)), steps(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     for tag in whole:
         if tag.split("/")[0] in ("train", "time", "lr"):  # losses are read anew from where the run went on

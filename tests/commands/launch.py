@@ -76,12 +76,17 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 120) -> 
         time.sleep(0.01)
 
 
+def small_config(*overrides: str) -> dict[str, Any]:
+    """The checked config of a run of the small model, where `overrides` name no other."""
+    defaults = CPU if any(word.startswith("model=") for word in overrides) else SMALL
+    return check(compose("train", [*defaults, *overrides]))
+
+
 def train_here(run_dir: Path, *overrides: str) -> dict[str, Any]:
-    """A run in this process, of the small model where `overrides` name no other."""
+    """A run in this process."""
     from groundup.run.run import run
 
-    defaults = CPU if any(word.startswith("model=") for word in overrides) else SMALL
-    return run(check(compose("train", [*defaults, *overrides])), run_dir)
+    return run(small_config(*overrides), run_dir)
 
 
 def resume_here(run_dir: Path, without: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from launch import PROJECT, SMALL, Command, train_here, wait_for
+from launch import PROJECT, SMALL, Command, small_config, train_here, wait_for
 
 from groundup.learning.checkpoint import load_checkpoint
 
@@ -82,7 +82,7 @@ def test_the_console_has_a_line_a_job_and_the_log_has_the_rest(command, tmp_path
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=["int", "term", "kill"]
 )
-def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, tmp_path, signum, code):
+def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, whole_run, tmp_path, signum, code):
     stopped = start(tmp_path, *LONG, "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s")
     wait_for(lambda: rows(tmp_path / "s" / "1") >= 3, "three epochs of the second job")
     stopped.send(signum)
@@ -101,9 +101,9 @@ def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, tmp_pa
     assert "3 jobs in" in resumed.stdout
     assert "1 finished, 1 go on, 1 to run" in resumed.stdout
     assert (tmp_path / "s" / "0" / "results.json").stat().st_mtime_ns == first
-    train_here(tmp_path / "alone", *LONG, "seed=1")
-    assert same(tmp_path / "s" / "1", tmp_path / "alone")
-    assert figures(tmp_path / "s" / "1") == figures(tmp_path / "alone")
+    alone = whole_run(small_config(*LONG, "seed=1"))
+    assert same(tmp_path / "s" / "1", alone)
+    assert figures(tmp_path / "s" / "1") == figures(alone)
     assert rows(tmp_path / "s" / "1") == 12
 
 

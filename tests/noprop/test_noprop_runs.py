@@ -79,14 +79,13 @@ def fresh(make_config):
 
 
 @pytest.mark.parametrize("step", [2, 5])
-def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, tmp_path, step):
+def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, whole_run, tmp_path, step):
     config = make_config("model.embedding=prototype", small=DT)
-    run(config, tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(with_callback(config, "SignalAt", step=step, signum=int(signal.SIGTERM)), tmp_path / "parts")
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    whole, parts = rows(tmp_path / "whole"), rows(tmp_path / "parts")
+    assert equal(weights(whole_run(config)), weights(tmp_path / "parts"))
+    whole, parts = rows(whole_run(config)), rows(tmp_path / "parts")
     for row in (*whole, *parts):
         del row["seconds"]
     assert whole == parts

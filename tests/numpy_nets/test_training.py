@@ -257,10 +257,10 @@ def test_5000_images_of_mnist_teach_91_percent_within_seconds() -> None:
     test, truth = (read_idx(raw / f"{name}-ubyte") for name in ("t10k-images-idx3", "t10k-labels-idx1"))
     rng = np.random.default_rng(0)
     net = nn.Sequential([nn.Flatten(), nn.Dense(784, 64, rng=rng), nn.ReLU(), nn.Dense(64, 10, rng=rng)])
-    start = time.perf_counter()
+    start = time.process_time()
     x = images[:5000].astype(np.float32) / 255
     net.fit(x, labels[:5000], nn.SoftmaxCrossEntropy(), nn.SGD(net, 0.1), epochs=10, rng=rng, verbose=False)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     found = net.evaluate(test.astype(np.float32) / 255, truth, nn.SoftmaxCrossEntropy())
     assert found.accuracy > 0.91
     assert found.confusion_matrix.sum() == 10_000

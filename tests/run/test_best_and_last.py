@@ -59,10 +59,10 @@ def end_before_copy(monkeypatch, number, error):
 @pytest.mark.parametrize("max_epochs", [1, 3])
 @pytest.mark.parametrize("error", [Interrupted(signal.SIGINT), OSError(28, "No space left on device")], ids=str)
 def test_a_run_ended_between_last_and_best_goes_on_to_the_same_bits(
-    make_config, tmp_path, monkeypatch, error, max_epochs
+    make_config, whole_run, tmp_path, monkeypatch, error, max_epochs
 ):
     config = make_config(f"trainer.max_epochs={max_epochs}", "logger=none")
-    run(config, tmp_path / "whole")
+    whole = whole_run(config)
     with monkeypatch.context() as patched:
         end_before_copy(patched, max_epochs, error)
         with pytest.raises((Interrupted, RunFailed)):
@@ -74,7 +74,7 @@ def test_a_run_ended_between_last_and_best_goes_on_to_the_same_bits(
         saved = load_checkpoint(best(tmp_path / "parts"))
         assert (results["best_epoch"], results["val/acc"]) == (saved["epoch"], pytest.approx(val_acc(saved)))
     run(config, tmp_path / "parts", resume=last(tmp_path / "parts"))
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same(whole, tmp_path / "parts")
 
 
 def val_acc(checkpoint):

@@ -22,9 +22,9 @@ OVERRIDES = ("model.dropout=0.2", "trainer.max_epochs=3", "trainer.log_every_n_s
 
 
 @pytest.mark.parametrize("step", [0, 5, 20, 21, 30, 41, 62], ids=lambda step: f"step{step}")
-def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config, tmp_path, step):
+def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config, whole_run, tmp_path, step):
     config = make_config(*OVERRIDES, "data.augment=[shift]", "data.shift=1", "optimizer=adam")
-    run(config, tmp_path / "whole")
+    whole = whole_run(config)
     with pytest.raises(Interrupted) as stopped:
         run(with_callback(config, "SignalAt", step=step, signum=int(signal.SIGTERM)), tmp_path / "parts")
     assert stopped.value.signum == signal.SIGTERM
@@ -33,9 +33,9 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_bit_for_bit(make_config,
     assert load_checkpoint(last)["global_step"] == step + 1
     results = run(config, tmp_path / "parts", resume=last)
     assert results["status"] == "finished"
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert equal(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
-    assert_same_rows(tmp_path / "whole", tmp_path / "parts")
+    assert equal(weights(whole), weights(tmp_path / "parts"))
+    assert equal(weights(whole, "best"), weights(tmp_path / "parts", "best"))
+    assert_same_rows(whole, tmp_path / "parts")
 
 
 def test_double_precision_goes_on_to_the_same_weights_and_is_evaluated_with_them(make_config, tmp_path):

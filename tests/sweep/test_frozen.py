@@ -73,10 +73,10 @@ def test_ten_thousand_jobs_are_cheap(master, tmp_path, compose_config):
     frozen = FrozenLoader(tmp_path, loader)
     frozen.load_sweep_config(command, launch_words(jobs[0]))
     assert len(pickle.dumps(frozen)) < 20_000
-    start = time.perf_counter()
+    start = time.process_time()
     for number in (9_999, 5_000, 1):
         assert frozen.load_sweep_config(command, launch_words(jobs[number])).seed == number
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5
 
 
 def cfg(**trainer) -> DictConfig:

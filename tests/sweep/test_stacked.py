@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,21 @@ def stacked(folder: Path, configs: list[dict[str, Any]]) -> list[Any]:
     return train_stacked([(config, folder / str(number), [str(number)]) for number, config in enumerate(configs)])
 
 
+@pytest.fixture(scope="module")
+def whole_stack(tmp_path_factory) -> Callable[[list[dict[str, Any]]], tuple[Path, list[Any]]]:
+    """A stack that was never stopped, to be read only: its folder and outcomes. Of equal configs it is one stack."""
+    made: dict[str, tuple[Path, list[Any]]] = {}
+
+    def make(jobs: list[dict[str, Any]]) -> tuple[Path, list[Any]]:
+        key = json.dumps(jobs, sort_keys=True)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("stack")
+            made[key] = folder, stacked(folder, jobs)
+        return made[key]
+
+    return make
+
+
 def weights(run_dir: Path, name: str = "last") -> dict[str, torch.Tensor]:
     return load_checkpoint(run_dir / "checkpoints" / f"{name}.ckpt")["state_dict"]
 
@@ -85,15 +101,15 @@ MIXTURES = {
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
-def test_a_member_comes_to_the_weights_and_figures_of_its_run_alone(mixture, configs, tmp_path):
+def test_a_member_comes_to_the_weights_and_figures_of_its_run_alone(mixture, configs, whole_run, tmp_path):
     common, *own = MIXTURES[mixture]
     jobs = configs(common, *own)
     outcomes = stacked(tmp_path / "stacked", jobs)
     for number, (config, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
-        alone = run(config, tmp_path / "alone" / str(number))
-        together = tmp_path / "stacked" / str(number)
+        run_dir, together = whole_run(config), tmp_path / "stacked" / str(number)
+        alone = json.loads((run_dir / "results.json").read_text())
         for name in ("last", "best"):
-            assert farthest(weights(together, name), weights(tmp_path / "alone" / str(number), name)) < 1e-5
+            assert farthest(weights(together, name), weights(run_dir, name)) < 1e-5
         assert outcome["steps"] == alone["steps"] == STEPS
         for figure in ("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch"):
             assert outcome[figure] == pytest.approx(alone[figure], abs=1e-5), figure
@@ -136,11 +152,10 @@ def test_convolutions_are_computed_one_after_another_on_a_cpu(configs):
 # The same files as alone
 
 
-def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
+def test_a_member_leaves_the_files_of_its_run_alone(configs, whole_run, tmp_path):
     jobs = configs(MLP, ["seed=0"], ["seed=1"])
     stacked(tmp_path, jobs)
-    run(jobs[1], tmp_path / "alone")
-    member, alone = tmp_path / "1", tmp_path / "alone"
+    member, alone = tmp_path / "1", whole_run(jobs[1])
 
     results, expected = (json.loads((folder / "results.json").read_text()) for folder in (member, alone))
     assert results.keys() == {*expected, "stacked"}
@@ -176,11 +191,11 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, tmp_path):
     assert "parameters" in log
 
 
-def test_a_checkpoint_says_what_that_of_the_run_alone_says(configs, tmp_path):
+def test_a_checkpoint_says_what_that_of_the_run_alone_says(configs, whole_run, tmp_path):
     jobs = configs(MLP, ["seed=0"], ["seed=1"])
     stacked(tmp_path, jobs)
-    run(jobs[1], tmp_path / "alone")
-    given, expected = (load_checkpoint(tmp_path / folder / "checkpoints" / "last.ckpt") for folder in ("1", "alone"))
+    files = [folder / "checkpoints" / "last.ckpt" for folder in (tmp_path / "1", whole_run(jobs[1]))]
+    given, expected = map(load_checkpoint, files)
     assert given.keys() == expected.keys()
     assert given["loops"] == expected["loops"]
     assert given["spec"] == expected["spec"]
@@ -190,7 +205,7 @@ def test_a_checkpoint_says_what_that_of_the_run_alone_says(configs, tmp_path):
     assert {k: v for k, v in given["progress"].items() if k != "seconds"} == {
         k: v for k, v in expected["progress"].items() if k != "seconds"
     }
-    sizes = [(tmp_path / folder / "checkpoints" / "last.ckpt").stat().st_size for folder in ("1", "alone")]
+    sizes = [file.stat().st_size for file in files]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)  # not the weights of the whole stack
 
 
@@ -225,9 +240,9 @@ def test_a_directory_that_holds_a_run_already_stops_its_member_alone(configs, tm
 
 
 @pytest.mark.parametrize("step", [2, 6, 9], ids=["within an epoch", "at its end", "within the second"])
-def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, configs, tmp_path, monkeypatch):
+def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, configs, whole_stack, tmp_path, monkeypatch):
     jobs = configs((*MLP, "optimizer=adam"), ["seed=0"], ["seed=1", "optimizer.lr=0.01"])
-    expected = stacked(tmp_path / "whole", jobs)
+    whole, expected = whole_stack(jobs)
     stop_after(monkeypatch, step)
     with pytest.raises(Interrupted):
         stacked(tmp_path / "stopped", jobs)
@@ -236,7 +251,7 @@ def test_an_interrupted_member_is_gone_on_with_alone_to_the_same_end(step, confi
         results = json.loads((run_dir / "results.json").read_text())
         assert (results["status"], results["steps"]) == ("interrupted", step)
         resumed = run(config, run_dir, resume=run_dir / "checkpoints" / "last.ckpt")
-        assert farthest(weights(run_dir), weights(tmp_path / "whole" / str(number))) < 1e-5
+        assert farthest(weights(run_dir), weights(whole / str(number))) < 1e-5
         for figure in ("test/acc", "test/loss", "val/acc", "train/loss", "steps", "epochs"):
             assert resumed[figure] == pytest.approx(expected[number][figure], abs=1e-5), figure
 
@@ -305,9 +320,9 @@ def test_a_stack_that_was_stopped_goes_on_to_the_same_last_bit(kind, configs, tm
             assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
 
 
-def test_a_stack_that_was_stopped_three_times_goes_on_to_the_same_last_bit(configs, tmp_path, monkeypatch):
+def test_a_stack_that_was_stopped_three_times_goes_on_to_the_same_last_bit(configs, whole_stack, tmp_path, monkeypatch):
     jobs = configs(MLP, ["seed=0"], ["seed=1"])
-    expected = stacked(tmp_path / "whole", jobs)
+    whole, expected = whole_stack(jobs)
     words = [(config, tmp_path / "parts" / str(number), [str(number)]) for number, config in enumerate(jobs)]
     position: Position | None = BEGINNING
     for step in (3, 5, 8):
@@ -318,13 +333,13 @@ def test_a_stack_that_was_stopped_three_times_goes_on_to_the_same_last_bit(confi
         position = position_of(tmp_path / "parts" / "1")
         assert position.step == step
     for number, outcome in enumerate(train_stacked(words, position)):
-        run_dir, whole = tmp_path / "parts" / str(number), tmp_path / "whole" / str(number)
-        assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
+        run_dir = tmp_path / "parts" / str(number)
+        assert_same_to_the_last_bit(run_dir, whole / str(number), outcome, expected[number])
 
 
-def test_a_stack_that_has_only_its_test_left_is_tested(configs, tmp_path, monkeypatch):
+def test_a_stack_that_has_only_its_test_left_is_tested(configs, whole_stack, tmp_path, monkeypatch):
     jobs = configs(MLP, ["seed=0"], ["seed=1"])
-    expected = stacked(tmp_path / "whole", jobs)
+    whole, expected = whole_stack(jobs)
 
     def killed(self: Stack) -> None:
         raise Interrupted(signal.SIGTERM)
@@ -335,8 +350,8 @@ def test_a_stack_that_has_only_its_test_left_is_tested(configs, tmp_path, monkey
             stacked(tmp_path / "parts", jobs)
     words = [(config, tmp_path / "parts" / str(number), [str(number)]) for number, config in enumerate(jobs)]
     for number, outcome in enumerate(train_stacked(words, position_of(tmp_path / "parts" / "0"))):
-        run_dir, whole = tmp_path / "parts" / str(number), tmp_path / "whole" / str(number)
-        assert_same_to_the_last_bit(run_dir, whole, outcome, expected[number])
+        run_dir = tmp_path / "parts" / str(number)
+        assert_same_to_the_last_bit(run_dir, whole / str(number), outcome, expected[number])
 
 
 def test_only_what_was_begun_in_a_stack_and_can_be_read_goes_on_in_one(configs, tmp_path):
