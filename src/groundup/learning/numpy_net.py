@@ -65,9 +65,12 @@ class NumPyLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.prepare()
-        weights, parameters = self._parameters.keys(), self._parameters.values()
         # a fork: a layer knows its last forward pass alone, and autograd may have several under way
-        return NumPyFunction.apply(self.layer.fork(), list(weights), self.training, x, *parameters)
+        return NumPyFunction.apply(self.layer.fork(), list(self.layer.params), self.training, x, *self.weights())
+
+    def weights(self) -> list[nn.Parameter]:
+        """The parameters, in the order of the layer's own."""
+        return [getattr(self, name) for name in self.layer.params]  # `parameters()` takes several times as long
 
     def prepare(self) -> None:
         """Before each forward pass: what PyTorch may have changed meanwhile is given to the layer."""
@@ -78,10 +81,10 @@ class NumPyLayer(nn.Module):
 
     def bind(self) -> None:
         """Makes the layer's arrays views of the parameters and buffers, whose tensors may be others by now."""
-        for name, parameter in self.named_parameters(recurse=False):
-            self.layer.params[name] = parameter.detach().numpy()
-        for name, buffer in self.named_buffers(recurse=False):
-            self.layer.buffers[name] = buffer.numpy()
+        for name in self.layer.params:
+            self.layer.params[name] = getattr(self, name).detach().numpy()
+        for name in self.layer.buffers:
+            self.layer.buffers[name] = getattr(self, name).numpy()
 
     def multiply_adds(self, output_size: tuple[int, ...]) -> int:
         """Of one image, which PyTorch's counter does not see: every weight once for each place of the output."""
@@ -135,7 +138,7 @@ class NumPyNet(nn.Module):
             return x
         for layer in self._in_order:
             layer.prepare()
-        parameters = (p for layer in self._in_order for p in layer.parameters(recurse=False))
+        parameters = (p for layer in self._in_order for p in layer.weights())
         latest = self.net.fork()
         y = NumPyFunction.apply(latest, self._names, self.training, x, *parameters)
         # Kept until the next pass is through: arrays that are freed all at once go back to the system, and getting them
