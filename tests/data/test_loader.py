@@ -8,7 +8,9 @@ from torch.utils.data import TensorDataset
 from torchvision.transforms.functional import normalize
 
 from groundup.data import augment
-from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches
+from groundup.data.finish import Finish
+from groundup.data.loader import Batches, Positions, StreamedBatches
+from groundup.data.order import EpochOrder
 from groundup.data.split import stratified_split
 from groundup.errors import UserError
 from groundup.seeds import seed_from

@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.config.build import build
 from groundup.data import augment
-from groundup.data.loader import EpochOrder
 from groundup.data.module import ImageData
+from groundup.data.order import EpochOrder
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
 from groundup.learning import captured

@@ -16,22 +16,23 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
 from groundup.data.download import ensure
+from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.images import Background
 from groundup.data.listing import difference, packed
-from groundup.data.loader import Batches, EpochOrder, Finish, Positions, StreamedBatches
+from groundup.data.loader import Batches, Positions, StreamedBatches
+from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import Images, read
 from groundup.data.split import stratified_split
+from groundup.data.streams import COINS, SPLIT
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.seeds import seed_from
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
-
-_SPLIT, _COINS = 2, 3  # separate streams of random numbers, beside the loader's
 
 
 class ImageData(LightningDataModule):
@@ -250,7 +251,7 @@ class ImageData(LightningDataModule):
 
     def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The positions of a training split with these labels to train on, and those held out for validation."""
-        generator = Generator().manual_seed(seed_from(self.seed, _SPLIT))
+        generator = Generator().manual_seed(seed_from(self.seed, SPLIT))
         kept, held_out = stratified_split(labels, self.val_fraction, generator)
         if min(len(kept), len(held_out)) == 0:
             raise UserError(
@@ -288,7 +289,7 @@ class ImageData(LightningDataModule):
         return Finish(self.spec.mean, self.spec.std, device, augment=augment, seed=self.seed, rank=rank)
 
     def _augment(self, count: int, device: torch.device) -> augmentation.Step | None:
-        coins = torch.rand(count, generator=Generator().manual_seed(seed_from(self.seed, _COINS))) < 0.5
+        coins = torch.rand(count, generator=Generator().manual_seed(seed_from(self.seed, COINS))) < 0.5
         fill = torch.tensor(self.spec.mean).mul(255).round().to(torch.uint8)[:, None, None]
         return augmentation.chain(
             self.augment,

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from groundup.data.loader import CHUNK, EpochOrder, Finish
+from groundup.data.finish import Finish
+from groundup.data.loader import CHUNK
 from groundup.data.module import ImageData
+from groundup.data.order import EpochOrder
 from groundup.data.sources import Images
 
 SMALL_CHUNK = 256  # images of a member made ready at once, where it makes no difference to them: they stay in the cache

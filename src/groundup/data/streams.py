@@ -1,0 +1,3 @@
+"""What a data set draws random numbers for, from one seed: no two uses share theirs."""
+
+SHUFFLE, AUGMENT, SPLIT, COINS = range(4)
