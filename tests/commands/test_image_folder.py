@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
 import yaml
-from launch import train_here
+from launch import SMALL, train_here
 from PIL import Image
 
+from groundup.config.check import check_run
 from groundup.errors import UserError
+from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.run import run
 
@@ -45,6 +49,51 @@ def test_a_broken_test_image_is_found_before_training(make_folder, tmp_path):
     with pytest.raises(UserError, match=f"^{broken}: "):
         train_here(tmp_path, "data=image_folder", f"data.root={root}", "data.image_size=8")
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_folder_is_looked_through_once_a_run_and_its_test_split_once_an_evaluation(
+    make_folder, compose_config, tmp_path, monkeypatch
+):
+    root, listed, scandir = make_folder("L", train=8, val=2, test=2), Counter(), os.scandir
+
+    def counted(folder="."):
+        if str(folder).startswith(str(root)):
+            listed[os.path.relpath(folder, root)] += 1
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    config, spec = check_run(
+        compose_config(*SMALL, "data=image_folder", f"data.root={root}", "data.image_size=8", "data.channels=1")
+    )
+    results = run(config, tmp_path / "run", spec=spec)
+    folders = {split: [split, f"{split}/dark", f"{split}/light"] for split in ("train", "val", "test")}
+    assert listed == dict.fromkeys([name for split in folders.values() for name in split], 1)
+    listed.clear()
+    assert evaluate(tmp_path / "run")["test/acc"] == results["test/acc"]
+    assert listed == dict.fromkeys(folders["test"], 1)
+
+
+@pytest.fixture
+def checked_folder(make_folder, compose_config):
+    """A folder of images, and the config and spec of a run on it, which has yet to begin."""
+    root = make_folder("L", train=8)
+    words = ("data=image_folder", "data.image_size=8", "data.val_fraction=0", f"data.root={root}")
+    return root, *check_run(compose_config(*SMALL, *words))
+
+
+def test_an_image_that_comes_after_the_check_is_not_trained_on(checked_folder, tmp_path):
+    root, config, spec = checked_folder
+    shutil.copy(root / "train/dark/0.png", root / "train/dark/more.png")
+    run(config, tmp_path / "run", spec=spec)
+    with pytest.raises(UserError, match=r"16 images then, 17 now; 1 new: train/dark/more\.png"):
+        run(config, tmp_path / "run", resume=tmp_path / "run" / "checkpoints" / "last.ckpt")
+
+
+def test_an_image_that_goes_after_the_check_is_named(checked_folder, tmp_path):
+    root, config, spec = checked_folder
+    (root / "train/dark/0.png").unlink()
+    with pytest.raises(UserError, match=r"dark/0\.png: cannot be read as an image: No such file"):
+        run(config, tmp_path / "run", spec=spec)
 
 
 def test_a_folder_that_grew_is_refused_on_resume_and_the_run_left_as_it_was(make_folder, tmp_path):

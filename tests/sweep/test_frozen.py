@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
-from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
+from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
 from groundup.sweep.frozen import FrozenLoader, launch_words
 from groundup.sweep.job import devices, duration
 
@@ -63,6 +64,16 @@ def test_a_frozen_config_is_given_with_the_commands_hydra_node(master, tmp_path,
     assert "level" not in command.hydra.job_logging.handlers.console
     del cfg.hydra.job_logging  # asks for an output directory
     assert {key: value for key, value in OmegaConf.to_container(cfg).items() if key != "hydra"} == config | {"seed": 1}
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(CheckedJob, True), (FrozenJob, False)])
+def test_a_job_is_told_whether_the_process_of_the_sweep_has_checked_it(kind, expected, master, tmp_path):
+    loader, command = master
+    job = kind(0, ["seed=1", "hydra.sweep.checked=true"], {"seed": 1})  # a stranger's word, which is refused before
+    write_jobs(tmp_path, [job])
+    assert set(json.loads((tmp_path / "jobs.jsonl").read_text())) == {"number", "overrides", "config", "of"}
+    cfg = pickle.loads(pickle.dumps(FrozenLoader(tmp_path, loader))).load_sweep_config(command, launch_words(job))
+    assert cfg.hydra.sweep.checked is expected
 
 
 def test_ten_thousand_jobs_are_cheap(master, tmp_path, compose_config):

@@ -26,10 +26,10 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
     """
     runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
     if cfg.get("resume") is not None:
-        from groundup.config.check import check  # rarely needed, and slow to import
+        from groundup.config.check import check_words  # rarely needed, and slow to import
         from groundup.run.resume import find_resume
 
-        config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+        config = check_words(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
         if found := find_resume(config, runs):
             return found
     return runs / unique_name()

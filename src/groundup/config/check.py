@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
@@ -13,25 +13,56 @@ from groundup.config.contradictions import (
     refuse_monitor_without_validation,
     refuse_several_devices_in_sweep,
 )
-from groundup.config.image_sizes import fit_images
-from groundup.config.normal_form import drop_idle_nesterov, drop_sweep, is_sweep, make_absolute, plain
+from groundup.config.image_sizes import fit_images, look_at_images
+from groundup.config.normal_form import drop_idle_nesterov, drop_sweep, is_sweep, make_absolute, plain, was_checked
 from groundup.config.options import Evaluate, Predict, Study, Sweep
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
-from groundup.data.folder import EXTENSIONS
+from groundup.data.folder import EXTENSIONS, scan
+from groundup.data.folder_spec import Scan
 from groundup.errors import UserError
 from groundup.options import Node
 from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.names import CONFIG
+from groundup.spec import DatasetSpec
+
+
+class Checked(NamedTuple):
+    """A config that a run can begin with, and what is known of its images."""
+
+    config: dict[str, Any]
+    spec: DatasetSpec
 
 
 def check(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved config of a run as plain containers, ready for `groundup.run.run`.
+    """The config alone of `check_run`."""
+    return check_run(cfg).config
 
-    Paths are made absolute; `data=digits` is enlarged where the model needs larger images.
+
+def check_run(cfg: DictConfig, scan: Scan = scan) -> Checked:
+    """The resolved config of a run as plain containers, and what is known of its images, for `groundup.run.run`.
+
+    Args:
+        cfg: as it was composed.
+        scan: looks through an image folder; a sweep remembers for its jobs what was found.
 
     Raises:
         UserError: one line for each problem: key, value given, what is accepted.
     """
+    config = check_words(cfg)
+    return Checked(config, look_at_images(config, scan))
+
+
+def check_words(cfg: DictConfig) -> dict[str, Any]:
+    """Checks what the keys say, and looks at nothing that they speak of: at no image, and not at this machine's memory.
+
+    Paths are made absolute; `data=digits` is enlarged where the model needs larger images. A job that its sweep has
+    checked is not checked again.
+
+    Raises:
+        UserError: as `check_run`.
+    """
+    if was_checked():
+        return plain(cfg)
     config = with_todays_names(plain(cfg))
     refuse_wrong_run(config)
     if is_sweep():

@@ -9,8 +9,11 @@ from groundup.config.rooms import accepted, all_options, options_of
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.config.validation import shown
 from groundup.data.augment_names import check_names
-from groundup.data.specs import make_spec
+from groundup.data.folder import scan
+from groundup.data.folder_spec import Scan
+from groundup.data.specs import image_size, make_spec
 from groundup.errors import UserError
+from groundup.spec import DatasetSpec
 
 DIGITS_SIDE = 8
 
@@ -18,8 +21,10 @@ DIGITS_SIDE = 8
 def fit_images(config: dict[str, Any]) -> None:
     """Refuses images too small for model or crop; digits, unless their size was chosen, are enlarged for the model.
 
+    None is looked at: that is for the process in which the run will be, see `look_at_images`.
+
     Raises:
-        UserError: as said, or memory holds no such images or network, or images cannot grow during training.
+        UserError: as said, or images cannot grow during training.
     """
     smallest, data = _smallest(config["model"]), config["data"]
     if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
@@ -29,6 +34,25 @@ def fit_images(config: dict[str, Any]) -> None:
     _refuse_growing_images(config["model"], data.get("progressive_sizes"), smallest)
 
 
+def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
+    """What is known of a run's images: a folder is looked through, once and for the whole run.
+
+    Args:
+        config: of the run, checked.
+        scan: see `make_spec`.
+
+    Raises:
+        UserError: there are no such images, or the memory of this machine holds neither them nor the network.
+    """
+    data = config["data"]
+    spec = make_spec(data, scan)
+    if options_of("data", data) is not None:
+        refuse_heavy_network(config["model"], spec)
+        train, test = data.get("limit_train") or spec.train_size, data.get("limit_test") or spec.test_size
+        refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))
+    return spec
+
+
 def _smallest(model: Mapping[str, Any]) -> int:
     """Pixels a side that a model needs; of one that is not ours nothing is known."""
     options = options_of("model", model)
@@ -36,17 +60,14 @@ def _smallest(model: Mapping[str, Any]) -> int:
 
 
 def _refuse_images(model: Mapping[str, Any], data: dict[str, Any], smallest: int) -> None:
-    spec = make_spec(data)
-    if min(spec.image_size) < smallest:
+    height, width = image_size(data)
+    if min(height, width) < smallest:
         name = model["name"]
         raise UserError(
             f"model={name} with data={data['name']}: {name} needs images of at least {smallest}x{smallest} pixels, "
-            f"these have {spec.height}x{spec.width}; set data.image_size={smallest} or more, or choose another model"
+            f"these have {height}x{width}; set data.image_size={smallest} or more, or choose another model"
         )
-    data["augment"] = check_names(data["augment"], data["crop_padding"], spec.image_size)
-    refuse_heavy_network(model, spec)
-    train, test = data["limit_train"] or spec.train_size, data["limit_test"] or spec.test_size
-    refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))
+    data["augment"] = check_names(data["augment"], data["crop_padding"], (height, width))
 
 
 def _refuse_growing_images(model: Mapping[str, Any], sizes: list[list[float]] | None, smallest: int) -> None:

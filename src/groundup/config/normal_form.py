@@ -33,6 +33,12 @@ def is_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
+def was_checked() -> bool:
+    """Whether this is a job of a sweep that has checked it, of which nothing has changed since, see `sweep.frozen`."""
+    command: Any = HydraConfig.instance().cfg
+    return command is not None and bool(OmegaConf.select(command, "hydra.sweep.checked"))
+
+
 def drop_sweep(config: dict[str, Any]) -> None:
     """How a sweep is made is no part of a job: its config is that of the same run alone.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from groundup.spec import DatasetSpec
 
 IMAGE_FOLDER = "image_folder"  # its `data.name`
 
+Scan = Callable[[str], Folder]
+
 
 @dataclass(frozen=True)
 class FolderSpec(DatasetSpec):
@@ -21,7 +23,7 @@ class FolderSpec(DatasetSpec):
     folder: Folder = field(repr=False, compare=False)
 
 
-def folder_spec(data: Mapping[str, Any]) -> FolderSpec:
+def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
     """The spec of a folder to train on, see `groundup.data.specs.make_spec`.
 
     Raises:
@@ -63,11 +65,21 @@ def image_size_in(data: Mapping[str, Any]) -> int | None:
     return size
 
 
-def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the spec that the config gives."""
+def folder_image_size(data: Mapping[str, Any]) -> int:
+    """Pixels a side that all images are resized to.
+
+    Raises:
+        UserError: it is no size.
+    """
     size = image_size_in(data)
     if size is None:
         raise UserError("data.image_size=null: an image folder needs a size, e.g. data.image_size=32")
+    return size
+
+
+def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the spec that the config gives."""
+    size = folder_image_size(data)
     channels = data.get("channels", 3)
     if channels not in (1, 3):
         raise UserError(f"data.channels={channels}: accepted: 1 (grey), 3 (colour)")

@@ -7,25 +7,34 @@ from dataclasses import replace
 from typing import Any
 
 from groundup.data.classes import refuse_others
-from groundup.data.folder_spec import IMAGE_FOLDER, folder_spec, folder_test_spec, image_size_in
+from groundup.data.folder import scan
+from groundup.data.folder_spec import (
+    IMAGE_FOLDER,
+    Scan,
+    folder_image_size,
+    folder_spec,
+    folder_test_spec,
+    image_size_in,
+)
 from groundup.data.published import PublishedSet, published_names, published_set
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, class_name
 
 
-def make_spec(data: Mapping[str, Any]) -> DatasetSpec:
-    """Makes the spec of the data set that a data config describes.
+def make_spec(data: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
+    """Makes the spec of the data set that a data config describes; an image folder is looked through for it.
 
     Args:
         data: the plain mapping of the config's data node. `name` and, where present, `image_size` (images are resized
             to N x N) and `labels` (`fine` or `coarse`, of cifar100) are read; of an image folder also `root`,
             `channels`, `mean` and `std`.
+        scan: looks through an image folder; one who makes many specs may remember what was found.
 
     Raises:
         UserError: an unknown name or value, or an image folder that cannot be used.
     """
     try:
-        return folder_spec(data) if data.get("name") == IMAGE_FOLDER else _published_spec(data)
+        return folder_spec(data, scan) if data.get("name") == IMAGE_FOLDER else _published_spec(data)
     except ValueError as error:  # of what no data set has, in the words of `DatasetSpec`
         raise UserError(f"data={data.get('name')}: {error}") from error
 
@@ -67,6 +76,17 @@ def published(name: object, labels: str = "fine") -> PublishedSet:
     if found.coarse is None:
         raise UserError(f"data.labels=coarse: {name} has one kind of labels; accepted: fine")
     return found.coarse
+
+
+def image_size(data: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of the images that a data config describes, known without a look at them.
+
+    Raises:
+        UserError: an unknown name or value.
+    """
+    if data.get("name") == IMAGE_FOLDER:
+        return folder_image_size(data), folder_image_size(data)
+    return _published_spec(data).image_size
 
 
 def _published_spec(data: Mapping[str, Any]) -> DatasetSpec:

@@ -24,10 +24,10 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.build import build, computes_in_numpy
+from groundup.config.image_sizes import look_at_images
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.data.classes import refuse_others
 from groundup.data.module import ImageData
-from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.learning.captured import CapturedClassifier, not_captured
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
@@ -59,10 +59,16 @@ class Parts:
     first_step: int  # steps that were taken before this part of the run
 
 
-def assemble(config: Mapping[str, Any], run_dir: Path, stop: StopOnSignal, resume: Path | None = None) -> Parts:
-    """Builds data, network, learner and trainer of a config."""
+def assemble(
+    config: Mapping[str, Any],
+    run_dir: Path,
+    stop: StopOnSignal,
+    resume: Path | None = None,
+    spec: DatasetSpec | None = None,
+) -> Parts:
+    """Builds data, network, learner and trainer of a config; its `spec` too, where nobody has made it before."""
     seed = config["seed"]
-    spec = make_spec(config["data"])
+    spec = spec or look_at_images(config)
     seed_everything(seed)
     data = kinds.data(config["data"], spec, seed)
     learner = build_learner(config, spec)

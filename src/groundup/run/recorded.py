@@ -23,6 +23,7 @@ from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import CONFIG, LAST, LOCK, RESULTS
 from groundup.rundir.plain import write_yaml
 from groundup.rundir.results import write_results
+from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ class Recorded:
         self.parts: Parts | None = None
         self.results = first_results(config, list(overrides))
 
-    def assemble(self, stop: StopOnSignal) -> Parts:
+    def assemble(self, stop: StopOnSignal, spec: DatasetSpec | None = None) -> Parts:
         """Builds the parts of the run, and writes and says what is known of it before training."""
-        self.parts = assemble(self.config, self.run_dir, stop, self.resume)
+        self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec)
         write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + write_yaml(dict(self.config)))
         announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
         self.results |= describe(self.parts)

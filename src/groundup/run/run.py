@@ -21,10 +21,15 @@ from groundup.run.parts import Parts, assemble
 from groundup.run.processes import is_helper, leaving_in_order
 from groundup.run.quiet import quiet
 from groundup.run.recorded import Recorded
+from groundup.spec import DatasetSpec
 
 
 def run(
-    config: Mapping[str, Any], run_dir: Path, resume: Path | None = None, overrides: Sequence[str] = ()
+    config: Mapping[str, Any],
+    run_dir: Path,
+    resume: Path | None = None,
+    overrides: Sequence[str] = (),
+    spec: DatasetSpec | None = None,
 ) -> dict[str, Any]:
     """Trains, tests with the chosen checkpoint, and writes the run directory.
 
@@ -33,6 +38,7 @@ def run(
         run_dir: where everything is written; made if it is not there.
         resume: a checkpoint to go on from.
         overrides: what the user typed, for `results.json`.
+        spec: of the images, where the check of the config has made it; None makes it.
 
     Returns:
         What `results.json` holds.
@@ -44,21 +50,23 @@ def run(
     """
     keep_freed_memory()
     if is_helper():
-        return _run_as_helper(config, run_dir, resume)
+        return _run_as_helper(config, run_dir, resume, spec)
     with quiet(), StopOnSignal() as stop:
         try:
             with Recorded(config, run_dir, resume, overrides).open() as recorded:
-                train_and_test(recorded.assemble(stop), recorded.results, resume)
+                train_and_test(recorded.assemble(stop, spec), recorded.results, resume)
             return recorded.results
         finally:
             release()
 
 
-def _run_as_helper(config: Mapping[str, Any], run_dir: Path, resume: Path | None) -> dict[str, Any]:
+def _run_as_helper(
+    config: Mapping[str, Any], run_dir: Path, resume: Path | None, spec: DatasetSpec | None
+) -> dict[str, Any]:
     """Trains along with the first process of the run, and writes nothing but the traceback of its own failure."""
     logging.getLogger().setLevel(logging.ERROR)
     with quiet(), leaving_in_order(), StopOnSignal() as stop:
-        parts = assemble(config, run_dir, stop, resume)
+        parts = assemble(config, run_dir, stop, resume, spec)
         train_and_test(parts, {}, resume)
     return {}
 

@@ -32,6 +32,10 @@ class FrozenJob:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
+class CheckedJob(FrozenJob):
+    """One whose config this process has checked; the others were read from a file, which anybody may have written."""
+
+
 def write_jobs(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
     """Writes `jobs.jsonl`, whole or not at all; every line says how many there are, so that none is lost unseen.
 

@@ -16,16 +16,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.borrowed.hydra import ConfigLoaderImpl
 from groundup.errors import UserError
-from groundup.rundir.jobs import LINE_SIZE, FrozenJob, parse_job
+from groundup.rundir.jobs import LINE_SIZE, CheckedJob, FrozenJob, parse_job
 from groundup.rundir.names import JOBS
 
 NUMBER = "hydra.sweep.subdir"  # of a job: the name of its directory
 DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
+CHECKED = "hydra.sweep.checked"  # whether the process of the sweep has: then nobody does it again where the job runs
 
 
 def launch_words(job: FrozenJob) -> list[str]:
     """What a launcher is given for a job: its overrides, and its number and digest, by which the loader knows it."""
-    return [*job.overrides, f"{NUMBER}={job.number}", f"{DIGEST}={job.digest}"]
+    checked = str(isinstance(job, CheckedJob)).lower()
+    return [*job.overrides, f"{NUMBER}={job.number}", f"{DIGEST}={job.digest}", f"{CHECKED}={checked}"]
 
 
 class FrozenLoader(ConfigLoaderImpl):
@@ -52,6 +54,8 @@ class FrozenLoader(ConfigLoaderImpl):
         with open_dict(config):
             config.hydra = master_config.hydra
         OmegaConf.set_readonly(config.hydra, False)  # launchers write in it, and `HydraConfig` has locked the command's
+        with open_dict(config.hydra.sweep):
+            config.hydra.sweep.checked = _word(CHECKED, sweep_overrides) == "true"
         with open_dict(config.hydra):
             config.hydra.overrides.task = list(job.overrides)
             config.hydra.job.override_dirname = ""

@@ -22,10 +22,11 @@ from omegaconf import DictConfig, read_write
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_study, check_sweep
+from groundup.data.folder import scan
 from groundup.errors import UserError
 from groundup.files import write_whole
 from groundup.printable import printable
-from groundup.rundir.jobs import FrozenJob, read_jobs, write_jobs
+from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
 from groundup.rundir.names import JOBS, STUDY, STUDY_DATABASE
 from groundup.rundir.overrides import label
 from groundup.rundir.plain import Unreadable, read_json
@@ -198,9 +199,10 @@ def _number_of_trials(options: Mapping[str, Any], space: Space, max_jobs: int) -
 def _refuse_bad_corners(space: Space, composer: Composer) -> None:
     """Before the first trial: what every choice and both ends of every interval would be refused for."""
     problems: dict[str, str] = {}
+    scan_once = functools.cache(scan)
     for values in space.corners():
         try:
-            checked(space.words(values), composer)
+            checked(space.words(values), composer, scan_once)
         except UserError as error:
             varied = [f"{key}={value}" for key, value in values.items()]
             problems.setdefault(str(error), f"{error}\n  in {' '.join(varied)}")
@@ -273,7 +275,7 @@ class Search:
         trial.set_user_attr(JOB, number)
         overrides = self.space.words(trial.params)
         try:
-            return FrozenJob(number, overrides, checked(overrides, self.composer))
+            return CheckedJob(number, overrides, checked(overrides, self.composer))
         except UserError as error:
             reason = " ".join(str(error).split())
             folder = self.sweep_dir / str(number)

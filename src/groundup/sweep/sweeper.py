@@ -27,9 +27,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.command.tell import tell
 from groundup.command.words import show
-from groundup.config.check import check, check_sweep
+from groundup.config.check import check_run, check_sweep
+from groundup.data.folder import scan
+from groundup.data.folder_spec import Scan
 from groundup.errors import Interrupted, SweepFailed, UserError
-from groundup.rundir.jobs import FrozenJob, write_jobs
+from groundup.rundir.jobs import CheckedJob, FrozenJob, write_jobs
 from groundup.rundir.links import refuse_links_out_of_sweep
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import JOBS, LOCK, TABLES
@@ -157,11 +159,12 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     if len(jobs) > MANY:
         tell(f"checking {len(jobs):,} jobs")
     varied, found = varied_keys(jobs), dict[str, list[int]]()
+    scan_once = functools.cache(scan)
     frozen: dict[str, FrozenJob] = {}
     repeated = []
     for number, overrides in enumerate(jobs):
         try:
-            config = checked(overrides, composer)
+            config = checked(overrides, composer, scan_once)
         except UserError as error:
             lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
             for line in lines:
@@ -171,7 +174,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
         if key in frozen:
             name, first = label(overrides, varied), label(frozen[key].overrides, varied)
             repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
-        frozen.setdefault(key, FrozenJob(len(frozen), overrides, config))
+        frozen.setdefault(key, CheckedJob(len(frozen), overrides, config))
     if found:
         raise UserError(refused_jobs.message(found, jobs, varied))
     if repeated:
@@ -180,8 +183,8 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     return list(frozen.values())
 
 
-def checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
-    """The checked config of one job.
+def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict[str, Any]:
+    """The checked config of one job; `scan` looks through an image folder.
 
     Raises:
         UserError: it cannot be composed, or is not accepted.
@@ -193,7 +196,7 @@ def checked(overrides: list[str], composer: Composer) -> dict[str, Any]:
 
         asked = list(composer.master.hydra.overrides.task)
         raise UserError(explain(error, asked, _primary(composer.master), sweeps=True)) from error
-    config = check(cfg)
+    config = check_run(cfg, scan).config
     if config["resume"] is not None:
         raise UserError(f"resume={config['resume']} in a sweep: go on with a whole sweep by sweep.resume=DIR")
     return config

@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.command.tell import tell
-from groundup.config.check import check
+from groundup.config.check import check_words
 from groundup.errors import UserError
 from groundup.rundir.names import LAST, RESULTS
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
@@ -97,7 +97,7 @@ def _compose(launcher: Any, number: int, overrides: list[str]) -> Composed:
     try:
         run_dir = Path(str(cfg.hydra.sweep.dir), str(cfg.hydra.sweep.subdir)).absolute()
         try:
-            config = check(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+            config = check_words(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
         except UserError:  # the job itself will say so
             config = None
     finally:

@@ -30,6 +30,7 @@ from groundup.run.recorded import Recorded
 from groundup.rundir.identity import STACKED
 from groundup.rundir.links import LogFile
 from groundup.rundir.names import LAST, LOG
+from groundup.spec import DatasetSpec
 from groundup.sweep.stacked.batches import Evaluation
 from groundup.sweep.stacked.position import BEGINNING, Position
 
@@ -64,11 +65,11 @@ class Member:
         self._directory = self.recorded.open()
         self._log = Log(run_dir)
 
-    def begin(self, stop: StopOnSignal) -> None:
-        """Opens the run directory and assembles the parts of the run."""
+    def begin(self, stop: StopOnSignal, spec: DatasetSpec | None = None) -> None:
+        """Opens the run directory and assembles the parts of the run; `spec`: of its images, where one is made."""
         self._directory.__enter__()
         with self._log.on():
-            parts = self.recorded.assemble(stop)
+            parts = self.recorded.assemble(stop, spec)
             parts.learner.to(parts.trainer.strategy.root_device)
             self.optimizer = parts.learner.configure_optimizers()
             _connect(parts, self.optimizer)

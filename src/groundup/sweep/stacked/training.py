@@ -18,6 +18,7 @@ from groundup.run.allocator import keep_freed_memory
 from groundup.run.quiet import quiet
 from groundup.run.run import release
 from groundup.seeds import mix_seed
+from groundup.spec import DatasetSpec
 from groundup.sweep.stacked.batches import StackedImages
 from groundup.sweep.stacked.member import Member, begin_epoch, count
 from groundup.sweep.stacked.nets import nets_of
@@ -84,7 +85,14 @@ class Stack:
                 member.end(error)
 
     def begin(self, stop: StopOnSignal) -> None:
-        self.each(lambda _, member: member.begin(stop))
+        spec: DatasetSpec | None = None
+
+        def begin(number: int, member: Member) -> None:
+            nonlocal spec
+            member.begin(stop, spec)
+            spec = member.parts.spec  # all have the same images, which are looked through once
+
+        self.each(begin)
         self.members = [member for _, member in self.active]  # those that could not begin have no network to stack
         if not self.members:
             return
