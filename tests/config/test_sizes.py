@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from groundup.run.parts import build_learner
 from groundup.run.weigh import refuse_heavy_parts
 
 SPEC = make_spec({"name": "mnist"})
+MODELS = sorted(file.stem for file in (Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,15 @@ def test_the_fewest_weights_are_most_of_a_network_and_no_more(compose_config, wo
     fewest = options_of("model", model).fewest_weights(model, 28 * 28, 10)
     weights = sum(parameter.numel() for parameter in build_learner(config, SPEC).parameters())
     assert 0.9 * weights < fewest < weights
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_network_has_fewer_weights_than_its_options_say(compose_config, name):
+    config = check(compose_config(f"model={name}", "data=mnist", "data.root=/x"))
+    options = options_of("model", config["model"])
+    fewest = options.fewest_weights(config["model"], 28 * 28, 10)
+    assert fewest <= sum(parameter.numel() for parameter in build_learner(config, SPEC).parameters())
+    assert (fewest > 0) == (options.sizes != ())
 
 
 @pytest.mark.parametrize(
