@@ -44,8 +44,8 @@ from torch import Tensor
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.command.resolvers import register_resolvers
 from groundup.config.check import check
-from groundup.learning.capture import CapturedStep, CudaGraphs
-from groundup.learning.captured import CapturedClassifier
+from groundup.learning.captured_classifier import CapturedClassifier
+from groundup.learning.cuda_graphs import CapturedStep, CudaGraphs
 from groundup.learning.schedules import falling
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.parts import Parts, assemble

@@ -76,7 +76,7 @@ def tape(monkeypatch) -> list:
     """Steps are captured on the CPU too; gives the `Tape` of each run that captures."""
     from tape import Tape
 
-    from groundup.learning.captured import CapturedClassifier
+    from groundup.learning.captured_classifier import CapturedClassifier
 
     monkeypatch.setattr(Tape, "made", [])
     monkeypatch.setitem(CapturedClassifier.__init__.__kwdefaults__, "graphs", Tape)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from groundup.learning.capture import Result
+from groundup.learning.cuda_graphs import Result
 
 
 class Tape:

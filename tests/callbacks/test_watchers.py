@@ -16,8 +16,8 @@ from PIL import Image
 from groundup.callbacks import confusion, evaluation_watcher, watcher
 from groundup.config.check import check
 from groundup.errors import Interrupted
-from groundup.learning.capture import CapturedStep
 from groundup.learning.checkpoint import load_checkpoint
+from groundup.learning.cuda_graphs import CapturedStep
 from groundup.run.run import run
 
 PROJECT = Path(__file__).parents[2]

@@ -36,7 +36,8 @@ def test_the_optimizer_is_told_the_names_of_what_learns():
 
 
 def test_groups_of_a_learner_of_its_own_have_names_too():
-    noprop = NoPropDT(SPEC, torch.nn.CrossEntropyLoss(), lambda params: torch.optim.SGD(params, lr=0.1), None, blocks=2)
+    training = {"loss": torch.nn.CrossEntropyLoss(), "optimizer": lambda params: torch.optim.SGD(params, lr=0.1)}
+    noprop = NoPropDT(SPEC, blocks=2, lr_schedule=Constant(), **training)
     groups = noprop.configure_optimizers().param_groups
     assert len(groups) == 3
     assert {name.split(".")[1] for group in groups[1:] for name in group["param_names"]} == {"blocks"}

@@ -13,7 +13,7 @@ from small_runs import equal, hparams, weights, with_callback
 
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
-from groundup.learning.learner import PROGRESS
+from groundup.learning.training_progress import KEYS
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.run import run
@@ -159,7 +159,7 @@ def test_a_checkpoint_of_another_version_is_refused_by_name(make_config, tmp_pat
         run(with_callback(make_config("trainer.max_epochs=3"), "SignalAt", step=50), tmp_path)
     last = tmp_path / "checkpoints" / "last.ckpt"
     checkpoint = load_checkpoint(last)
-    assert checkpoint["progress"].keys() == PROGRESS | {"validation"}  # which version 0.1 did not have
+    assert checkpoint["progress"].keys() == KEYS | {"validation"}  # which version 0.1 did not have
     del checkpoint["progress"]["sums"]
     torch.save(checkpoint, last)
     with pytest.raises(UserError, match=r"another version .*\(no sums\)"):

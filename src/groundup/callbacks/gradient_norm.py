@@ -23,7 +23,7 @@ class GradientNorm(Watcher):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Learner, optimizer: Optimizer) -> None:  # type: ignore[override]
         # of several batches that one step sums up, the meter is full after the last or one before
-        if trainer.is_last_batch or pl_module.meter.left < trainer.accumulate_grad_batches:
+        if trainer.is_last_batch or pl_module.progress.meter.left < trainer.accumulate_grad_batches:
             self.measure(pl_module)
             scaler = getattr(trainer.precision_plugin, "scaler", None)
             if scaler is not None and takes_scaled_gradients(optimizer):

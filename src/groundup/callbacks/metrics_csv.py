@@ -40,7 +40,7 @@ class MetricsCSV(Callback):
         row: Row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
-            "seconds": round(pl_module.train_seconds, 3),
+            "seconds": round(pl_module.progress.seconds, 3),
             "lr": pl_module.rate,
             **pl_module.train_metrics(),  # every process takes part in the sum
             **pl_module.val_metrics,

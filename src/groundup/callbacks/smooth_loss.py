@@ -21,5 +21,5 @@ class SmoothLoss(Watcher):
         self._losses: deque[float] = deque(maxlen=window)
 
     def on_steps_logged(self, trainer: Trainer, learner: Learner) -> None:
-        self._losses.extend(learner.meter.latest)
+        self._losses.extend(learner.progress.meter.latest)
         write_scalars(trainer, {"train/loss_smooth": sum(self._losses) / len(self._losses)}, trainer.global_step)

@@ -20,10 +20,10 @@ class Throughput(Watcher):
         self._before: tuple[float, int] | None = None  # when losses were last read, and the images by then
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        self._before = time.perf_counter(), pl_module.samples_seen
+        self._before = time.perf_counter(), pl_module.progress.samples(trainer)
 
     def on_steps_logged(self, trainer: Trainer, learner: Learner) -> None:
-        now, seen = time.perf_counter(), learner.samples_seen
+        now, seen = time.perf_counter(), learner.progress.samples(trainer)
         if self._before is not None:  # it is where a run goes on within an epoch, which then does not start
             then, seen_then = self._before
             write_scalars(trainer, {"time/samples_per_second": (seen - seen_then) / (now - then)}, trainer.global_step)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
+from groundup.learning.contract import Losses, Training
 from groundup.learning.learner import Learner
 from groundup.models.activations import activation_class
+from groundup.spec import DatasetSpec
 
 
 class FeedbackNet(nn.Module):
@@ -51,7 +53,7 @@ class FeedbackAlignment(Learner):
     The sum of <h_l, e B_l> has just these gradients, so that it is what is differentiated. The last layer gets its own.
 
     Args:
-        spec, loss, optimizer, lr_schedule, seed: see `Learner`.
+        spec, training: see `Learner`.
         hidden_dims, activation, dropout: see `FeedbackNet`.
     """
 
@@ -59,23 +61,20 @@ class FeedbackAlignment(Learner):
 
     def __init__(
         self,
-        spec: Any,
-        *parts: Any,
+        spec: DatasetSpec,
+        *,
         hidden_dims: Sequence[int],
         activation: str = "tanh",
         dropout: float = 0.0,
-        **more: Any,
+        **training: Unpack[Training],
     ):
         pixels = spec.channels * spec.image_size[0] * spec.image_size[1]
-        super().__init__(FeedbackNet(pixels, spec.num_classes, hidden_dims, activation, dropout), spec, *parts, **more)
+        super().__init__(FeedbackNet(pixels, spec.num_classes, hidden_dims, activation, dropout), spec, **training)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, target = batch
+    def losses(self, images: Tensor, target: Tensor) -> Losses:
         outputs, logits = self.net.apart(images)
         loss = self.loss(logits, target)
-        self.meter.update(loss, logits, target, self.rate)
-        total = loss + self.feedback(outputs, logits, target)
-        return total if self.trainer.world_size == 1 else total * self._order.share(batch_idx)
+        return Losses(loss + self.feedback(outputs, logits, target), logits, shown=loss)
 
     def feedback(self, outputs: Sequence[Tensor], logits: Tensor, target: Tensor) -> Tensor:
         """The sum of <h_l, e B_l> over layers, whose gradient with respect to h_l is e B_l."""

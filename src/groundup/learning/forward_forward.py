@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from groundup.learning.local import LocalLearner
+from groundup.learning.contract import Losses, Training
+from groundup.learning.learner import Learner
+from groundup.spec import DatasetSpec
 
 
 class ForwardForwardNet(nn.Module):
@@ -56,32 +58,33 @@ def _unit(x: Tensor) -> Tensor:
     return x / (x.square().mean(dim=1, keepdim=True).sqrt() + 1e-8)
 
 
-class ForwardForward(LocalLearner):
+class ForwardForward(Learner):
     """Each layer learns to have a high goodness for images shown with their class, and a low one with a wrong class:
 
         softplus(theta - goodness of the right) + softplus(goodness of the wrong - theta)
 
     Args:
-        spec, loss, optimizer, lr_schedule, seed: see `Learner`; the loss is that of evaluation alone.
+        spec, training: see `Learner`; the loss is that of evaluation alone.
         hidden_dims: units of each layer.
         threshold: theta.
     """
 
     net: ForwardForwardNet
 
-    def __init__(self, spec: Any, *parts: Any, hidden_dims: Sequence[int], threshold: float = 2.0, **more: Any):
+    def __init__(
+        self, spec: DatasetSpec, *, hidden_dims: Sequence[int], threshold: float = 2.0, **training: Unpack[Training]
+    ):
         pixels = spec.channels * spec.image_size[0] * spec.image_size[1]
         black, white = (((value - spec.mean[0]) / spec.std[0]) for value in (0.0, 1.0))
-        super().__init__(ForwardForwardNet(pixels, spec.num_classes, hidden_dims, black, white), spec, *parts, **more)
+        super().__init__(ForwardForwardNet(pixels, spec.num_classes, hidden_dims, black, white), spec, **training)
         self.threshold = threshold
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, target = batch
+    def losses(self, images: Tensor, target: Tensor) -> Losses:
         classes = self.spec.num_classes
         wrong = (target + torch.randint(1, classes, target.shape, device=target.device)) % classes
         pairs = zip(self.net.goodness(images, target), self.net.goodness(images, wrong), strict=True)
-        losses = [
+        each = [
             F.softplus(self.threshold - good).mean() + F.softplus(bad - self.threshold).mean() for good, bad in pairs
         ]
-        total = torch.stack(losses).sum()
-        return self.step(total / len(losses), target, batch_idx, total)
+        total = torch.stack(each).sum()
+        return Losses(total, shown=total / len(each))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from groundup.learning.metrics import hits
+
 
 class Diverged(RuntimeError):
     """Training has come to numbers that are not finite.
@@ -35,6 +37,7 @@ class TrainMeter:
         capacity: steps that the buffer holds; `read` must be called at least that often.
 
     Attributes:
+        hits: images classified rightly, of the steps that were read; NaN where one of them predicted nothing.
         latest: mean losses of the steps that were read last.
     """
 
@@ -49,10 +52,11 @@ class TrainMeter:
     def reset(self) -> None:
         """Forgets everything: a new epoch."""
         self._hits.zero_()
+        self._predicts = True
         self._sizes.clear()
         self._rates.clear()
         self.loss_sum = 0.0
-        self.hits = 0
+        self.hits = 0.0
         self.count = 0
 
     @property
@@ -73,14 +77,16 @@ class TrainMeter:
             target: `(N,)` class numbers.
             rate: the step's learning rate, for the message if the loss is not finite.
         """
-        hits = None if logits is None else (logits.detach().argmax(dim=1) == target).sum()
-        self.note(loss.detach(), hits, len(target), rate)
+        right = None if logits is None else hits(logits.detach(), target)
+        self.note(loss.detach(), right, len(target), rate)
 
-    def note(self, loss: Tensor, hits: Tensor | None, size: int, rate: float) -> None:
-        """Takes in one step whose hits, the images classified rightly of its `size`, are counted already; a scalar."""
+    def note(self, loss: Tensor, right: Tensor | None, size: int, rate: float) -> None:
+        """Takes in one step of which is counted already, a scalar, how many of its `size` images were right."""
         self._losses[len(self._sizes)] = loss
-        if hits is not None:
-            self._hits += hits
+        if right is None:
+            self._predicts = False
+        else:
+            self._hits += right
         self._sizes.append(size)
         self._rates.append(rate)
 
@@ -97,7 +103,7 @@ class TrainMeter:
             return math.nan
         losses = self._losses[: len(self._sizes)].tolist()
         mean = self.take(losses, self._sizes, self._rates, step)
-        self.hits = int(self._hits)
+        self.hits = float(self._hits) if self._predicts else math.nan
         self._sizes.clear()
         self._rates.clear()
         return mean

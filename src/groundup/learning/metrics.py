@@ -46,21 +46,29 @@ class Evaluated:
         loss: mean over the images.
         confusion: `(K, K)` counts, true classes down, predicted ones across.
         top: images whose class is among the five likeliest.
+        tta: images that are right by a mean over several views of each; None where there was one view.
     """
 
     loss: float
     confusion: NDArray[np.int64]
     top: int
+    tta: int | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
-        """`acc`, `f1`, `top5` and `loss`."""
-        return {
+        """`acc`, `f1`, `top5` and `loss`, and `acc_tta` where there were several views."""
+        found = {
             "acc": share(int(self.confusion.trace()), self.images),
             "f1": macro_f1(self.confusion),
             "top5": share(self.top, self.images),
             "loss": self.loss,
         }
+        return found if self.tta is None else found | {"acc_tta": share(self.tta, self.images)}
+
+    @property
+    def per_class(self) -> list[float]:
+        """Accuracy of each class, NaN where it had no images."""
+        return recalls(self.confusion)
 
     @property
     def images(self) -> int:
@@ -103,6 +111,7 @@ class EvaluationMeter:
         self._top = torch.zeros((), dtype=torch.int64, device=device)
         precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS has not
         self._loss = torch.zeros((), dtype=precise, device=device)
+        self._tta: Tensor | None = None
 
     def update(self, loss: Tensor, logits: Tensor, target: Tensor) -> None:
         """Takes in a batch: its mean loss, a scalar, its logits `(N, K)` and true classes `(N,)`."""
@@ -110,8 +119,14 @@ class EvaluationMeter:
         self._confusion.update(target, logits)
         self._top += (logits.topk(self._k, dim=1).indices == target[:, None]).sum()
 
+    def update_tta(self, logits: Tensor, target: Tensor) -> None:
+        """Takes in means over several views of a batch's images, `(N, K)`, too."""
+        right = hits(logits, target)
+        self._tta = right if self._tta is None else self._tta + right
+
     def read(self, reduce: Reduce) -> Evaluated:
         """What came of all batches, over all processes."""
         confusion = self._confusion.read(reduce)
         images = int(confusion.sum())
-        return Evaluated(share(float(reduce(self._loss)), images), confusion, int(reduce(self._top)))
+        loss, top = share(float(reduce(self._loss)), images), int(reduce(self._top))
+        return Evaluated(loss, confusion, top, None if self._tta is None else int(reduce(self._tta)))

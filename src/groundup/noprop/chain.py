@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from groundup.noprop.discrete import EmbeddedBlocks, normal
+from groundup.noprop.embedding import Kind
 
 
 class Chain(EmbeddedBlocks):
@@ -21,8 +21,16 @@ class Chain(EmbeddedBlocks):
     Args: as `EmbeddedBlocks`.
     """
 
-    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, *options: Any, **more: Any):
-        super().__init__(in_channels, image_size, num_classes, *options, **more)
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        blocks: int = 10,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+    ):
+        super().__init__(in_channels, image_size, num_classes, blocks, embedding, embedding_dim)
         self.mixing = nn.Parameter(torch.full((len(self.blocks),), math.atanh(0.5)))
         with torch.no_grad():
             self.head.weight.copy_(self.embedding.weight)

@@ -134,8 +134,16 @@ class Continuous(Timed):
     The paper names the number of steps and no sampler; this one is exact for the posterior that training assumes.
     """
 
-    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, **options: object):
-        super().__init__(in_channels, image_size, num_classes, **options)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+        inference_steps: int = 1000,
+    ):
+        super().__init__(in_channels, image_size, num_classes, embedding, embedding_dim, inference_steps)
         self.noise = LearnedNoise()
         self.head = nn.Linear(self.embedding.dim, num_classes)
 
@@ -158,8 +166,16 @@ class Flow(Timed):
     trains a learned embedding, and decides nothing.
     """
 
-    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, **options: object):
-        super().__init__(in_channels, image_size, num_classes, **options)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+        inference_steps: int = 1000,
+    ):
+        super().__init__(in_channels, image_size, num_classes, embedding, embedding_dim, inference_steps)
         learns = self.embedding.kind != "one_hot"
         self.head = nn.Linear(self.embedding.dim, num_classes) if learns else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -50,9 +49,17 @@ class Discrete(EmbeddedBlocks):
     Args: as `EmbeddedBlocks`.
     """
 
-    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, *options: Any, **more: Any):
-        super().__init__(in_channels, image_size, num_classes, *options, **more)
-        self.signal = cosine_signal(len(self.blocks))
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        blocks: int = 10,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+    ):
+        super().__init__(in_channels, image_size, num_classes, blocks, embedding, embedding_dim)
+        self.signal = cosine_signal(blocks)
         self.steps = steps(self.signal)
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from groundup.errors import UserError
-from groundup.learning.local import LocalLearner
+from groundup.learning.contract import Losses, Training
 from groundup.learning.metrics import hits, share
+from groundup.noprop.block_errors import BlockErrors
 from groundup.noprop.block_logits import block_logits
 from groundup.noprop.discrete import Discrete, normal
-from groundup.noprop.embedded import WithEmbedding
 from groundup.noprop.embedding import Kind
 from groundup.noprop.noise import signal_to_noise
+from groundup.noprop.prototypes import WithPrototypes
+from groundup.spec import DatasetSpec
 
 
-class NoPropDT(WithEmbedding, LocalLearner):
+class NoPropDT(WithPrototypes):
     """Learns by the objective of block t (equation 8), a mean over the batch:
 
         -log softmax(f_out(z_T))_y  +  T/2 eta (SNR(t) - SNR(t-1)) ||uhat_t(z_{t-1}, x) - u_y||^2
@@ -33,7 +35,7 @@ class NoPropDT(WithEmbedding, LocalLearner):
     inference, when it is given what came out of the blocks before it.
 
     Args:
-        spec, loss, optimizer, lr_schedule, seed: see `Learner`; the loss is that of f_out.
+        spec, training: see `Learner`; the loss is that of f_out.
         blocks: T.
         embedding: `one_hot`, `learned` or `prototype`, see `noprop.embedding`.
         embedding_dim: of a learned one.
@@ -49,26 +51,25 @@ class NoPropDT(WithEmbedding, LocalLearner):
 
     def __init__(
         self,
-        spec: Any,
-        loss: Any,
-        optimizer: Any,
-        lr_schedule: Any,
-        seed: int = 0,
+        spec: DatasetSpec,
         *,
         blocks: int = 10,
         embedding: Kind = "one_hot",
         embedding_dim: int = 20,
         eta: float = 0.1,
         schedule: Literal["sequential", "stacked"] = "sequential",
+        **training: Unpack[Training],
     ):
         net = Discrete(spec.channels, spec.image_size, spec.num_classes, blocks, embedding, embedding_dim)
-        super().__init__(net, spec, loss, optimizer, lr_schedule, seed)
+        super().__init__(net, spec, **training)
         self.passes = blocks if schedule == "sequential" else 1
         rises = [signal_to_noise(after) - signal_to_noise(before) for before, after in pairwise(net.signal)]
         self.weights = [blocks / 2 * eta * rise for rise in rises]
-        self._errors, self._counts = torch.zeros(blocks), [0] * blocks
+        self._block_errors = BlockErrors(blocks)
+        self._trained = range(blocks)  # in this step, counted from 0
 
     def setup(self, stage: str) -> None:
+        super().setup(stage)
         if self.passes > 1 and self.trainer.world_size > 1:
             raise UserError(
                 f"model.schedule=sequential with trainer.devices={self.trainer.world_size}: one block at a time learns "
@@ -81,10 +82,6 @@ class NoPropDT(WithEmbedding, LocalLearner):
                 "model.schedule=stacked"
             )
 
-    def on_train_start(self) -> None:
-        super().on_train_start()
-        self._errors = self._errors.to(self.device)
-
     # Training
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
@@ -93,22 +90,24 @@ class NoPropDT(WithEmbedding, LocalLearner):
         own = {id(parameter) for block in blocks for parameter in block}
         return [[p for p in self.net.parameters() if id(p) not in own], *blocks]
 
-    def blocks_of(self, batch_idx: int) -> range:
-        """The blocks, counted from 0, that a step of the epoch trains."""
-        if self.passes == 1:
-            return range(len(self.net.blocks))
-        block = batch_idx // self._order.batches_per_pass
-        return range(block, block + 1)
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self._block_errors.to(self.device)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, target = batch
-        blocks = self.blocks_of(batch_idx)
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        if self.passes > 1:
+            block = batch_idx * self.passes // int(self.trainer.num_training_batches)
+            self._trained = range(block, block + 1)
+
+    def losses(self, images: Tensor, target: Tensor) -> Losses:
+        blocks = self._trained
         labels = self.net.embedding(target)
         errors = self.errors(blocks, images, labels, self.noisy(blocks, labels))
         reading = self.loss(self.net.head(self._noisy(labels, len(self.net.blocks))), target)
         loss = len(blocks) * reading + sum(self.weights[block] * errors[i] for i, block in enumerate(blocks))
-        self._count(blocks, errors.detach(), len(target))
-        return self.step(loss / len(blocks), target, batch_idx, loss)
+        self._block_errors.update(blocks, errors.detach(), len(target))
+        return Losses(loss, shown=loss / len(blocks))
 
     def errors(self, blocks: Sequence[int], images: Tensor, labels: Tensor, z: Tensor) -> Tensor:
         """Mean squared errors of some blocks, `(b,)`; squares are summed over d.
@@ -133,39 +132,28 @@ class NoPropDT(WithEmbedding, LocalLearner):
 
     # Figures of single blocks
 
-    def _count(self, blocks: range, errors: Tensor, images: int) -> None:
-        self._errors[blocks.start : blocks.stop] += errors * images
-        for block in blocks:
-            self._counts[block] += images
-
     def train_metrics(self) -> dict[str, float]:
-        sums = torch.stack([self._errors, torch.tensor(self._counts, device=self._errors.device)])
-        if self.trainer.world_size > 1:
-            sums = self.trainer.strategy.reduce(sums, reduce_op="sum")  # type: ignore[assignment]
-        errors, counts = sums.tolist()
-        trained = ((f"train/block_{t:02}", e / n) for t, (e, n) in enumerate(zip(errors, counts, strict=True), 1) if n)
-        return super().train_metrics() | dict(trained)
+        return super().train_metrics() | self._block_errors.metrics(self.sum_over_processes)
 
     def end_epoch(self) -> dict[str, float]:
         metrics = super().end_epoch()
-        self._errors.zero_()
-        self._counts = [0] * len(self._counts)
+        if self.trainer.is_last_batch:
+            self._block_errors.reset()
         return metrics
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        checkpoint["blocks"] = {"errors": self._errors.tolist(), "counts": self._counts}
+        checkpoint["blocks"] = self._block_errors.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         if "blocks" in checkpoint:
-            self._errors = torch.tensor(checkpoint["blocks"]["errors"])
-            self._counts = list(checkpoint["blocks"]["counts"])
+            self._block_errors.load(checkpoint["blocks"])
 
     # Evaluation
 
-    def _reset_evaluation(self) -> None:
-        super()._reset_evaluation()
+    def begin_evaluation(self) -> None:
+        super().begin_evaluation()
         self._seen = 0
         self._hits = torch.zeros(len(self.net.blocks) + 1, dtype=torch.int64, device=self.device)
 
@@ -175,7 +163,7 @@ class NoPropDT(WithEmbedding, LocalLearner):
         without_noise, _ = self.net.trajectory(images, self.inference_draws, noise=False)
         self._hits += torch.stack([hits(guess, target) for guess in (*guesses, without_noise)])
         self._seen += len(target)
-        return self.take(logits.float(), target)
+        return self.take(logits, target)
 
     def further_metrics(self) -> dict[str, float]:
         """`acc_block_01` and so on, and `acc_without_noise`: of equation 3 without its eps."""

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 from groundup.errors import UserError
 from groundup.noprop.continuous import Timed
 from groundup.noprop.discrete import normal
+from groundup.noprop.embedding import Kind
 
 
 class NeuralODE(Timed):
@@ -21,8 +22,16 @@ class NeuralODE(Timed):
         UserError: torchdiffeq is not installed.
     """
 
-    def __init__(self, in_channels: int, image_size: tuple[int, int], num_classes: int, **options: object):
-        super().__init__(in_channels, image_size, num_classes, **options)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        embedding: Kind = "one_hot",
+        embedding_dim: int = 20,
+        inference_steps: int = 1000,
+    ):
+        super().__init__(in_channels, image_size, num_classes, embedding, embedding_dim, inference_steps)
         try:
             from torchdiffeq import odeint_adjoint
         except ImportError as error:

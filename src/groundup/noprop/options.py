@@ -31,7 +31,7 @@ class NoPropCt(NoPropModel):
 
 
 class NoPropFm(NoPropModel):
-    target: Literal["groundup.noprop.ct.NoPropFM"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.fm.NoPropFM"] = Field(alias="_target_")
     name: Literal["noprop_fm"]
     inference_steps: Units
 
@@ -43,7 +43,7 @@ class NoPropBackprop(NoPropModel):
 
 
 class NoPropAdjoint(NoPropModel):
-    target: Literal["groundup.noprop.ct.NoPropAdjoint"] = Field(alias="_target_")
+    target: Literal["groundup.noprop.adjoint.NoPropAdjoint"] = Field(alias="_target_")
     name: Literal["noprop_adjoint"]
     inference_steps: Units
 

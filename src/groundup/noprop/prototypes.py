@@ -1,9 +1,9 @@
-"""The training images of a class, where an embedding begins."""
+"""Embeddings that begin with training images of their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,6 +11,8 @@ from torch import Tensor
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.errors import UserError
+from groundup.learning.learner import Learner
+from groundup.noprop.embedding import Embedding
 
 
 def training_images_of(data: ImageData | Any, device: torch.device) -> Callable[[int], Tensor]:
@@ -34,3 +36,14 @@ def training_images_of(data: ImageData | Any, device: torch.device) -> Callable[
         return finish(images.pixels[rows].to(device), rows.to(device), 0, 0)
 
     return of
+
+
+class WithPrototypes(Learner):
+    """A way of learning whose network has an `embedding`, which gets its first prototypes before training."""
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        embedding = cast(Embedding, self.net.embedding)
+        if embedding.kind == "prototype" and not self.progress.is_resumed:  # else they are in the checkpoint
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            embedding.set_prototypes(training_images_of(data, self.device))

@@ -104,13 +104,15 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
 def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:
     learner.draw = draw
     metrics = dict(trainer.test(learner, datamodule=data, verbose=False)[0])
-    per_class = dict(zip(learner.spec.class_names, learner.per_class, strict=True))
-    return metrics | {"test/per_class": per_class, "test/confusion": learner.confusion}
+    per_class = dict(zip(learner.spec.class_names, learner.evaluated.per_class, strict=True))
+    return metrics | {"test/per_class": per_class, "test/confusion": learner.evaluated.confusion.tolist()}
 
 
 def _say_what_is_absent(learner: Learner) -> None:
     absent = [
-        name for name, value in zip(learner.spec.class_names, learner.per_class, strict=True) if math.isnan(value)
+        name
+        for name, value in zip(learner.spec.class_names, learner.evaluated.per_class, strict=True)
+        if math.isnan(value)
     ]
     if absent:
         log.warning(f"no test images of {listed(absent)}: without an accuracy, and in no mean")

@@ -47,12 +47,12 @@ def describe(parts: Parts) -> dict[str, Any]:
 def training_figures(parts: Parts) -> dict[str, Any]:
     """What `results.json` says of the training, as far as it has come."""
     learner, trainer = parts.learner, parts.trainer
-    seconds = learner.train_seconds
+    seconds = learner.progress.seconds
     figures: dict[str, Any] = {
         "epochs": trainer.fit_loop.epoch_progress.current.started,  # type: ignore[attr-defined]
         "steps": trainer.global_step,
         "train_seconds": round(seconds, 3),
-        "samples_per_second": round(learner.samples_seen / seconds, 1) if seconds else None,
+        "samples_per_second": round(learner.progress.samples(trainer) / seconds, 1) if seconds else None,
     }
     best = parts.checkpoints.best if parts.checkpoints else None
     return figures | best.metrics | {"best_epoch": best.epoch} if best else figures
@@ -64,7 +64,8 @@ def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float
         log.info("no test split, or none of it asked for: no test metrics")
         return
     results |= metrics
-    results["test/per_class"] = dict(zip(parts.spec.class_names, parts.learner.per_class, strict=True))
-    results["test/confusion"] = parts.learner.confusion
+    tested = parts.learner.evaluated
+    results["test/per_class"] = dict(zip(parts.spec.class_names, tested.per_class, strict=True))
+    results["test/confusion"] = tested.confusion.tolist()
     if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -29,11 +29,12 @@ from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.data.classes import refuse_others
 from groundup.data.module import ImageData
 from groundup.errors import UserError
-from groundup.learning.captured import CapturedClassifier, not_captured
+from groundup.learning.captured_classifier import CapturedClassifier, not_captured
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.classifier import Classifier
-from groundup.learning.learner import PROGRESS, Learner
+from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
+from groundup.learning.training_progress import KEYS
 from groundup.run import kinds
 from groundup.run.callbacks import build_callbacks
 from groundup.run.failures import one_line_cause
@@ -109,7 +110,7 @@ def _checkpoint(learner: Learner, resume: Path, config: Mapping[str, Any]) -> di
     refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer"))
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
-    missing |= PROGRESS - checkpoint.get("progress", {}).keys()
+    missing |= KEYS - checkpoint.get("progress", {}).keys()
     if missing:
         raise UserError(
             f"resume={resume}: not a checkpoint of a run in training, or of another version of this project "

@@ -11,9 +11,9 @@ MOVED = {
     "groundup.learning.noprop.baselines.BlockEnsemble": "groundup.noprop.baselines.BlockEnsemble",
     "groundup.learning.noprop.baselines.BlockLocal": "groundup.noprop.baselines.BlockLocal",
     "groundup.learning.noprop.baselines.NoPropBackprop": "groundup.noprop.baselines.NoPropBackprop",
-    "groundup.learning.noprop.continuous.NoPropAdjoint": "groundup.noprop.ct.NoPropAdjoint",
+    "groundup.learning.noprop.continuous.NoPropAdjoint": "groundup.noprop.adjoint.NoPropAdjoint",
     "groundup.learning.noprop.continuous.NoPropCT": "groundup.noprop.ct.NoPropCT",
-    "groundup.learning.noprop.continuous.NoPropFM": "groundup.noprop.ct.NoPropFM",
+    "groundup.learning.noprop.continuous.NoPropFM": "groundup.noprop.fm.NoPropFM",
     "groundup.learning.noprop.discrete.NoPropDT": "groundup.noprop.dt.NoPropDT",
 }
 

@@ -129,8 +129,9 @@ class Member:
         Raises:
             Diverged: a loss is not finite.
         """
-        mean = self.learner.meter.take(losses, sizes, rates, self.parts.trainer.global_step)
-        self.learner.meter.hits = hits
+        meter = self.learner.progress.meter
+        mean = meter.take(losses, sizes, rates, self.parts.trainer.global_step)
+        meter.hits = hits
         return mean
 
     def end_epoch(self, validation: Evaluation) -> None:
@@ -185,16 +186,14 @@ class Member:
 
     def _begin_evaluation(self, stage: str) -> None:
         self.learner.eval()
-        self.learner.on_validation_epoch_start()
+        self.learner.begin_evaluation()
         self._seen = 0  # batches
         self._tell(f"on_{stage}_start")
 
     @torch.no_grad()
     def see(self, batch: tuple[Tensor, Tensor]) -> None:
         """Takes in a batch of the split that is evaluated."""
-        images, target = batch
-        logits = self.learner(images).float()
-        self.learner.take(logits, target)
+        logits = self.learner.validation_step(batch, self._seen)
         for callback in self._watchers:
             # that of the test does the same
             callback.on_validation_batch_end(self.parts.trainer, self.learner, logits, batch, self._seen)
@@ -202,7 +201,7 @@ class Member:
 
     def _evaluated(self, split: str) -> dict[str, float]:
         """The metrics of all batches seen, `val/acc` and so on; none without any."""
-        return self.learner.evaluated(split) if self._seen else {}
+        return self.learner.end_evaluation(split) if self._seen else {}
 
     def _tell(self, hook: str) -> None:
         for callback in self._watchers:

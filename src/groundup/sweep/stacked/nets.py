@@ -67,8 +67,8 @@ class OneByOne:
             if self._random[member]:
                 torch.default_generator.manual_seed(draws[member])
             parameters = list(learner.net.parameters())
-            out = learner.net(x[member])
-            loss = learner.loss(out, y[member])
+            loss, out, _ = learner.losses(x[member], y[member])
+            assert out is not None, "a classifier predicts"
             for parameter, grad in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 parameter.grad = grad
             losses.append(loss.detach())

@@ -6,15 +6,18 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from groundup.data.progressive import resize
 from groundup.learning.capturable import as_built, prepare, why_not
-from groundup.learning.capture import CapturedStep, CudaGraphs, Graphs, Result
 from groundup.learning.classifier import Classifier
+from groundup.learning.contract import Training
+from groundup.learning.cuda_graphs import CapturedStep, CudaGraphs, Graphs, Result
+from groundup.learning.metrics import hits
+from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +34,22 @@ class CapturedClassifier(Classifier):
     Augmentation draws from the step's own random numbers, so that images are shown otherwise than without capture, and
     a run that is resumed sees what the uninterrupted one would have seen.
 
-    Args: as `Learner`, and
+    Experimental until a GPU has run it: tests hold it, by graphs for the CPU, against loops written by hand.
+
+    Args:
+        net, spec, training: see `Learner`.
         graphs: what captures steps.
     """
 
-    def __init__(self, *args: Any, graphs: Callable[[torch.device], Graphs] = CudaGraphs, **options: Any):
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        net: nn.Module,
+        spec: DatasetSpec,
+        *,
+        graphs: Callable[[torch.device], Graphs] = CudaGraphs,
+        **training: Unpack[Training],
+    ):
+        super().__init__(net, spec, **training)
         self._make_graphs = graphs
         self._graphs: Graphs | None = None  # None: trains as a Classifier
         self._steps: dict[tuple[int, int | None], CapturedStep] = {}
@@ -50,7 +63,10 @@ class CapturedClassifier(Classifier):
             return
         self._graphs = self._make_graphs(self.trainer.strategy.root_device)
         self.trainer.datamodule.positions = True  # type: ignore[attr-defined]
-        log.info(f"steps are captured, after {self._graphs.warm_ups} as they are for each shape of batch")
+        log.info(
+            f"steps are captured, after {self._graphs.warm_ups} as they are for each shape of batch; experimental: not "
+            "yet tested on any GPU"
+        )
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -71,10 +87,10 @@ class CapturedClassifier(Classifier):
         if self._graphs is None:
             return super().training_step(batch, batch_idx)
         step = self._step_for(batch, self._graphs)
-        loss, hits = step(batch)
-        self.meter.note(loss, hits, len(batch), self.rate)
+        loss, right = step(batch)
+        self.progress.meter.note(loss, right, len(batch), self.rate)
         self._count_step()
-        if self.meter.full or self.trainer.is_last_batch:
+        if self.progress.meter.full or self.trainer.is_last_batch:
             self._show(step)
         return loss
 
@@ -101,11 +117,11 @@ class CapturedClassifier(Classifier):
             images = precision.convert_input(images if size is None else resize(images, size))
             optimizer.zero_grad()
             with precision.forward_context():
-                logits = self.net(images)
-                loss = self.loss(logits, target)
+                loss, logits, _ = self.losses(images, target)
+            assert logits is not None, "a classifier predicts"
             loss.backward()
             optimizer.step()
-            return loss.detach(), (logits.detach().argmax(dim=1) == target).sum()
+            return loss.detach(), hits(logits.detach(), target)
 
     def _count_step(self) -> None:
         """Counts an optimizer step in both of Lightning's ways, so that a run may be resumed in either."""

@@ -21,9 +21,9 @@ from groundup.data.module import ImageData
 from groundup.data.order import EpochOrder
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
-from groundup.learning import captured
+from groundup.learning import captured_classifier
 from groundup.learning.capturable import why_not
-from groundup.learning.captured import CapturedClassifier
+from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.numpy_net import NumPyNet
 from groundup.run.parts import build_learner, seed_everything
@@ -189,7 +189,7 @@ def test_the_parts_of_the_records_learn_the_same_captured_with_a_step_for_each_s
 
 
 def test_shapes_beyond_the_limit_are_trained_as_they_are(make_config, tmp_path, tape, monkeypatch, caplog):
-    monkeypatch.setattr(captured, "MAX_SHAPES", 1)
+    monkeypatch.setattr(captured_classifier, "MAX_SHAPES", 1)
     config = make_config(*CAPTURE, *RANDOM)
     run(config, tmp_path)
     assert same_net(weights(tmp_path), trained_by_hand(config))

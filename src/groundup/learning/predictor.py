@@ -1,0 +1,164 @@
+"""A network that is validated, tested and predicted with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Generator, Tensor, nn
+
+from groundup.learning import tta
+from groundup.learning.losses import check_labels
+from groundup.learning.metrics import Evaluated, EvaluationMeter
+from groundup.learning.random_numbers import inference_generator
+from groundup.spec import DatasetSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What a validation has come to, after which step of which epoch."""
+
+    epoch: int = -1
+    step: int = -1
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+class Predictor(LightningModule):
+    """A LightningModule as far as it predicts: `forward`, `validation_step`, `test_step`. `Learner` is one that trains.
+
+    Args:
+        net: images `(N, C, H, W)` in, logits `(N, K)` out.
+        spec: the data set; stored in checkpoints, so that a prediction needs no data set.
+        loss: `(logits (N, K), target (N,)) -> mean loss`.
+        seed: of what is drawn at inference.
+
+    Attributes:
+        draw: where inference draws random numbers, which of its draws.
+        evaluated: what the last validation or test has come to.
+        validation: the last one.
+    """
+
+    evaluated: Evaluated
+
+    def __init__(self, net: nn.Module, spec: DatasetSpec, loss: nn.Module, seed: int = 0):
+        super().__init__()
+        self.net = net
+        self.spec, self.loss, self.seed = spec, loss, seed
+        self.draw = 0
+        self.validation = Validation()
+        self._meter = EvaluationMeter(spec.num_classes, self.device)
+        self._inference: Generator | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes the running hook in the module, some 40 times a step, and nn.Module's way of setting an
+        # attribute, which looks for parameters and buffers, makes that cost more than a tenth of a small net's step.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    # Inference
+
+    def predict_logits(self, images: Tensor) -> Tensor:
+        """Class scores of normalised images, `(N, C, H, W)` to `(N, K)`."""
+        return self.net(images, self.inference_draws) if self.draws_at_inference else self.net(images)
+
+    @property
+    def draws_at_inference(self) -> bool:
+        """Whether a prediction depends on random numbers: then the network takes a generator too."""
+        return getattr(self.net, "draws_at_inference", False)
+
+    @property
+    def inference_draws(self) -> Generator:
+        """Where inference takes its random numbers from; every evaluation, and every `draw`, begins anew."""
+        if self._inference is None:
+            self._inference = inference_generator(self.seed, self.draw, self.device)
+        return self._inference
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.predict_logits(images)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What class scores mean under the loss that they were trained with, as numbers of 0..1: `(N, K)`, as logits.
+
+        A loss that does not say so, one that is not ours, is taken for a cross-entropy.
+        """
+        convert = getattr(self.loss, "probabilities", None)
+        return convert(logits) if convert else logits.softmax(dim=1)
+
+    # Evaluation, the same for the validation and the test split
+
+    def on_validation_epoch_start(self) -> None:
+        self.begin_evaluation()
+
+    def on_test_epoch_start(self) -> None:
+        self.begin_evaluation()
+
+    def begin_evaluation(self) -> None:
+        """Forgets the images that were evaluated before."""
+        self._inference = None
+        self._meter = EvaluationMeter(self.spec.num_classes, self.device)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Gives the logits `(N, K)` of a batch, which callbacks get to see."""
+        images, target = batch
+        return self.take(self(images), target)
+
+    def take(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
+        check_labels(target)
+        logits = logits.float()
+        self._meter.update(self.loss(logits, target), logits, target)
+        return logits
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        logits = self.validation_step(batch, batch_idx)
+        views = getattr(self.trainer.datamodule, "tta", "none")  # type: ignore[attr-defined]  # a foreign one has none
+        if views != "none":
+            self._meter.update_tta(tta.VIEWS[views](self, batch[0]), batch[1])
+        return logits
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_exactly(self.end_evaluation("val"))
+
+    def on_test_epoch_end(self) -> None:
+        self.log_exactly(self.end_evaluation("test"))
+
+    def end_evaluation(self, split: str) -> dict[str, float]:
+        """The metrics of all images since the evaluation began, `val/acc` and so on."""
+        self.evaluated = self._meter.read(self.sum_over_processes)
+        metrics = self.evaluated.metrics | self.further_metrics()
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        if split == "val" and not self.trainer.sanity_checking:
+            self.validation = Validation(self.trainer.current_epoch, self.trainer.global_step, named)
+        return named
+
+    def further_metrics(self) -> dict[str, float]:
+        """What a way of learning measures of the images evaluated, beside what all do; by name."""
+        return {}
+
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """`val/loss`, `val/acc` and so on of this epoch's last validation; empty where it was not validated.
+
+        Lightning's `callback_metrics` keeps those of an earlier epoch, and forgets them when a run is resumed.
+        """
+        return self.validation.metrics if self.validation.epoch == self.trainer.current_epoch else {}
+
+    @property
+    def val_metrics_now(self) -> dict[str, float]:
+        """Those of the weights as they are; empty where a step was taken since the last validation."""
+        return self.validation.metrics if self.validation.step == self.trainer.global_step else {}
+
+    def sum_over_processes(self, tensor: Tensor) -> Tensor:
+        """A tensor of this process added to those of the others."""
+        return self.trainer.strategy.reduce(tensor.clone(), reduce_op="sum")  # type: ignore[return-value]
+
+    def log_exactly(self, metrics: dict[str, float]) -> None:
+        """Logs figures as they are: Lightning rounds a float to single precision, 0.011 to 0.010999999940395355."""
+        self.log_dict({name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["spec"] = self.spec.plain()

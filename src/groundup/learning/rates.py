@@ -1,0 +1,27 @@
+"""The learning rates of an optimizer's groups at one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from groundup.learning.schedules import falling
+
+
+def set_rates(
+    groups: Sequence[dict[str, Any]], bases: Sequence[float], factor: float, step: int, steps_per_epoch: int
+) -> None:
+    """Puts the learning rates of a step into an optimizer's groups: to each its base rate times the schedule's factor.
+
+    A group that holds `epochs` does not follow the schedule: its rate falls on a straight line to zero over these.
+    """
+    # no torch scheduler: the rate is a pure function of the step, so it needs no state and no hook
+    for group, base in zip(groups, bases, strict=True):
+        epochs = group.get("epochs")
+        rate = base * (factor if epochs is None else falling(step, epochs, steps_per_epoch))
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)  # a captured step reads it there
+        else:
+            group["lr"] = rate

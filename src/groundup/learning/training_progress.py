@@ -1,0 +1,105 @@
+"""How far a training is: its clock, and the sums of its epoch. What a checkpoint knows of it, so that it goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from groundup.learning.meter import TrainMeter
+
+KEYS = {"batch", "batch_size", "sums", "seconds", "samples"}  # of `TrainingProgress.state`
+
+
+class TrainingProgress:
+    """The clock of a training and the sums of its epoch, over all parts of a run that was stopped and resumed.
+
+    Attributes:
+        meter: of the steps that this process has taken of the epoch in this part of the run.
+        is_resumed: whether the run goes on from a checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self.meter = TrainMeter(1)
+        self.is_resumed = False
+        self._batch = 0  # of its epoch, that a resumed run goes on with
+        self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
+        self._samples_before = 0  # images of whole epochs
+        self._seconds_before, self._started = 0.0, 0.0
+
+    def begin(self, trainer: Trainer) -> None:
+        """Starts the clock of training, and goes on with its sums."""
+        self._started = time.perf_counter()
+        self.meter = TrainMeter(trainer.log_every_n_steps, trainer.strategy.root_device)  # type: ignore[attr-defined]
+        loss, *counts = self._sums_before
+        self._sums_before = [0.0, *counts]
+        self.meter.loss_sum = loss if trainer.is_global_zero else 0.0  # added to: a sum depends on its order
+
+    def go_on_within_epoch(self, trainer: Trainer) -> None:
+        """Has a resumed run's training data begin with the batch that is next."""
+        if self.is_resumed:
+            order = trainer.datamodule.train_order  # type: ignore[attr-defined]
+            order.set_epoch(trainer.current_epoch)
+            order.start = self._batch
+
+    def end(self) -> None:
+        """Stops the clock."""
+        self._seconds_before, self._started = self.seconds, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since training started, validation included."""
+        return self._seconds_before + (time.perf_counter() - self._started if self._started else 0.0)
+
+    def samples(self, trainer: Trainer) -> int:
+        """Training images so far, over all processes."""
+        return self._samples_before + int(self._sums_before[2]) + self.meter.count * trainer.world_size
+
+    def metrics(self, trainer: Trainer) -> dict[str, float]:
+        """`train/loss` and `train/acc` of the epoch so far, over all processes, as seen while training.
+
+        There is no `train/acc` where a step has predicted nothing.
+        """
+        loss_sum, hits, count = self._sums(trainer)
+        if count == 0:
+            return {}
+        accuracy = {} if math.isnan(hits) else {"train/acc": hits / count}
+        return {"train/loss": loss_sum / count} | accuracy
+
+    def end_epoch(self, trainer: Trainer) -> None:
+        """Begins the sums of a new epoch, unless this one has ended before its last batch: then it goes on."""
+        if not trainer.is_last_batch:
+            return
+        self._samples_before += int(self._sums(trainer)[2])
+        self._sums_before = [0.0, 0.0, 0.0]
+        self.meter.reset()
+
+    def state(self, trainer: Trainer) -> dict[str, Any]:
+        """For a checkpoint: plain numbers."""
+        batches = trainer.fit_loop.epoch_loop.batch_progress
+        return {
+            "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
+            "batch_size": trainer.datamodule.batch_size,  # type: ignore[attr-defined]
+            "sums": self._sums(trainer),
+            "seconds": self.seconds,
+            "samples": self._samples_before,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state` gave."""
+        self.is_resumed, self._batch = True, state["batch"]
+        self._sums_before, self._samples_before = list(state["sums"]), state["samples"]
+        self._seconds_before = state["seconds"]
+
+    def _sums(self, trainer: Trainer) -> list[float]:
+        """Loss, hits and images of the epoch so far, over all processes."""
+        self.meter.read(trainer.global_step)
+        sums = [self.meter.loss_sum, float(self.meter.hits), float(self.meter.count)]
+        if trainer.world_size > 1:
+            own = torch.tensor(sums, dtype=torch.float64, device=trainer.strategy.root_device)
+            sums = trainer.strategy.reduce(own, reduce_op="sum").tolist()  # type: ignore[union-attr]
+        return [before + now for before, now in zip(self._sums_before, sums, strict=True)]
