@@ -91,6 +91,14 @@ def test_captured_steps_learn_what_a_loop_by_hand_does_to_the_last_bit(make_conf
     assert (graphs.captures, graphs.warmed, graphs.replays) == (2, 6, 5 * STEPS - 6)
 
 
+def test_it_is_said_once_that_this_is_experimental(make_config, tmp_path, tape, caplog):
+    caplog.set_level(logging.INFO)
+    run(make_config(*CAPTURE, "trainer.max_epochs=1"), tmp_path)
+    assert [record.message for record in caplog.records if "experimental" in record.message] == [
+        "steps are captured, after 3 as they are for each shape of batch; experimental: not yet tested on any GPU"
+    ]
+
+
 def test_steps_are_counted_by_the_trainer(make_config, tmp_path, tape):
     results = run(make_config(*CAPTURE, "+trainer.max_steps=14"), tmp_path)
     assert (results["steps"], tape[0].warmed + tape[0].replays) == (14, 14)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
+import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from hydra.utils import get_object
+from omegaconf import OmegaConf
 from small_runs import equal, weights, with_callback
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -23,16 +28,13 @@ from groundup.learning.schedules import Constant
 from groundup.models.mlp import MLP
 from groundup.run.run import run
 
+PROJECT = Path(__file__).parents[2]
 
-class Calm(Learner):
-    """The example of `Learner`'s docstring."""
 
-    def __init__(self, spec, **training):
-        super().__init__(MLP(spec.channels, spec.image_size, spec.num_classes, hidden_dims=[8]), spec, **training)
-
-    def losses(self, images, target):
-        logits = self.net(images)
-        return Losses(self.loss(logits, target) + 0.01 * logits.square().mean(), logits)
+EXAMPLE = textwrap.dedent(re.search(r" +class Calm.*logits\)\n", Learner.__doc__, re.DOTALL)[0])
+_NAMES = {"Learner": Learner, "Losses": Losses, "MLP": MLP}
+exec(EXAMPLE, _NAMES)
+Calm = _NAMES["Calm"]  # the way of learning that the docstring shows
 
 
 class Noisy(Calm):
@@ -75,6 +77,19 @@ def rows(run_dir):
         {name: float(value) for name, value in row.items() if name != "seconds"}
         for row in csv.DictReader((run_dir / "metrics.csv").open())
     ]
+
+
+def test_the_example_has_five_lines():
+    body = EXAMPLE.split("\n", 1)[1]
+    assert len([line for line in body.splitlines() if line]) == 5
+
+
+def test_no_shipped_way_of_learning_writes_its_own_step():
+    nodes = (OmegaConf.load(file) for file in (PROJECT / "conf" / "model").glob("*.yaml"))
+    found = [get_object(node["_target_"]) for node in nodes]
+    ways = [Classifier, *(way for way in found if isinstance(way, type) and issubclass(way, Learner))]
+    assert len(ways) > 9
+    assert all(way.training_step is Learner.training_step and way.losses is not Learner.losses for way in ways)
 
 
 def test_five_lines_are_trained_measured_and_tested(config_of, tmp_path, monkeypatch):

@@ -93,6 +93,19 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(make_config, whole_r
     assert "train/acc" not in whole[0]
 
 
+def test_an_epoch_that_was_cut_short_counts_all_its_steps_when_it_goes_on(make_config, tmp_path):
+    config, short = (
+        make_config("model.schedule=stacked", *words, small=DT) for words in ((), ("+trainer.max_steps=3",))
+    )
+    run(config, tmp_path / "whole")
+    run(short, tmp_path / "parts")
+    [cut] = rows(tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    [whole], [parts] = rows(tmp_path / "whole"), rows(tmp_path / "parts")
+    for name in ("train/loss", "train/block_01", "train/block_02"):
+        assert parts[name] == whole[name] != cut[name], name
+
+
 @pytest.mark.parametrize("model", ["noprop_ct", "noprop_fm", "noprop_adjoint"])
 @pytest.mark.parametrize("embedding", ["one_hot", "prototype"])
 def test_continuous_time_runs_from_command_to_result(make_config, tmp_path, model, embedding):

@@ -26,7 +26,7 @@ from groundup.spec import DatasetSpec
 class Learner(Predictor):
     """A LightningModule whose `training_step`, `configure_optimizers`, `validation_step` and `test_step` are there.
 
-    A way of learning gives `losses`. The whole of one, named by `model._target_=my_package.Calm`:
+    A way of learning gives `losses`. This is the whole of one, which `model._target_=my_package.Calm` trains:
 
         class Calm(Learner):
             def __init__(self, spec, **training):
@@ -36,8 +36,9 @@ class Learner(Predictor):
                 logits = self.net(images)
                 return Losses(self.loss(logits, target) + 0.01 * logits.square().mean(), logits)
 
-    Metrics, the shares of several processes and losses that are not finite are seen to. All that is public may be
-    overridden; a hook of Lightning's, as `on_train_start`, calls `super()`. Random numbers of a training step follow
+    (`Losses`, and `Training` for the type of `training`, are in `learning.contract`.) Seen to for all ways: metrics,
+    the shares that processes have of a batch, losses that are not finite, checkpoints. What is public may be
+    overridden; a hook of Lightning's, `on_train_start`, say, calls `super()`. Random numbers of a training step follow
     from (seed, step, process) alone: a run that was stopped and resumed draws what it would have drawn.
 
     Args:
