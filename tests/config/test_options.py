@@ -122,8 +122,6 @@ def disagreements(node: dict[str, Any], options: type[Node], takes: dict[str, An
 def test_yaml_options_and_signature_say_the_same(option, prefix, node):
     options = options_of(option.partition("=")[0], node)
     assert options is not None
-    if option in ("model=noprop_ct", "model=noprop_fm", "model=noprop_adjoint"):
-        pytest.skip("their options are handed on, until each has a signature of its own")
     found = disagreements(node, options, parameters(get_object(node["_target_"])))
     intended = {key for of, key in DIFFERENT if of == option and key.startswith(prefix)}
     assert {f"{prefix}{key}" for key in found} == intended, found
