@@ -18,7 +18,7 @@ from small_runs import equal, weights, with_callback
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from groundup.data.loader import EpochOrder
+from groundup.data.order import EpochOrder
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed
 from groundup.learning.classifier import Classifier
