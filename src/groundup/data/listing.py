@@ -1,13 +1,18 @@
-"""The names of the image files that a run is begun with, small enough to be kept in its checkpoints."""
+"""Which images a run is begun with, as its checkpoints keep them, and whether it goes on with the same."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from groundup.errors import UserError
+from groundup.printable import printable
 
 _LONGEST = 1 << 28  # bytes of names; a checkpoint that unpacks to more is not one of ours
 
@@ -16,6 +21,30 @@ def packed(names: Iterable[str]) -> Tensor:
     """Names of files, in any order, as a tensor of uint8."""
     content = zlib.compress(b"\0".join(sorted(map(os.fsencode, names))))
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+def refuse_other_images(before: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> None:
+    """Makes sure that a run goes on with the images that it was begun with.
+
+    Args:
+        before: what its checkpoint says of them, by key of the config; of a folder also `files`, their names, packed.
+        now: likewise, of those that are there.
+        root: where they are, for the message.
+
+    Raises:
+        UserError: they are others. The message says which, or which key makes them so.
+    """
+    why = "a run goes on with the images it was begun with, lest some that it was trained on be validated on"
+    for key in before.keys() & now.keys() - {"files"}:
+        if before[key] != now[key]:
+            name = key if key == "seed" else f"data.{key}"
+            then, here = ("null" if value is None else value for value in (before[key], now[key]))
+            raise UserError(f"{name}={here} with resume: that run has {name}={then}; {why}")
+    if "files" in before and "files" in now and (changed := difference(before["files"], now["files"])):
+        raise UserError(
+            f"data.root={root} with resume: its images are others ({printable(changed)}); {why}. Put the folder back "
+            "as it was, or begin a new run without resume"
+        )
 
 
 def difference(before: Tensor, now: Tensor) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,7 +19,7 @@ from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.images import Background
-from groundup.data.listing import difference, packed
+from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
@@ -28,11 +27,8 @@ from groundup.data.sources import Images, read
 from groundup.data.split import stratified_split
 from groundup.data.streams import COINS, SPLIT
 from groundup.errors import UserError
-from groundup.printable import printable
 from groundup.seeds import seed_from
 from groundup.spec import DatasetSpec
-
-log = logging.getLogger(__name__)
 
 
 class ImageData(LightningDataModule):
@@ -228,18 +224,7 @@ class ImageData(LightningDataModule):
         Raises:
             UserError: they are others. The message says which, or which key makes them so.
         """
-        why = "a run goes on with the images it was begun with, lest some that it was trained on be validated on"
-        now = self.state_dict()
-        for key in state.keys() & now.keys() - {"files"}:
-            if state[key] != now[key]:
-                name = key if key == "seed" else f"data.{key}"
-                before, here = ("null" if value is None else value for value in (state[key], now[key]))
-                raise UserError(f"{name}={here} with resume: that run has {name}={before}; {why}")
-        if "files" in state and (changed := difference(state["files"], self._files)):
-            raise UserError(
-                f"data.root={self.root} with resume: its images are others ({printable(changed)}); {why}. Put the "
-                "folder back as it was, or begin a new run without resume"
-            )
+        refuse_other_images(state, self.state_dict(), self.root)
 
     @cached_property
     def _files(self) -> Tensor:
