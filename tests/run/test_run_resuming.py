@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import time
 
 import pytest
 import torch
@@ -149,6 +150,7 @@ def test_a_resumed_run_hides_the_steps_it_takes_again(make_config, tmp_path):
     config = make_config(*OVERRIDES)
     with pytest.raises(RunFailed):
         run(with_callback(config, "Break", step=38), tmp_path)
+    time.sleep(1)  # event files are told apart by the second; those of one are read 10 before 9
     run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
     steps = [event.step for event in EventAccumulator(str(tmp_path)).Reload().Scalars("lr")]
     assert steps == sorted(set(steps))

@@ -9,7 +9,6 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from groundup.errors import UserError
 from groundup.learning.contract import Losses, MakeOptimizer
 from groundup.learning.losses import check_labels
 from groundup.learning.meter import Diverged
@@ -17,7 +16,7 @@ from groundup.learning.predictor import Predictor, Validation
 from groundup.learning.random_numbers import seed_generators
 from groundup.learning.rates import set_rates
 from groundup.learning.schedules import Schedule
-from groundup.learning.training_progress import TrainingProgress
+from groundup.learning.training_progress import TrainingProgress, steps_of
 from groundup.numpy_nets.layer import NotFinite
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
@@ -110,12 +109,7 @@ class Learner(Predictor):
     # The course of a training
 
     def on_train_start(self) -> None:
-        batches = int(self.trainer.num_training_batches)
-        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        if (least := self.trainer.min_steps or 0) > total_steps:
-            raise UserError(f"trainer.min_steps={least}: this training has {total_steps}; accepted: at most as many")
-        self.begin(total_steps, steps_per_epoch)
+        self.begin(*steps_of(self.trainer))
         self.progress.go_on_within_epoch(self.trainer)
 
     def begin(self, total_steps: int, steps_per_epoch: int) -> None:

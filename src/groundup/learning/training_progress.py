@@ -10,9 +10,22 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from groundup.errors import UserError
 from groundup.learning.meter import TrainMeter
 
 KEYS = {"batch", "batch_size", "sums", "seconds", "samples"}  # of `TrainingProgress.state`
+
+
+def steps_of(trainer: Trainer) -> tuple[int, int]:
+    """Optimizer steps of a training that begins, in all and in an epoch.
+
+    Raises:
+        UserError: `trainer.min_steps` asks for more.
+    """
+    total = int(trainer.estimated_stepping_batches)
+    if (least := trainer.min_steps or 0) > total:
+        raise UserError(f"trainer.min_steps={least}: this training has {total}; accepted: at most as many")
+    return total, max(1, -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches))
 
 
 class TrainingProgress:
