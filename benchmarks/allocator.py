@@ -34,7 +34,7 @@ def step_seconds(name: str, keep: bool, steps: int, threads: int) -> float:
     from groundup.config.check import check
     from groundup.data.specs import make_spec
     from groundup.run.allocator import keep_freed_memory
-    from groundup.run.parts import build_learner
+    from groundup.run.learners import build_learner
 
     if keep:
         keep_freed_memory()

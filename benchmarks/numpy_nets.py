@@ -33,7 +33,7 @@ from training import compare, make_config, our_epoch, terminal
 from groundup import numpy_nets as nn
 from groundup.config.build import build
 from groundup.data.specs import make_spec
-from groundup.run.parts import build_net
+from groundup.run.learners import build_net
 
 T = torch.nn
 LR = 0.01

@@ -38,7 +38,8 @@ from groundup.config.build import build
 from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.parts import assemble, build_learner
+from groundup.run.learners import build_learner
+from groundup.run.parts import assemble
 from groundup.run.quiet import quiet
 
 PROJECT = Path(__file__).resolve().parents[1]

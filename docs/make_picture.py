@@ -18,7 +18,7 @@ from matplotlib.figure import SubFigure
 from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.learning.checkpoint import load_weights
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.readback import read_config
 from groundup.rundir.directory import find_checkpoint
 

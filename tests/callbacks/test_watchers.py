@@ -246,7 +246,8 @@ def test_the_smooth_loss_is_the_running_mean_of_the_steps(make_config, tmp_path)
 def test_the_gradient_norm_is_that_of_autograd_before_clipping(make_config, tmp_path):
     from groundup.config.build import build
     from groundup.data.specs import make_spec
-    from groundup.run.parts import build_learner, seed_everything
+    from groundup.run.learners import build_learner
+    from groundup.run.parts import seed_everything
 
     config = make_config("trainer.log_every_n_steps=1", "trainer.gradient_clip_val=0.01", "trainer.max_epochs=1")
     run(config, tmp_path)

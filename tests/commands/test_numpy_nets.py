@@ -22,9 +22,10 @@ from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import Interrupted, UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
-from groundup.run.parts import assemble, trainer_options
+from groundup.run.parts import assemble
 from groundup.run.predict import predict
 from groundup.run.quiet import quiet
+from groundup.run.trainer import trainer_options
 
 NET = ("model=numpy_mlp", "model.hidden_dims=[16]", "logger=none")
 CPU = ("trainer.accelerator=cpu", "trainer.max_epochs=2")

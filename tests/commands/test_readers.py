@@ -18,7 +18,7 @@ from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_weights
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.predict import predict
 
 

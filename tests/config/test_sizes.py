@@ -12,7 +12,7 @@ from groundup.config.check import check
 from groundup.config.rooms import options_of
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.weigh import refuse_heavy_parts
 
 SPEC = make_spec({"name": "mnist"})

@@ -35,8 +35,9 @@ from groundup.config.trainer_options import TrainerKeys
 from groundup.data.module import ImageData
 from groundup.errors import RunFailed, UserError
 from groundup.run.callbacks import build_callbacks
-from groundup.run.parts import assemble, build_trainer, trainer_options
+from groundup.run.parts import assemble
 from groundup.run.run import run
+from groundup.run.trainer import build_trainer, trainer_options
 
 # Epochs of 6 steps, of 180 images in batches of 32; 20 images are validated, 200 tested in batches of 50
 TINY = ("logger=none", "data.limit_train=200", "data.batch_size=32", "data.limit_test=200", "data.eval_batch_size=50")

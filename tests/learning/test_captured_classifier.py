@@ -26,7 +26,8 @@ from groundup.learning.capturable import why_not
 from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.numpy_net import NumPyNet
-from groundup.run.parts import build_learner, seed_everything
+from groundup.run.learners import build_learner
+from groundup.run.parts import seed_everything
 from groundup.run.run import run
 from groundup.seeds import mix_seed, seed_from
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from groundup.config.check import check
 from groundup.data.specs import make_spec
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 
 
 def make_learner(compose_config, *words: str):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.learning.forward_forward import ForwardForwardNet
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 
 BLACK, WHITE = -0.5, 2.0
 

@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.noprop.ct import divergence, noisy
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 
 
 @pytest.fixture

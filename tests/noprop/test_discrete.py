@@ -10,7 +10,7 @@ import torch
 from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.noprop.block_logits import block_logits, together
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, UserError
 from groundup.run.evaluate import evaluate
-from groundup.run.parts import assemble, build_learner, seed_everything
+from groundup.run.learners import build_learner
+from groundup.run.parts import assemble, seed_everything
 from groundup.run.predict import predict
 from groundup.run.run import run
 

@@ -12,7 +12,8 @@ from torch import nn
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
-from groundup.run.parts import assemble, build_learner
+from groundup.run.learners import build_learner
+from groundup.run.parts import assemble
 from groundup.run.run import run
 
 HERE = __name__

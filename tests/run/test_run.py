@@ -146,7 +146,7 @@ def test_the_confusion_matrix_is_scikit_learns_of_the_same_predictions(small_run
     from groundup.config.build import build
     from groundup.data.specs import make_spec
     from groundup.learning.checkpoint import load_weights
-    from groundup.run.parts import build_learner
+    from groundup.run.learners import build_learner
 
     results, run_dir = small_run
     config = yaml.safe_load((run_dir / "config.yaml").read_text())

@@ -15,7 +15,7 @@ from groundup.config.build import build
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted
 from groundup.learning.checkpoint import load_checkpoint
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.run import run
 
 STEPS = 21  # an epoch: 1294 training images in batches of 64

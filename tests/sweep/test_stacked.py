@@ -21,7 +21,7 @@ from groundup.config.check import check
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.run import run
 from groundup.rundir.lock import holding
 from groundup.rundir.names import LOCK

@@ -25,9 +25,10 @@ from groundup.learning.metrics import recalls, share
 from groundup.paths import PROJECT, data_root
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
-from groundup.run.parts import accelerator_for, build_learner
+from groundup.run.learners import build_learner
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
+from groundup.run.trainer import accelerator_for
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.figure import deviation

@@ -18,7 +18,7 @@ from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.printable import printable
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.parts import build_learner
+from groundup.run.learners import build_learner
 from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint

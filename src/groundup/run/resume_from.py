@@ -1,0 +1,57 @@
+"""The checkpoint that a run goes on from: whether it is one, and of a run such as this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from groundup.data.classes import refuse_others
+from groundup.errors import UserError
+from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.learning.learner import Learner
+from groundup.learning.training_progress import KEYS
+from groundup.rundir.identity import refuse_another_network
+
+
+def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads the checkpoint `resume`, and puts its weights into `learner`.
+
+    Raises:
+        UserError: it is of other data, of another network or optimizer, is none of a run in training, or is further
+            than this config goes.
+    """
+    checkpoint = load_checkpoint(resume)
+    if "spec" in checkpoint:  # else it is none of a run in training, which is said below
+        classes = spec_in(checkpoint, resume).class_names
+        advice = "put the data back as they were, or begin a new run without resume"
+        refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
+    refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer"))
+    put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
+    missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
+    missing |= KEYS - checkpoint.get("progress", {}).keys()
+    if missing:
+        raise UserError(
+            f"resume={resume}: not a checkpoint of a run in training, or of another version of this project "
+            f"(no {', '.join(sorted(missing))})"
+        )
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
+    if 0 < config["trainer"]["max_epochs"] < epochs + bool(progress["batch"]):
+        begun = " and a part of the next" if progress["batch"] else ""
+        raise UserError(
+            f"trainer.max_epochs={config['trainer']['max_epochs']} with resume={resume}: that run has trained {epochs} "
+            f"epochs{begun}; accepted: at least as many"
+        )
+    steps, max_steps = checkpoint["global_step"], config["trainer"].get("max_steps", -1)
+    if 0 < max_steps < steps:
+        raise UserError(
+            f"trainer.max_steps={max_steps} with resume={resume}: that run has taken {steps} steps; accepted: at least "
+            "as many"
+        )
+    if progress["batch"] and progress["batch_size"] != batch_size:
+        raise UserError(
+            f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
+            f"{progress['batch_size']}; accepted: the same"
+        )
+    return checkpoint
