@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from groundup.data.module import ImageData
 from groundup.data.published import published_names, published_set
 from groundup.data.sources import read
 from groundup.data.specs import make_spec
+from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
 SQUARES = '''"""Grey squares, dark and bright."""
@@ -119,3 +121,42 @@ def test_the_published_files_are_what_torchvision_reads(name, kind, real_root):
         expected = torch.as_tensor(theirs.data)
         assert torch.equal(ours.pixels.permute(0, 2, 3, 1), expected.view(*expected.shape[:3], -1))
         assert torch.equal(ours.labels, torch.as_tensor(theirs.targets))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", published_names())
+def test_what_a_spec_says_is_true_of_the_files(name, real_root):
+    known = published_set(name)
+    try:
+        pixels, labels = known.read(real_root, "train")
+    except FileNotFoundError:
+        pytest.skip(f"no files of {name}")
+    tested, _ = known.read(real_root, "test")
+    spec = known.spec
+    assert (len(pixels), len(tested)) == (spec.train_size, spec.test_size)
+    assert pixels.shape[1:] == tested.shape[1:] == (spec.channels, *spec.image_size)
+    assert set(labels.tolist()) == set(range(spec.num_classes))
+    scaled = pixels.astype("float64").transpose(1, 0, 2, 3).reshape(spec.channels, -1) / 255
+    assert scaled.mean(axis=1) == pytest.approx(spec.mean, abs=1e-4)
+    assert scaled.std(axis=1) == pytest.approx(spec.std, abs=1e-4)
+
+
+def test_files_that_are_not_as_the_spec_says_are_refused(server, fake_mnist, tmp_path, monkeypatch):
+    server.files = fake_mnist
+    ensure("mnist", tmp_path, server.url)
+    known, spec = published_set("mnist"), make_spec({"name": "mnist"})
+    for other in (
+        {"class_names": tuple("0123")},
+        {"channels": 3, "mean": (0.1,) * 3, "std": (0.3,) * 3},
+        {"height": 20},
+    ):
+        changed = replace(known, spec=replace(known.spec, **other))
+        monkeypatch.setattr("groundup.data.sources.published", lambda name, labels, found=changed: found)
+        with pytest.raises(UserError, match="data=mnist: its train files hold"):
+            read(spec, tmp_path, "train")
+
+
+def test_statistics_of_pixels_that_are_not_scaled_are_refused():
+    known = published_set("mnist")
+    with pytest.raises(ValueError, match="scaled to 0"):
+        replace(known, spec=replace(known.spec, mean=(33.3,)))

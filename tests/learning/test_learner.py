@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from groundup.data.order import EpochOrder
 from groundup.data.specs import make_spec
-from groundup.errors import Interrupted, RunFailed
+from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.classifier import Classifier
 from groundup.learning.contract import Losses
 from groundup.learning.learner import Learner
@@ -58,6 +58,20 @@ class Bursting(Calm):
     def losses(self, images, target):
         loss, logits, _ = super().losses(images, target)
         return Losses(loss + float("nan") if self.trainer.global_step == 5 else loss, logits)
+
+
+class Careless(Calm):
+    """Gives something else than the rest relies on; which, the test says."""
+
+    def losses(self, images, target):
+        return self.given(*super().losses(images, target)[:2])
+
+
+class Forgetful(Calm):
+    """Has a hook of Lightning's without the base class's part of it."""
+
+    def on_train_start(self):
+        pass
 
 
 @pytest.fixture
@@ -128,6 +142,33 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_rows(config_of, tmp_path,
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda loss, logits: loss, "gives Tensor; accepted: groundup.learning.contract.Losses"),
+        (lambda loss, logits: None, "gives NoneType; accepted"),
+        (
+            lambda loss, logits: Losses(loss.expand(50)),
+            r"gives a tensor of shape \(50,\) as loss; accepted: a tensor of one",
+        ),
+        (lambda loss, logits: Losses(loss, shown=loss.expand(50)), r"gives a tensor of shape \(50,\) as shown"),
+        (lambda loss, logits: Losses(loss.item()), "gives float as loss"),
+        (lambda loss, logits: Losses(loss.detach()), "gives a loss without a gradient"),
+        (lambda loss, logits: Losses(loss, logits[:1]), r"shape \(1, 10\) as logits; accepted: \(50, 10\)"),
+        (lambda loss, logits: Losses(loss, logits.argmax(dim=1)), r"shape \(50,\) as logits"),
+    ],
+)
+def test_what_a_way_must_not_give_is_refused_and_named(config_of, tmp_path, monkeypatch, given, words):
+    monkeypatch.setattr(Careless, "given", staticmethod(given), raising=False)
+    with pytest.raises(UserError, match=f"model: Careless.losses .*{words}"):
+        run(config_of(Careless), tmp_path)
+
+
+def test_a_hook_without_the_base_class_is_refused_and_not_trained_at_a_rate_of_nothing(config_of, tmp_path):
+    with pytest.raises(UserError, match=r"Forgetful.on_train_start must call super\(\).on_train_start\(\)"):
+        run(config_of(Forgetful), tmp_path)
 
 
 def test_what_is_shown_is_logged_and_what_is_differentiated_is_learned_from(config_of, tmp_path):

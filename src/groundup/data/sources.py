@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from groundup.data.specs import published
+from groundup.errors import UserError
 from groundup.spec import DatasetSpec
 
 _RESIZED_AT_ONCE = 1000  # images
@@ -35,8 +36,24 @@ def read(
     """
     if split == "val":
         return None
-    pixels, targets = map(torch.from_numpy, published(spec.name, labels).read(Path(root), split))
+    known = published(spec.name, labels)
+    pixels, targets = map(torch.from_numpy, known.read(Path(root), split))
+    _refuse_other_images(known.spec, split, pixels, targets)
     return Images(_resize(pixels[:limit], spec.image_size), targets[:limit])
+
+
+def _refuse_other_images(spec: DatasetSpec, split: str, pixels: Tensor, labels: Tensor) -> None:
+    """Normalisation and classes would be another data set's."""
+    wanted = (len(labels), spec.channels, *spec.image_size)
+    of_classes = not len(labels) or 0 <= int(labels.min()) <= int(labels.max()) < spec.num_classes
+    if pixels.dtype != torch.uint8 or tuple(pixels.shape) != wanted or not of_classes:
+        found = (
+            f"{pixels.dtype} of shape {tuple(pixels.shape)} with labels to {int(labels.max()) if len(labels) else 0}"
+        )
+        raise UserError(
+            f"data={spec.name}: its {split} files hold {found}; accepted, as its spec says: uint8 of shape {wanted}, "
+            f"labels below {spec.num_classes}"
+        )
 
 
 def _resize(pixels: Tensor, image_size: tuple[int, int]) -> Tensor:

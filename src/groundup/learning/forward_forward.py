@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from groundup.errors import UserError
 from groundup.learning.contract import Losses, Training
 from groundup.learning.learner import Learner
 from groundup.spec import DatasetSpec
@@ -67,6 +68,9 @@ class ForwardForward(Learner):
         spec, training: see `Learner`; the loss is that of evaluation alone.
         hidden_dims: units of each layer.
         threshold: theta.
+
+    Raises:
+        UserError: an image has fewer numbers than there are classes.
     """
 
     net: ForwardForwardNet
@@ -75,6 +79,11 @@ class ForwardForward(Learner):
         self, spec: DatasetSpec, *, hidden_dims: Sequence[int], threshold: float = 2.0, **training: Unpack[Training]
     ):
         pixels = spec.channels * spec.image_size[0] * spec.image_size[1]
+        if pixels < spec.num_classes:
+            raise UserError(
+                f"model=forward_forward with data={spec.name}: an image of {pixels} numbers has no room for the class, "
+                f"one of {spec.num_classes}, that is written into it; accepted: a larger data.image_size"
+            )
         black, white = (((value - spec.mean[0]) / spec.std[0]) for value in (0.0, 1.0))
         super().__init__(ForwardForwardNet(pixels, spec.num_classes, hidden_dims, black, white), spec, **training)
         self.threshold = threshold

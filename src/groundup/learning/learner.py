@@ -9,7 +9,8 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from groundup.learning.contract import Losses, MakeOptimizer
+from groundup.errors import UserError
+from groundup.learning.contract import Losses, MakeOptimizer, check_losses
 from groundup.learning.losses import check_labels
 from groundup.learning.meter import Diverged
 from groundup.learning.predictor import Predictor, Validation
@@ -25,7 +26,8 @@ from groundup.spec import DatasetSpec
 class Learner(Predictor):
     """A LightningModule whose `training_step`, `configure_optimizers`, `validation_step` and `test_step` are there.
 
-    A way of learning gives `losses`. This is the whole of one, which `model._target_=my_package.Calm` trains:
+    A way of learning gives `losses`. This is the whole of one, for a YAML with
+    `_target_: my_package.Calm`:
 
         class Calm(Learner):
             def __init__(self, spec, **training):
@@ -78,9 +80,10 @@ class Learner(Predictor):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, target = batch
         try:
-            loss, logits, shown = self.losses(images, target)
+            given = self.losses(images, target)
         except NotFinite as error:  # a hand-written network looks at its numbers itself
             raise Diverged(str(error), self.trainer.global_step, self.rate) from error
+        loss, logits, shown = check_losses(given, type(self).__name__, len(target), self.spec.num_classes)
         self.progress.meter.update(loss if shown is None else shown, logits, target, self.rate)
         if self.trainer.world_size == 1:
             return loss
@@ -120,6 +123,8 @@ class Learner(Predictor):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if not isinstance(batch, Tensor):  # else positions of images of our own
             check_labels(batch[1])
+        if not self.total_steps:
+            raise UserError(f"model: {type(self).__name__}.on_train_start must call super().on_train_start()")
         step = self.trainer.global_step
         self.set_rate(step)
         seed_generators(mix_seed(self.seed, step, batch_idx, self.global_rank), self.device)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_object
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
+from groundup.borrowed.hydra import locate
 from groundup.config.build import build, build_as_is
 from groundup.errors import UserError
 from groundup.learning.learner import Learner, MakeOptimizer
@@ -61,8 +61,8 @@ def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> 
 def brings_its_learner(model: Mapping[str, Any]) -> bool:
     """Whether a model's node describes a way of learning with its network; others are trained by back-propagation."""
     try:
-        found = get_object(str(model.get("_target_")))
-    except (ImportError, ValueError):  # what is wrong with it is said when it is built
+        found = locate(str(model.get("_target_")))
+    except (ImportError, ValueError, AttributeError):  # what is wrong with it is said when it is built
         return False
     return isinstance(found, type) and issubclass(found, Learner)
 
@@ -175,6 +175,8 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
             made = make(groups)
         if isinstance(made, torch.optim.LBFGS) or not isinstance(made, torch.optim.Optimizer):
             raise _refusal("optimizer", node, f"gives {_a(made)}", OPTIMIZER)
+        if not all("lr" in group for group in made.param_groups):
+            raise _refusal("optimizer", node, "its groups have no lr, which the schedule of the run sets", OPTIMIZER)
         return made
 
     return make_optimizer

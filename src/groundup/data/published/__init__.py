@@ -38,6 +38,10 @@ class PublishedSet:
     archives: tuple[Archive, ...] = ()
     coarse: PublishedSet | None = None
 
+    def __post_init__(self) -> None:
+        if max(*self.spec.mean, *self.spec.std) > 1:
+            raise ValueError(f"{self.spec.name}: mean and std are those of pixels scaled to 0..1, not to 0..255")
+
 
 def published_names() -> tuple[str, ...]:
     """The names of all published data sets."""

@@ -1,0 +1,39 @@
+"""Every network, way of learning, optimizer and schedule that ships goes on to the same last bit."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from small_runs import equal, weights, with_callback
+
+from groundup.errors import Interrupted
+from groundup.run.run import run
+
+CONF = Path(__file__).parents[2] / "conf"
+DATA = (
+    "data.limit_train=120",
+    "data.limit_test=20",
+    "data.batch_size=24",
+    "data.image_size=16",
+    "trainer.max_epochs=2",
+)
+SMALL = (*DATA, "trainer.accelerator=cpu")
+
+
+def options(group: str) -> list[str]:
+    return sorted(f"{group}={file.stem}" for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("word", [word for group in ("model", "optimizer", "scheduler") for word in options(group)])
+def test_a_stopped_run_of_it_goes_on_to_the_same_weights(make_config, tmp_path, word):
+    model = () if word.startswith("model") else ("model=numpy_mlp",) if "numpy" in word else ("model=mlp",)
+    config = make_config(word, *model, small=SMALL)
+    if "inference_steps" in config["model"]:
+        config["model"]["inference_steps"] = 3  # else most of the time is evaluation
+    run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=6, signum=int(signal.SIGTERM)), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
