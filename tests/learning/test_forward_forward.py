@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from groundup.config.check import check
 from groundup.data.specs import make_spec
+from groundup.errors import UserError
 from groundup.learning.forward_forward import ForwardForwardNet
 from groundup.run.learners import build_learner
 
@@ -74,3 +77,9 @@ def test_wrong_classes_are_never_the_right_one_and_the_loss_is_the_published_one
     expected = torch.log1p(torch.exp(2 - good)).mean(1).sum() + torch.log1p(torch.exp(bad - 2)).mean(1).sum()
     assert losses.loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert losses.shown.item() == pytest.approx(expected.item() / 2, rel=1e-5)  # of two layers
+
+
+def test_an_image_without_room_for_its_class_is_refused(compose_config):
+    config = check(compose_config("model=forward_forward"))
+    with pytest.raises(UserError, match="an image of 4 numbers has no room for the class, one of 10"):
+        build_learner(config, replace(make_spec(config["data"]), height=2, width=2))

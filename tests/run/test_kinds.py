@@ -19,6 +19,13 @@ from groundup.run.run import run
 HERE = __name__
 
 
+class WithoutRate(torch.optim.Optimizer):
+    """Steps as far as it likes."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+
 class Linear(nn.Module):
     """A network of somebody's own."""
 
@@ -273,6 +280,7 @@ def test_a_schedule_of_ones_own_sets_the_rate(make_config, tmp_path):
             "optimizer._target_=torch.optim.RMSprop: RMSprop.__init__() got an unexpected keyword argument 'rate'",
         ),
         ({"_target_": "torch.optim.RMSprop", "lr": 0.1}, "optimizer._partial_=false: must be true"),
+        (own("WithoutRate", _partial_=True), f"optimizer._target_={HERE}.WithoutRate: its groups have no lr"),
     ],
 )
 def test_what_is_no_optimizer_is_refused(make_config, tmp_path, node, said):
