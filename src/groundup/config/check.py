@@ -22,6 +22,7 @@ from groundup.data.folder_spec import Scan
 from groundup.errors import UserError
 from groundup.options import Node
 from groundup.rundir.aliases import with_todays_names
+from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.names import CONFIG
 from groundup.spec import DatasetSpec
 
@@ -135,8 +136,6 @@ def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
 
 
 def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:
-    from groundup.rundir.directory import find_checkpoint
-
     config = plain(cfg)
     refuse_wrong_values(options, config)
     make_absolute(config, "run")
