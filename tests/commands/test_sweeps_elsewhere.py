@@ -132,7 +132,8 @@ def test_a_job_that_its_cluster_takes_back_goes_on_from_its_checkpoint_in_anothe
     before = int((tmp_path / "s" / ".processes" / "0").read_text().split()[1])
     os.kill(before, signal.SIGUSR2)  # as SLURM does some time before the end
     _, err = sweep.communicate(timeout=120)
-    assert (sweep.returncode, err) == (0, "")
+    assert not err, err
+    assert sweep.returncode == 0
     epochs = re.findall(r"epoch +(\d+)/40", (tmp_path / "s" / "0" / "train.log").read_text())
     assert len(epochs) <= 41  # it lost no more than the epoch that it was in
     assert "interrupted; go on with" in (tmp_path / "s" / "0" / "train.log").read_text()
