@@ -63,6 +63,13 @@ def test_a_run_alone_is_checked_once(train, runs, checks, tmp_path):
     assert checks == [3]
 
 
+def test_no_word_of_a_command_says_that_a_run_was_checked(train, runs, checks, tmp_path):
+    words = ("+hydra.sweep.checked=true", "trainer.accelerator=cpu", "data.batch_size=abc")
+    assert train(*words, f"hydra.run.dir={tmp_path}/run") == 2
+    assert len(checks) == 1
+    assert not runs.calls
+
+
 def test_a_job_that_was_read_from_a_file_is_checked_where_it_runs(sweep, runs, checks, tmp_path):
     """Another version may have written it, or somebody edited it."""
     runs.behave = fail_at(1)

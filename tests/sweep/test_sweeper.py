@@ -142,6 +142,7 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
             ["seed=0,1", "hydra.sweep.subdir=x"],
             ["hydra.sweep.subdir=x: the folders of a sweep's jobs are their numbers"],
         ),
+        (["seed=0,1", "+hydra.sweep.checked=true"], ["+hydra.sweep.checked=true: a sweep says this of its own jobs"]),
         (
             ["seed=0,1", "hydra.run.dir=x"],
             ["hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"],

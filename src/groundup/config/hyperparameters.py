@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
+from groundup.rundir.directory import GROUPS
+
 WITHOUT_EFFECT = {
     "data.root",
     "data.mirror",

@@ -36,7 +36,7 @@ def is_sweep() -> bool:
 def was_checked() -> bool:
     """Whether this is a job of a sweep that has checked it, of which nothing has changed since, see `sweep.frozen`."""
     command: Any = HydraConfig.instance().cfg
-    return command is not None and bool(OmegaConf.select(command, "hydra.sweep.checked"))
+    return is_sweep() and bool(OmegaConf.select(command, "hydra.sweep.checked"))
 
 
 def drop_sweep(config: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from groundup.config.hyperparameters import GROUPS, hyperparameters
+from groundup.config.hyperparameters import hyperparameters
 from groundup.data.classes import listed
 from groundup.printable import shortened
 from groundup.report.find import Found
 from groundup.report.runs import Run
+from groundup.rundir.directory import GROUPS
 from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.table import Configuration, Table, tabulate

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from groundup.config.hyperparameters import GROUPS
+from groundup.rundir.directory import GROUPS
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import CONFIG, METRICS
 from groundup.rundir.plain import MIB, Unreadable, read_text, read_yaml

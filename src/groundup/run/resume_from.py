@@ -28,6 +28,18 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
         refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
     refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer"))
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
+    _refuse_what_is_none_in_training(checkpoint, resume)
+    _refuse_less_than_was_trained(checkpoint, resume, config["trainer"])
+    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
+    if progress["batch"] and progress["batch_size"] != batch_size:
+        raise UserError(
+            f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
+            f"{progress['batch_size']}; accepted: the same"
+        )
+    return checkpoint
+
+
+def _refuse_what_is_none_in_training(checkpoint: Mapping[str, Any], resume: Path) -> None:
     missing = {"epoch", "global_step", "loops", "optimizer_states", "progress"} - checkpoint.keys()
     missing |= KEYS - checkpoint.get("progress", {}).keys()
     if missing:
@@ -35,23 +47,20 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
             f"resume={resume}: not a checkpoint of a run in training, or of another version of this project "
             f"(no {', '.join(sorted(missing))})"
         )
+
+
+def _refuse_less_than_was_trained(checkpoint: Mapping[str, Any], resume: Path, trainer: Mapping[str, Any]) -> None:
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
-    if 0 < config["trainer"]["max_epochs"] < epochs + bool(progress["batch"]):
-        begun = " and a part of the next" if progress["batch"] else ""
+    in_mid_epoch, max_epochs = bool(checkpoint["progress"]["batch"]), trainer["max_epochs"]
+    if 0 < max_epochs < epochs + in_mid_epoch:
+        begun = " and a part of the next" if in_mid_epoch else ""
         raise UserError(
-            f"trainer.max_epochs={config['trainer']['max_epochs']} with resume={resume}: that run has trained {epochs} "
-            f"epochs{begun}; accepted: at least as many"
+            f"trainer.max_epochs={max_epochs} with resume={resume}: that run has trained {epochs} epochs{begun}; "
+            "accepted: at least as many"
         )
-    steps, max_steps = checkpoint["global_step"], config["trainer"].get("max_steps", -1)
+    steps, max_steps = checkpoint["global_step"], trainer.get("max_steps", -1)
     if 0 < max_steps < steps:
         raise UserError(
             f"trainer.max_steps={max_steps} with resume={resume}: that run has taken {steps} steps; accepted: at least "
             "as many"
         )
-    if progress["batch"] and progress["batch_size"] != batch_size:
-        raise UserError(
-            f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
-            f"{progress['batch_size']}; accepted: the same"
-        )
-    return checkpoint

@@ -43,7 +43,7 @@ from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
-from groundup.sweep.frozen import NUMBER, FrozenLoader
+from groundup.sweep.frozen import CHECKED, DIGEST, NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.resume_sweep import named_sweep, newest_sweep
@@ -84,6 +84,8 @@ def refuse_what_no_sweep_obeys(master: DictConfig) -> None:
         key, _, value = word.lstrip("+").partition("=")
         if key == NUMBER:
             raise UserError(f"{word}: the folders of a sweep's jobs are their numbers; accepted: hydra.sweep.dir=DIR")
+        if key in (DIGEST, CHECKED):
+            raise UserError(f"{word}: a sweep says this of its own jobs; leave it out")
         if key == "hydra.run.dir":
             raise UserError(f"{word} with -m: the directory of a sweep is set by hydra.sweep.dir={value}")
     refuse_bad_launcher(master.hydra.launcher)
