@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import torch
 from small_runs import equal, weights, with_callback
 
+from groundup import files
 from groundup.callbacks import checkpoints
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
@@ -123,6 +125,51 @@ def falling(make_config, tmp_path):
         run(worse, tmp_path / "falling")
     assert load_checkpoint(best(tmp_path / "falling"))["global_step"] == 21
     return config, tmp_path / "falling"
+
+
+@pytest.mark.parametrize("stop", [SystemExit(144), Interrupted(signal.SIGINT)], ids=["cluster", "second ctrl-c"])
+@pytest.mark.parametrize("write", [2, 9])
+def test_what_stops_a_run_while_a_checkpoint_is_written_is_no_failure(make_config, tmp_path, monkeypatch, stop, write):
+    """A signal's handler raises wherever the process is: in torch's writer, which says something of its own then."""
+    config = make_config("trainer.max_epochs=3", "model.dropout=0.2")
+    run(config, tmp_path / "whole")
+    monkeypatch.setattr(checkpoints, "whole", stopped_at(write, stop))
+    with pytest.raises(type(stop)):
+        run(config, tmp_path / "parts")
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "parts" / "results.json").read_text())["status"] == "interrupted"
+    resume = last(tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=resume if resume.exists() else None)
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def stopped_at(write, stop):
+    """`files.whole`, whose third file is left in the middle: at this one of its writes."""
+    opened = []
+
+    @contextlib.contextmanager
+    def whole(path):
+        with files.whole(path) as file:
+            opened.append(file)
+            yield Stopped(file, write, stop) if len(opened) == 3 else file
+
+    return whole
+
+
+class Stopped:
+    """A file that a signal comes upon."""
+
+    def __init__(self, file, left, stop):
+        self.file, self.left, self.stop = file, left, stop
+
+    def write(self, content):
+        self.left -= 1
+        if self.left == 0:
+            raise self.stop
+        return self.file.write(content)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
 
 def test_a_checkpoint_elsewhere_brings_the_best_that_is_beside_it(falling, tmp_path):

@@ -6,7 +6,7 @@ import logging
 import math
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from lightning.fabric.utilities.apply_func import apply_to_collection
@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundup.callbacks.best_weights import Choice
-from groundup.errors import UserError
+from groundup.errors import UserError, chain
 from groundup.files import whole
 from groundup.learning.checkpoint import load_checkpoint, load_weights
 from groundup.learning.learner import Learner
@@ -48,7 +48,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone) | self.marks
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:  # opened here: a full disk is then an OSError, not torch's own riddle
-            torch.save(checkpoint, file)
+            _save(checkpoint, file)
+
+
+def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
+    """As `torch.save`, but what a signal's handler raises meanwhile comes out: torch's writer puts an error over it."""
+    try:
+        torch.save(checkpoint, file)
+    except Exception as error:
+        for cause in chain(error):
+            if not isinstance(cause, Exception):
+                raise cause from None
+        raise
 
 
 def _alone(tensor: torch.Tensor) -> torch.Tensor:
