@@ -18,7 +18,7 @@ from groundup.rundir.names import RESULTS
 from groundup.rundir.plain import Unreadable, read_json
 
 STATUSES = ("finished", "failed", "interrupted")
-CODE = ("--", "src", "conf")  # a new file there may be what a run has trained; elsewhere it is the user's own
+CODE = ("--", "src")  # a new file there may be what a run has trained; elsewhere it is the user's own
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
 
