@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import hashlib
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ from groundup.data import images as image_files
 from groundup.data.download import ensure
 from groundup.data.folder_images import read_folder
 from groundup.data.images import read_image
+from groundup.data.published import digits
 from groundup.data.sources import read
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
@@ -20,6 +23,23 @@ from groundup.errors import UserError
 def statistics(pixels: torch.Tensor) -> tuple[list[float], list[float]]:
     scaled = pixels.double() / 255
     return scaled.mean((0, 2, 3)).tolist(), scaled.std((0, 2, 3)).tolist()
+
+
+def test_the_file_of_digits_is_scikit_learns_copy_of_ucis():
+    from sklearn.datasets import load_digits
+
+    text = gzip.decompress(digits.FILE.read_bytes())
+    assert hashlib.sha256(text).hexdigest() == "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
+    table = np.array([line.split(",") for line in text.decode("ascii").splitlines()], dtype=int)
+    bunch = load_digits()
+    assert np.array_equal(table, np.column_stack([bunch.data, bunch.target]))
+    assert not np.array_equal(table, np.column_stack([bunch.data, np.roll(bunch.target, 1)]))  # the control
+
+
+def test_the_licence_of_the_digits_lies_beside_them():
+    terms = digits.FILE.with_name("digits.txt").read_text()
+    for words in ("E. Alpaydin and C. Kaynak", "doi.org/10.24432/C50P49", "creativecommons.org/licenses/by/4.0/"):
+        assert words in terms
 
 
 def test_digits_are_scikit_learns_every_fifth_for_testing():
@@ -39,13 +59,13 @@ def test_digits_are_scikit_learns_every_fifth_for_testing():
     assert read(spec, "", "val") is None
 
 
-def test_reading_digits_imports_neither_scikit_learn_nor_torchvision():
+def test_reading_digits_imports_no_torchvision():
     code = (
         "import sys; from groundup.data.sources import read; from groundup.data.specs import make_spec;"
         "read(make_spec({'name': 'digits', 'image_size': 16}), '', 'train'); print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"sklearn", "torchvision"} & set(loaded)
+    assert "torchvision" not in loaded
 
 
 def test_resizing_agrees_with_pillows():

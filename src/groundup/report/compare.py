@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundup.report.configurations import Entry
+from groundup.report.student import student_t
 from groundup.rundir.figure import Figure, number_in
 
 CONFIDENCE = 0.95
@@ -48,9 +49,7 @@ def paired_interval(differences: Sequence[float], confidence: float) -> tuple[fl
     found = Figure.of(differences)
     if found is None or found.sd is None:
         return None
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
-
-    half = float(stdtrit(found.n - 1, (1 + confidence) / 2)) * found.sd / math.sqrt(found.n)
+    half = student_t(confidence, found.n - 1) * found.sd / math.sqrt(found.n)
     return found.mean - half, found.mean + half
 
 

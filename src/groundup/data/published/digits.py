@@ -1,34 +1,26 @@
-"""scikit-learn's digits: 1,797 handwritten 8x8 digits, which the package ships.
+"""1,797 handwritten 8x8 digits, which lie beside this file: nothing to download.
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998;
+the test part. `digits.txt` has the licence.
 """
 
 from __future__ import annotations
 
 import gzip
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from groundup.data.published import PublishedSet
-from groundup.errors import UserError
 from groundup.spec import DatasetSpec
+
+FILE = Path(__file__).with_name("digits.csv.gz")
 
 
 def read(root: Path, split: str) -> tuple[Any, Any]:
-    """Values 0..16 scaled to 0..255; every fifth image (position % 5 == 4) is of the test split.
-
-    The file is read without importing scikit-learn, which takes seconds.
-
-    Raises:
-        UserError: scikit-learn is not installed.
-    """
+    """Values 0..16 scaled to 0..255; every fifth image (position % 5 == 4) is of the test split."""
     import numpy as np
 
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise UserError("data=digits needs scikit-learn, which ships them: pip install scikit-learn")
-    with gzip.open(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz") as file:
+    with gzip.open(FILE) as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     table = table[(np.arange(len(table)) % 5 == 4) == (split == "test")]
     pixels = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
