@@ -21,7 +21,13 @@ CONF = PROJECT / "conf"
 RECIPES = ("experiment", "debug")
 COMMANDS: dict[str, type[Node]] = {"train": Run, "evaluate": Evaluate, "predict": Predict}
 WITHIN: dict[str, type[Node]] = {"sweep": Sweep, "data": EvaluateData}  # groups of keys of a command
-ONE = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+ONE = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "keys with values",
+}
 SEVERAL = {"integer": "whole numbers", "number": "numbers", "array": "lists"}
 SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 BEGINNING = """# Options

@@ -13,7 +13,14 @@ from omegaconf import DictConfig
 
 
 class GroundupSweeper(Sweeper):
-    """See `groundup.sweep.sweeper`."""
+    """See `groundup.sweep.sweeper`.
+
+    Args:
+        params: settings of the sweep in a file, see `groundup.sweep.params`.
+    """
+
+    def __init__(self, params: Any = None):
+        self.params = params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._command = hydra_context, task_function, config
@@ -21,4 +28,4 @@ class GroundupSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from groundup.sweep.sweeper import run_sweep
 
-        run_sweep(arguments, *self._command)
+        run_sweep(arguments, self.params, *self._command)

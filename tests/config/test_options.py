@@ -201,7 +201,7 @@ def test_a_name_of_another_room_or_package_has_no_options():
 )
 def test_the_keys_of_a_command_are_those_of_its_options(file, within, options):
     content = OmegaConf.load(CONF / f"{file}.yaml")
-    keys = set((content[within] if within else content).keys()) - {"defaults", "hydra", "_target_"}
+    keys = set((content[within] if within else content).keys()) - {"defaults", "hydra", "_target_", "_convert_"}
     assert keys == options.model_fields.keys()
 
 

@@ -107,7 +107,7 @@ def _groups(primary: Path) -> list[str]:
     """The groups that a command's config chooses from, by its defaults list."""
     defaults = yaml.safe_load(primary.read_text()).get("defaults", [])
     chosen = [str(key) for entry in defaults if isinstance(entry, dict) for key in entry]
-    return [group for group in chosen if " " not in group]  # not `override hydra/...`
+    return [group for group in chosen if " " not in group and group != "hydra"]  # not `override hydra/...`
 
 
 def _no_such_key(cause: ConfigAttributeError | ConfigKeyError, overrides: Sequence[str], primary: Path) -> str:

@@ -26,6 +26,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import get_args_parser
+from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_two_modes
 from groundup.command.resolvers import SWEEP_DIR, register_resolvers
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError, chain
 from groundup.printable import printable_lines
@@ -86,6 +87,8 @@ class Task:
 
     def __call__(self, cfg: DictConfig) -> Any:
         try:
+            if HydraConfig.get().mode == RunMode.RUN:
+                look_for_a_sweep(HydraConfig.get())
             return self.run(cfg)
         except (UserError, RunFailed) as error:
             _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.root)
@@ -170,7 +173,7 @@ def _paths_as_typed() -> Iterator[None]:
 @contextmanager
 def _settings_of_single_jobs_hidden() -> Iterator[None]:
     """For a sweep: see `groundup.command.words`."""
-    if not get_args_parser().parse_args().multirun:
+    if not asked_for_sweep(get_args_parser().parse_args()):
         yield
         return
     from groundup.command.words import hide
@@ -228,7 +231,8 @@ def _refuse_missing_configs(primary: Path) -> None:
 
 def _refuse_sweep_where_there_is_none(sweeps: bool) -> None:
     wanted = get_args_parser().parse_args()
-    if not sweeps and (wanted.multirun or "hydra.mode=MULTIRUN" in wanted.overrides):
+    refuse_two_modes(wanted)
+    if not sweeps and asked_for_sweep(wanted):
         raise UserError(f"-m: {Path(sys.argv[0]).name} makes no sweeps; call it once for each value")
 
 

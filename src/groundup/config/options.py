@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -45,6 +45,7 @@ class Study(Node):
     storage: Annotated[Text, AfterValidator(_without_password)] | None
     study_name: Text | None
     seed: Count
+    params: dict[str, Any] | None
 
 
 class EvaluateData(Node):

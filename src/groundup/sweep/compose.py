@@ -9,17 +9,21 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import ConfigLoaderImpl, apply_overrides
+from groundup.errors import UserError
 
 COMPOSED = 64  # choices of groups that are kept
+OF_A_RUN = ("overrides", "runtime", "run", "help", "hydra_help")  # in Hydra's own node
+OF_A_JOB = ("override_dirname", "num", "id")  # in its `job`
 
 
 class Composer:
@@ -27,6 +31,7 @@ class Composer:
 
     def __init__(self, loader: ConfigLoader, master: DictConfig):
         self.loader, self.master = loader, master
+        self._of_whole_sweep = _of_whole_sweep(master)
         self._parse = functools.cache(OverridesParser.create(config_loader=loader).parse_override)
         self._repository = ConfigLoaderImpl(loader.get_search_path()).repository
         self._base = functools.lru_cache(COMPOSED)(self._compose_whole)
@@ -36,6 +41,7 @@ class Composer:
 
         Raises:
             HydraException, OmegaConfBaseException, ValueError: as Hydra.
+            UserError: they set what holds for the whole sweep.
         """
         try:
             parsed = [self._parse(override) for override in overrides]
@@ -55,6 +61,32 @@ class Composer:
 
     def _compose_whole(self, overrides: tuple[str, ...]) -> DictConfig:
         cfg = self.loader.load_sweep_config(self.master, list(overrides))
+        _refuse_settings_of_sweep(cfg, self._of_whole_sweep)
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
         return cfg
+
+
+def _of_whole_sweep(cfg: DictConfig) -> dict[str, Any]:
+    """What Hydra's own node says of a sweep, and of all of its jobs alike."""
+    node = OmegaConf.to_container(cfg.hydra, resolve=False)
+    assert isinstance(node, dict)
+    node["job"] = {key: value for key, value in node["job"].items() if key not in OF_A_JOB}
+    return {str(key): value for key, value in node.items() if key not in OF_A_RUN}
+
+
+def _refuse_settings_of_sweep(cfg: DictConfig, sweep: dict[str, Any]) -> None:
+    """An option that is swept may set in its file what no job has for itself: Hydra would pass over it in silence.
+
+    Raises:
+        UserError: naming the first key.
+    """
+    for key, value in _of_whole_sweep(cfg).items():
+        if value == sweep.get(key):
+            continue
+        choice = cfg.hydra.runtime.choices.get(f"hydra/{key}")
+        how = f"hydra/{key}={choice}" if key in ("launcher", "sweeper") else f"hydra.{key}"
+        raise UserError(
+            f"hydra.{key}: there is one for the whole sweep, and an option that is swept sets another; accepted: {how} "
+            "on the command line, or in an option that all jobs share"
+        )

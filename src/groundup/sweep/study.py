@@ -37,6 +37,7 @@ from groundup.sweep.expand import is_own
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
+from groundup.sweep.params import words_of
 from groundup.sweep.sweeper import (
     checked,
     make_launcher,
@@ -72,7 +73,7 @@ def run_study(
     HydraConfig.instance().set_config(master)
     settings, options = check_sweep(master), check_study(options)
     refuse_what_no_sweep_obeys(master)
-    words = [show(word) for word in words]
+    words = [*words_of(options.pop("params")), *map(show, words)]
     sweep_dir = _directory(settings["resume"], words, master)
     typed = _settings(words)
     if sweep_dir is not None and not typed:

@@ -46,14 +46,15 @@ from groundup.sweep.foreign_sweep import refuse_foreign_jobs
 from groundup.sweep.frozen import CHECKED, DIGEST, NUMBER, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
+from groundup.sweep.params import words_of
 from groundup.sweep.resume_sweep import named_sweep, newest_sweep
 
 MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs
 
 
-def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
-    """Runs every job that the words of the command line make.
+def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: TaskFunction, master: DictConfig) -> None:
+    """Runs every job that the words of the command line make, with those of `hydra.sweeper.params` before them.
 
     Raises:
         UserError: the sweep cannot begin; nothing was started.
@@ -63,7 +64,7 @@ def run_sweep(words: Sequence[str], context: HydraContext, task: TaskFunction, m
     HydraConfig.instance().set_config(master)
     settings = check_sweep(master)
     refuse_what_no_sweep_obeys(master)
-    words = [show(word) for word in words]
+    words = [*words_of(params), *map(show, words)]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
     jobs = expand(words, context.config_loader, settings["max_jobs"])
