@@ -58,19 +58,14 @@ def jobs(words):
     """The overrides of one run, or of every job of a sweep, without what is about the sweep itself."""
     if words[:1] != ["-m"]:
         return [words]
-    words = [word for word in words[1:] if not is_own(word) and not is_of_ray(word)]
-    if "hydra/sweeper=optuna" in words:
-        words = [word for word in words if not word.startswith("hydra.sweeper.")]
-        if words == words[:1]:
+    searches = "hydra/sweeper=optuna" in words
+    words = [word for word in words[1:] if not is_own(word) and not word.lstrip("+").startswith("hydra")]
+    if searches:
+        if not words:
             return [words]
         space = parse_space(words, None)
         return [space.words(values) for values in space.corners()]
     return expand(words, None, 1000)
-
-
-def is_of_ray(word):
-    """Its launcher is not installed with the others."""
-    return word == "hydra/launcher=ray" or word.lstrip("+").startswith("hydra.launcher.ray.")
 
 
 def test_the_first_two_blocks_are_the_two_commands():

@@ -393,7 +393,7 @@ def test_a_mirror_holds_no_password_and_what_was_given_is_not_repeated(compose_c
 
 def test_a_search_does_not_write_down_the_password_of_its_database():
     options = {"sampler": "tpe", "n_trials": None, "n_jobs": None, "metric": "val/acc", "direction": None}
-    options |= {"study_name": None, "seed": 0}
+    options |= {"study_name": None, "seed": 0, "params": None}
     for storage in ("sqlite:///study.db", "postgresql://me@127.0.0.1/studies", None):
         assert check_study(options | {"storage": storage})["storage"] == storage
     with pytest.raises(UserError, match=r"storage=postgresql://…@127\.0\.0\.1/studies: must hold no password"):

@@ -63,10 +63,9 @@ def test_a_run_alone_is_checked_once(train, runs, checks, tmp_path):
     assert checks == [3]
 
 
-def test_no_word_of_a_command_says_that_a_run_was_checked(train, runs, checks, tmp_path):
+def test_no_word_of_a_command_says_that_a_run_was_checked(train, runs, tmp_path):
     words = ("+hydra.sweep.checked=true", "trainer.accelerator=cpu", "data.batch_size=abc")
     assert train(*words, f"hydra.run.dir={tmp_path}/run") == 2
-    assert len(checks) == 1
     assert not runs.calls
 
 
