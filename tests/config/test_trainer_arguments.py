@@ -719,7 +719,7 @@ def test_callbacks_are_told_by_class(make_config):
         ),
         (
             "{_target_: lightning.pytorch.callbacks.ModelCheckpoint, monitr: 1}",
-            "callbacks.x._target_=lightning.pytorch.callbacks.ModelCheckpoint: ModelCheckpoint.__init__() got an",
+            "callbacks.x.monitr=1: there is no such key; did you mean callbacks.x.monitor?",
         ),
         (
             "{_target_: groundup.callbacks.checkpoints.Checkpoints}",

@@ -158,6 +158,8 @@ def test_plain_words_are_accepted(word):
 
 def test_a_sweep_of_ones_own_parts_goes_on(train, runs, tmp_path, monkeypatch, capsys):
     """A user's own package, named on the command line or in `conf/`: what composes to the same is the user's."""
+    (tmp_path / "my_package.py").write_text("class Mine:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
     own = ("+callbacks.mine._target_=my_package.Mine", "trainer.accelerator=cpu", "seed=0,1")
     assert train("-m", *own, f"hydra.sweep.dir={tmp_path}/s") == 0
     (tmp_path / "s" / "1" / "results.json").unlink()

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from groundup.config.options import Run
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
+from groundup.config.signature import signature_of
 from groundup.config.suggest import nearest
 from groundup.config.trainer_arguments import SET_BY_THE_RUN, SET_BY_THE_RUN_HINT
 from groundup.config.trainer_options import Trainer
@@ -116,7 +117,8 @@ def _locate(node: Any, path: tuple[str | int, ...]) -> tuple[str, Any]:
 
 
 def _unknown_key(options: type[Node], key: str, prefix: str, siblings: list[str] | None) -> str:
-    fields = [name for name in options.model_fields if name not in ("target", "partial", "name")]
+    fields = [field.alias or name for name, field in options.model_fields.items() if field.repr]
+    fields = [name for name in fields if not name.startswith("_") and name != "name"]
     fields += [sibling for sibling in siblings or [] if sibling not in (key, *fields)]
     if options is Trainer and key in SET_BY_THE_RUN:
         return SET_BY_THE_RUN_HINT
@@ -127,10 +129,40 @@ def _unknown_key(options: type[Node], key: str, prefix: str, siblings: list[str]
 
 
 def _foreign_problems(group: str, node: Mapping[str, Any]) -> Iterator[str]:
-    """A node that is not ours must say what to build and what to call it, no more."""
-    for key in ("_target_", "name"):
-        if not isinstance(node.get(key), str):
-            yield f"{group}.{key}={shown(node.get(key))}: must be given, a string, as {group}=OPTION does"
+    """A node that is not ours must say what to build and what to call it; the rest is as its signature says."""
+    unsaid = [key for key in ("_target_", "name") if not isinstance(node.get(key), str)]
+    for key in unsaid:
+        yield f"{group}.{key}={shown(node.get(key))}: must be given, a string, as {group}=OPTION does"
+    if "_target_" not in unsaid:
+        yield from _signature_problems(group, node, group)
+
+
+def _signature_problems(group: str | None, node: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Of a node, and of the nodes that are values in it."""
+    try:
+        signature = signature_of(group, node)
+    except UserError as error:
+        yield f"{place}._target_={shown(node['_target_'])}: {error}"
+        return
+    if signature is not None:
+        for key in signature.given:
+            if key in node:
+                yield f"{place}.{key}={shown(node[key])}: the run gives it itself; leave it out"
+        settings = {key: value for key, value in node.items() if key not in signature.given}
+        yield from _node_problems(signature.options, settings, f"{place}.")
+    for key, value in node.items():
+        yield from _problems_within(value, f"{place}.{key}")
+
+
+def _problems_within(value: Any, place: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and isinstance(value.get("_target_"), str):
+        yield from _signature_problems(None, value, place)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _problems_within(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _problems_within(item, f"{place}.{index}")
 
 
 def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
@@ -144,3 +176,5 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
             yield f"{group}.{name}={shown(node)}: must be null, or keys with a _target_"
         elif options := options_of(group, node):
             yield from _node_problems(options, node, f"{group}.{name}.")
+        else:
+            yield from _signature_problems(group, node, f"{group}.{name}")

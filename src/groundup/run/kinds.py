@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 
 from groundup.borrowed.hydra import locate
 from groundup.config.build import build, build_as_is
-from groundup.errors import UserError
+from groundup.config.rooms import options_of
+from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import Learner, MakeOptimizer
 from groundup.learning.schedules import Schedule
 from groundup.models.summary import untouched
@@ -49,9 +51,26 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
     """
     try:
         yield
-    except _ABOUT_ARGUMENTS as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
-        raise _refusal(place, node, cause, accepted) from error
+    except UserError:
+        raise
+    except Exception as error:
+        if options_of(place.partition(".")[0], node) is not None and not isinstance(error, _ABOUT_ARGUMENTS):
+            raise  # of a part of ours that is a bug
+        log_of_tracebacks.error(f"traceback of {place}", exc_info=error)
+        raise _refusal(place, node, _cause(error, str(node["_target_"])), accepted) from error
+
+
+def _cause(error: Exception, target: str) -> str:
+    """What was raised, and where in the package of the target."""
+    said = " ".join(str(error).split())
+    cause = said if said and isinstance(error, _ABOUT_ARGUMENTS) else f"{type(error).__name__}: {said}".rstrip(": ")
+    package = target.partition(".")[0]
+    lines = [
+        f"{Path(frame.f_code.co_filename).name}, line {number}"
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").partition(".")[0] == package != "groundup"
+    ]
+    return f"{cause} ({lines[-1]})" if lines else cause
 
 
 def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> UserError:
@@ -73,7 +92,8 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:
     Raises:
         UserError: it is none.
     """
-    made = build(node, spec=spec, seed=seed)
+    with told_of("data", node, DATA):
+        made = build(node, spec=spec, seed=seed)
     if not isinstance(made, LightningDataModule):
         raise _refusal("data", node, f"gives {_a(made)}", DATA)
     return made
