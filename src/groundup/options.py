@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -53,9 +54,19 @@ class Data(Node):
     """Of a data module."""
 
 
+class ModelKind(Enum):
+    """What the node of a model makes."""
+
+    NETWORK = "a torch.nn.Module from images to logits, trained by back-propagation"
+    NUMPY = "a hand-written network of `numpy_nets`, likewise"
+    LEARNER = "a `learning.learner.Learner`: a way of learning with its network"
+    MODULE = "a LightningModule with steps and optimizers of its own"
+
+
 class Model(Node):
     """Of a network, or of a way of learning with its network."""
 
+    kind: ClassVar[ModelKind] = ModelKind.NETWORK
     min_image_size: ClassVar[int] = 1  # pixels a side
     any_image_size: ClassVar[bool] = False  # from there on, whatever it was made for
     sizes: ClassVar[tuple[str, ...]] = ()  # the keys that its weights are as many by as one likes

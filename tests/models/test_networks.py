@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
-from groundup.config.build import computes_in_numpy
+from groundup.config.model_kinds import computes_in_numpy, model_kind
 from groundup.config.rooms import options_of
 from groundup.data.published import published_names
 from groundup.data.specs import make_spec
@@ -22,11 +22,11 @@ from groundup.models.cnn import CNN
 from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP
 from groundup.models.resnet import resnet18
-from groundup.run.kinds import brings_its_learner
+from groundup.options import ModelKind
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 NODES = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FILES}
-NETWORKS = {name: node for name, node in NODES.items() if not brings_its_learner(node)}
+NETWORKS = {name: node for name, node in NODES.items() if model_kind(node) is not ModelKind.LEARNER}
 SHAPES = sorted(
     {(spec.channels, *spec.image_size) for spec in (make_spec({"name": name}) for name in published_names())}
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -27,19 +27,51 @@ def build(node: Mapping[str, Any], **extra: Any) -> Any:
 
 def build_as_is(node: Mapping[str, Any], **extra: Any) -> Any:
     """As `build`, for callbacks and loggers, which are called by their key: a `name` is an argument as any other."""
+    return _finish(node, _factory(node), extra)
+
+
+def build_by_name(node: Mapping[str, Any], offered: Mapping[str, Any], to_any: Collection[str] = ()) -> Any:
+    """As `build`, with as much of `offered` as the signature names and the node does not give itself.
+
+    Args:
+        node: says what to build.
+        offered: by name.
+        to_any: the names of those that are given, too, where a signature takes names of any kind.
+
+    Raises:
+        UserError: as `build`.
+    """
+    own = {key: value for key, value in node.items() if key != "name"}
+    factory = _factory(own)
+    named, takes_any = named_arguments(factory)
+    wanted = {*named, *(to_any if takes_any else ())} - own.keys()
+    return _finish(own, factory, {key: value for key, value in offered.items() if key in wanted})
+
+
+def named_arguments(factory: Any) -> tuple[set[str], bool]:
+    """The names of the arguments of a class or function, and whether it takes any others."""
     try:
-        factory = instantiate(dict(node) | {"_partial_": True}, _convert_="all")
+        parameters = inspect.signature(factory).parameters.values()
+    except (ValueError, TypeError):  # a builtin that does not tell
+        return set(), False
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+    any_name = inspect.Parameter.VAR_KEYWORD
+    named = {each.name for each in parameters if each.kind not in (*by_position, any_name)}
+    return named, any(each.kind is any_name for each in parameters)
+
+
+def _factory(node: Mapping[str, Any]) -> Any:
+    try:
+        return instantiate(dict(node) | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:
         raise UserError(f"_target_={node.get('_target_')}: {_innermost(error)}") from error
+
+
+def _finish(node: Mapping[str, Any], factory: Any, extra: Mapping[str, Any]) -> Any:
     if node.get("_partial_"):
         return functools.partial(factory, **extra)
     _refuse_wrong_arguments(factory, extra, str(node["_target_"]))
     return factory(**extra)
-
-
-def computes_in_numpy(model: Mapping[str, Any]) -> bool:
-    """Whether a model's node describes a hand-written network, which knows neither torch nor GPUs."""
-    return str(model.get("_target_")).startswith("groundup.numpy_nets.")
 
 
 def _refuse_wrong_arguments(factory: Any, extra: Mapping[str, Any], target: str) -> None:

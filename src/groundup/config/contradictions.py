@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from groundup.config.build import computes_in_numpy
+from groundup.config.model_kinds import computes_in_numpy
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
 from groundup.errors import UserError

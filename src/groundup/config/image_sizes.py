@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from groundup.config.given_sizes import refuse_other_sizes
 from groundup.config.rooms import accepted, all_options, options_of
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.config.validation import shown
@@ -46,6 +47,7 @@ def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
     """
     data = config["data"]
     spec = make_spec(data, scan)
+    refuse_other_sizes(config["model"], spec)
     if options_of("data", data) is not None:
         refuse_heavy_network(config["model"], spec)
         train, test = data.get("limit_train") or spec.train_size, data.get("limit_test") or spec.test_size

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from groundup.borrowed.torch import has_hooks
+from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.dropout import Dropout
 from groundup.numpy_nets.layer import Array, Layer
-from groundup.numpy_nets.sequential import Sequential
 
 
 class NumPyFunction(torch.autograd.Function):
@@ -41,7 +41,7 @@ class NumPyFunction(torch.autograd.Function):
 
 
 def _backward(layer: Layer, grad: Array, of_input: bool) -> Array | None:
-    if isinstance(layer, Sequential):
+    if isinstance(layer, Chain):
         return layer.backward(grad, input_grad=of_input)
     layer.backward_params(grad)
     return layer.backward_input(grad) if of_input else None
@@ -115,7 +115,7 @@ class NumPyNet(nn.Module):
         net: shares its arrays with the parameters from now on.
     """
 
-    def __init__(self, net: Sequential):
+    def __init__(self, net: Chain):
         super().__init__()
         self.net = net
         self._pass: Layer | None = None

@@ -12,6 +12,7 @@ from groundup.options import (
     Betas,
     Loss,
     Model,
+    ModelKind,
     NotNegative,
     Optimizer,
     Part,
@@ -25,6 +26,7 @@ from groundup.options import (
 
 
 class ForwardForward(Model):
+    kind = ModelKind.LEARNER
     sizes = ("hidden_dims",)
     target: Literal["groundup.learning.forward_forward.ForwardForward"] = Field(alias="_target_")
     name: Literal["forward_forward"]
@@ -37,6 +39,7 @@ class ForwardForward(Model):
 
 
 class FeedbackAlignment(Model):
+    kind = ModelKind.LEARNER
     sizes = ("hidden_dims",)
     target: Literal["groundup.learning.feedback_alignment.FeedbackAlignment"] = Field(alias="_target_")
     name: Literal["feedback_alignment"]

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from groundup.options import Depth, Model, Rate, Units
+from groundup.options import Depth, Model, ModelKind, Rate, Units
 
 
 class NoPropModel(Model):
+    kind = ModelKind.LEARNER
     min_image_size = 14
     embedding: Literal["one_hot", "learned", "prototype"]
     embedding_dim: Units
@@ -49,12 +50,14 @@ class NoPropAdjoint(NoPropModel):
 
 
 class BlockCe(Model):
+    kind = ModelKind.LEARNER
     min_image_size = 14
     target: Literal["groundup.noprop.baselines.BlockCE"] = Field(alias="_target_")
     name: Literal["block_ce"]
 
 
 class BlockLocal(Model):
+    kind = ModelKind.LEARNER
     min_image_size = 14
     target: Literal["groundup.noprop.baselines.BlockLocal"] = Field(alias="_target_")
     name: Literal["block_local"]
@@ -62,6 +65,7 @@ class BlockLocal(Model):
 
 
 class BlockEnsemble(Model):
+    kind = ModelKind.LEARNER
     min_image_size = 14
     target: Literal["groundup.noprop.baselines.BlockEnsemble"] = Field(alias="_target_")
     name: Literal["block_ensemble"]

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from groundup.options import Model, Part, Stages, UnitsOfLayers, weights_between
+from groundup.options import Model, ModelKind, Part, Stages, UnitsOfLayers, weights_between
 
 
 class NumPyModel(Model):
+    kind = ModelKind.NUMPY
     activation: Literal["relu", "sigmoid", "tanh"]
     output: Literal["identity", "sigmoid", "tanh", "softmax"]
     init: Literal["uniform", "xavier", "kaiming", "normal", "perceptron", "uniform_half", "standard_normal"]

@@ -72,7 +72,7 @@ def evaluate(
         refuse_heavy_parts(config, spec)
         module = build(options, spec=spec, seed=config["seed"])
         learner = build_learner(config, spec)
-        trainer = _make_trainer(accelerator_for(config["model"], accelerator), config["trainer"]["precision"], run_dir)
+        trainer = _make_trainer(accelerator_for(learner, accelerator), config["trainer"]["precision"], run_dir)
     put_weights(learner, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")

@@ -18,13 +18,14 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
-from groundup.borrowed.hydra import locate
 from groundup.config.build import build, build_as_is
 from groundup.config.rooms import options_of
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import Learner, MakeOptimizer
+from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.schedules import Schedule
 from groundup.models.summary import untouched
+from groundup.numpy_nets.chain import Chain
 from groundup.rundir.names import METRICS
 from groundup.spec import DatasetSpec
 
@@ -77,15 +78,6 @@ def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> 
     return UserError(f"{place}._target_={node['_target_']}: {cause}; accepted: {accepted}")
 
 
-def brings_its_learner(model: Mapping[str, Any]) -> bool:
-    """Whether a model's node describes a way of learning with its network; others are trained by back-propagation."""
-    try:
-        found = locate(str(model.get("_target_")))
-    except (ImportError, ValueError, AttributeError):  # what is wrong with it is said when it is built
-        return False
-    return isinstance(found, type) and issubclass(found, Learner)
-
-
 def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:
     """The data module of a node: `ImageData`, or one of somebody's own.
 
@@ -99,22 +91,26 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:
     return made
 
 
-def network(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -> nn.Module:
-    """The network that `make` makes, for these images.
+def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -> nn.Module:
+    """The network that `make` makes, for these images, or the `Learner`; a hand-written one as a module.
 
     Raises:
-        UserError: it is no network, one that is a LightningModule, or gives something else than logits.
+        UserError: it is neither.
     """
     accepted = NETWORK.format(classes=spec.num_classes)
     with told_of("model", node, accepted):
-        net = make()
+        made = make()
+    if isinstance(made, Chain):
+        return NumPyNet(made)
+    if isinstance(made, Learner):
+        return made
     # by name: the package pytorch_lightning has another of that name
-    if any(parent.__name__ == "LightningModule" for parent in type(net).__mro__):
-        cause = f"{type(net).__name__} is a LightningModule, whose training_step and optimizers would never be called"
+    if any(parent.__name__ == "LightningModule" for parent in type(made).__mro__):
+        cause = f"{type(made).__name__} is a LightningModule, whose training_step and optimizers would never be called"
         raise _refusal("model", node, cause, accepted)
-    if not isinstance(net, nn.Module):
-        raise _refusal("model", node, f"gives {_a(net)}, no network", accepted)
-    return net
+    if not isinstance(made, nn.Module):
+        raise _refusal("model", node, f"gives {_a(made)}, no network", accepted)
+    return made
 
 
 def check_output(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:

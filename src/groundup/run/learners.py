@@ -9,11 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from groundup.config.build import build, computes_in_numpy
+from groundup.borrowed.hydra import locate
+from groundup.config.build import build, build_by_name, named_arguments
+from groundup.config.given_sizes import refuse_other_sizes, sizes_of
+from groundup.config.model_kinds import model_kind
 from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
+from groundup.options import ModelKind
 from groundup.run import kinds
 from groundup.spec import DatasetSpec
 
@@ -27,23 +31,54 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "lr_schedule": kinds.schedule(config["scheduler"]),
         "seed": config["seed"],
     }
-    model = config["model"]
-    if kinds.brings_its_learner(model):
-        learner = build(model, **parts)
-        learner.net.to(memory_format=torch.channels_last)
-    else:
+    learner = build_model(config["model"], spec, parts)
+    if not isinstance(learner, Learner):
         way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
-        learner = way(build_net(model, spec, config["seed"]), **parts)
+        learner = way(learner, **parts)
     if config["trainer"]["precision"] == "64-true":
         learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
     return learner
 
 
-def build_net(model: Mapping[str, Any], spec: DatasetSpec, seed: int) -> nn.Module:
-    """The network of a model's node, for images of this kind."""
-    sizes = {"in_channels": spec.channels, "image_size": spec.image_size, "num_classes": spec.num_classes}
-    if computes_in_numpy(model):
-        return NumPyNet(build(model, **sizes, rng=np.random.default_rng(seed)))
-    net = kinds.network(model, lambda: build(model, **sizes), spec)
-    # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
-    return net.to(memory_format=torch.channels_last)
+def build_model(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> nn.Module:
+    """What the node of a model makes, for images of this kind: a network, or a Learner.
+
+    Args:
+        model: the node.
+        spec: of the images.
+        parts: what a Learner is given.
+
+    Raises:
+        UserError: it makes neither.
+    """
+    refuse_other_sizes(model, spec)
+    make = _make_learner if _asks_for_training(model) else _make_network
+    made = kinds.model(model, lambda: make(model, spec, parts), spec)
+    if not isinstance(made, NumPyNet):
+        # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
+        (made.net if isinstance(made, Learner) else made).to(memory_format=torch.channels_last)
+    return made
+
+
+def _make_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> Any:
+    return build(model, **parts)
+
+
+def _make_network(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> Any:
+    sizes = sizes_of(spec)
+    offered = sizes | {"spec": spec}
+    if model_kind(model) is not ModelKind.NETWORK:  # of a function that does not say what it makes, too
+        offered["rng"] = np.random.default_rng(parts["seed"])
+    return build_by_name(model, offered, to_any=sizes)
+
+
+def _asks_for_training(model: Mapping[str, Any]) -> bool:
+    """Whether a node makes a Learner: of a function that does not say what it makes, whether it has its arguments."""
+    kind = model_kind(model)
+    if kind is not None:
+        return kind is ModelKind.LEARNER
+    try:
+        named, takes_any = named_arguments(locate(str(model["_target_"])))
+    except (ImportError, ValueError, AttributeError):  # it is said when it is built
+        return False
+    return "spec" in named and ("optimizer" in named or takes_any)

@@ -22,6 +22,7 @@ from groundup.config.image_sizes import look_at_images
 from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier, not_captured
+from groundup.learning.classifier import Classifier
 from groundup.learning.learner import Learner
 from groundup.run import kinds
 from groundup.run.callbacks import build_callbacks
@@ -62,7 +63,7 @@ def assemble(
     seed_everything(seed)
     data = kinds.data(config["data"], spec, seed)
     learner = build_learner(config, spec)
-    if not kinds.brings_its_learner(config["model"]):
+    if type(learner) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
         kinds.check_output(config["model"], learner.net, spec)
     data.passes = learner.passes
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
@@ -78,7 +79,7 @@ def assemble(
     identity = identity_in(checkpoint or {}) or new_identity(config)
     nodes = {f"logger.{name}": node for name, node in config["logger"].items() if node}
     loggers = [kinds.logger(place, node, run_dir, first_step) for place, node in nodes.items()]
-    trainer = build_trainer(trainer_options(config), run_dir, [*callbacks, stop], loggers, identity)
+    trainer = build_trainer(trainer_options(config, learner), run_dir, [*callbacks, stop], loggers, identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
     trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config)
     _check_space(run_dir, learner)

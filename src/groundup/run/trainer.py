@@ -16,32 +16,37 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
 
 from groundup.callbacks.checkpoints import AtomicCheckpointIO
-from groundup.config.build import computes_in_numpy
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.errors import UserError
+from groundup.learning.learner import Learner
+from groundup.learning.numpy_net import NumPyNet
 from groundup.run.failures import one_line_cause
 from groundup.run.loops import use_own_loops
 
 log = logging.getLogger(__name__)
 
 
-def trainer_options(config: Mapping[str, Any]) -> dict[str, Any]:
+def trainer_options(config: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
     """The keys of the Trainer; a hand-written network puts it on the CPU."""
     options = dict(config["trainer"])
-    options["accelerator"] = accelerator_for(config["model"], options["accelerator"])
-    if computes_in_numpy(config["model"]) and isinstance(options["devices"], list):
+    options["accelerator"] = accelerator_for(learner, options["accelerator"])
+    if _computes_in_numpy(learner) and isinstance(options["devices"], list):
         options["devices"] = len(options["devices"])  # CPUs have no numbers
     return options
 
 
-def accelerator_for(model: Mapping[str, Any], asked: str) -> str:
+def accelerator_for(learner: Learner, asked: str) -> str:
     """What computes this model: what was asked for, but the CPU for a hand-written network, with a word about it."""
-    if not computes_in_numpy(model):
+    if not _computes_in_numpy(learner):
         return asked
     there_is_a_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     if asked in ("cuda", "gpu", "mps") or (asked == "auto" and there_is_a_gpu):
-        log.info(f"accelerator={asked}: NumPy computes {model['name']} on the CPU")
+        log.info(f"accelerator={asked}: NumPy computes this network on the CPU")
     return "cpu"
+
+
+def _computes_in_numpy(learner: Learner) -> bool:
+    return isinstance(learner.net, NumPyNet)
 
 
 class NoProfiler(PassThroughProfiler):

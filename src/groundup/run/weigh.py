@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from groundup.config.build import build, computes_in_numpy
+from groundup.config.build import build_by_name
+from groundup.config.given_sizes import sizes_of
+from groundup.config.model_kinds import model_kind
 from groundup.config.sizes import refuse_heavy_network, refuse_weights
-from groundup.errors import UserError
-from groundup.run.kinds import brings_its_learner
+from groundup.options import ModelKind
 from groundup.spec import DatasetSpec
 
 
@@ -25,19 +26,15 @@ def refuse_heavy_parts(config: Mapping[str, Any], spec: DatasetSpec) -> None:
 
 
 def _weights(model: Mapping[str, Any], spec: DatasetSpec) -> int:
-    """Of a network, counted on the device that has no memory; 0 where it cannot be built there.
-
-    Raises:
-        UserError: there is no such network, or it does not take these arguments.
-    """
-    if computes_in_numpy(model) or brings_its_learner(model):  # of ours, with bounds
+    """Of a network, counted on the device that has no memory; 0 where it cannot be built there."""
+    if model_kind(model) in (ModelKind.NUMPY, ModelKind.LEARNER):  # of ours, with bounds, or trusted
         return 0
-    sizes = {"in_channels": spec.channels, "image_size": spec.image_size, "num_classes": spec.num_classes}
+    sizes = sizes_of(spec)
     try:
         with torch.device("meta"):
-            network = build(model, **sizes)
-    except UserError:
-        raise
+            network = build_by_name(model, sizes | {"spec": spec}, to_any=sizes)
     except Exception:  # of any kind: what is wrong with it is said when it is built
+        return 0
+    if not isinstance(network, torch.nn.Module):  # a hand-written one
         return 0
     return sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from groundup.command.frame import Task
 from groundup.command.tell import tell
-from groundup.config.build import computes_in_numpy
+from groundup.config.model_kinds import computes_in_numpy
 from groundup.errors import RunFailed, UserError, log_of_tracebacks
 from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import label
