@@ -14,8 +14,10 @@ from PIL import Image
 from small_runs import equal, weights, with_callback
 from torch import nn
 
+from groundup.config.given_sizes import refuse_other_sizes
 from groundup.config.model_kinds import kind_of_class, model_kind
 from groundup.config.rooms import options_of
+from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, UserError
 from groundup.numpy_nets import Sequential
 from groundup.options import ModelKind
@@ -120,8 +122,6 @@ def test_a_model_is_given_the_sizes_that_its_signature_names(with_model, tmp_pat
         ({"num_classes": 7}, r"model.num_classes=7 with data=digits, which has num_classes=10"),
         ({"in_channels": 3}, r"model.in_channels=3 with data=digits, which has in_channels=1"),
         ({"image_size": [8, 9]}, r"model.image_size=\[8,9\] with data=digits, which has image_size=\[8,8\]"),
-        ({"image_size": 9}, r"model.image_size=9 with data=digits"),
-        ({"num_classes": "ten"}, r"model.num_classes=ten with data=digits"),
     ],
 )
 def test_a_size_that_is_not_that_of_the_images_is_refused(with_model, size, said):
@@ -131,7 +131,13 @@ def test_a_size_that_is_not_that_of_the_images_is_refused(with_model, size, said
 
 def test_a_size_that_is_that_of_the_images_may_be_written(with_model, tmp_path):
     run(with_model("tiny", "trainer.max_epochs=1", num_classes=10, image_size=[8, 8], in_channels=1), tmp_path)
-    with_model("tiny", image_size=8)
+
+
+def test_a_square_may_be_written_by_its_side():
+    spec = make_spec({"name": "digits"})
+    refuse_other_sizes({"image_size": 8}, spec)
+    with pytest.raises(UserError, match=r"model.image_size=9 with data=digits"):
+        refuse_other_sizes({"image_size": 9}, spec)
 
 
 def test_a_learner_that_fails_to_be_made_is_named(with_model, tmp_path, monkeypatch):
