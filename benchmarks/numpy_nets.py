@@ -27,13 +27,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else idle threads hold th
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from training import compare, make_config, our_epoch, terminal
 
 from groundup import numpy_nets as nn
 from groundup.config.build import build
+from groundup.config.extras import exit_without
 from groundup.data.specs import make_spec
 from groundup.run.learners import build_net
+
+try:
+    from threadpoolctl import threadpool_limits
+except ModuleNotFoundError as error:
+    exit_without(error, "dev")
 
 T = torch.nn
 LR = 0.01

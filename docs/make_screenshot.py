@@ -24,8 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+
+from groundup.config.extras import exit_without
+
+try:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+except ModuleNotFoundError as error:
+    exit_without(error, "dev")
 
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -1,6 +1,6 @@
 """Executes notebooks from top to bottom and keeps what they show: `python notebooks/execute.py [NAME.ipynb ...]`.
 
-Needs `pip install -e ".[notebooks]"`. Without names it executes all of them, and prints how long each took.
+Needs `pip install "groundup[notebooks]"`. Without names it executes all of them, and prints how long each took.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbclient import NotebookClient
+from groundup.config.extras import exit_without
+
+try:
+    import nbformat
+    from nbclient import NotebookClient
+except ModuleNotFoundError as error:
+    exit_without(error, "notebooks")
 
 FOLDER = Path(__file__).parent
 

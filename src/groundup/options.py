@@ -45,6 +45,7 @@ class Node(BaseModel):
 
     # deferred: a validator is built when it is asked, for a run needs a dozen of some seventy
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+    package: ClassVar[str | None] = None  # that its part imports and only an extra installs: see `config.extras`
 
 
 # The kinds of parts. Those that ship are told from a kind itself by their `_target_`.

@@ -19,6 +19,9 @@ class OptunaSweeper(Sweeper):
         self._command = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:
+        from groundup.config.extras import refuse_without
+
+        refuse_without("optuna", "hydra/sweeper=optuna")
         from groundup.sweep.study import run_study
 
         run_study(arguments, self.options, *self._command)

@@ -21,6 +21,7 @@ from omegaconf.errors import (
 from groundup.command.grammar import literal, wrong
 from groundup.command.resolvers import options
 from groundup.command.words import hide, show
+from groundup.config.extras import LAUNCHERS, not_installed
 from groundup.config.interpolation import explain_interpolation, reason_of
 from groundup.config.suggest import nearest
 from groundup.errors import chain
@@ -42,7 +43,7 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
     if nameless := next((word for word in overrides if re.match(r"[+~]*(=|@|$)", word)), None):
         return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent)
+        return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent, overrides)
     if unresolved := [cause for cause in chain(error) if isinstance(cause, UNRESOLVED)]:
         return _no_such_value(unresolved, overrides)
     cause = error.__cause__
@@ -80,13 +81,18 @@ def _bad_grammar(refused: str, words: Sequence[str]) -> str:
     return wrong(word, "".join(words[max(place - 1, 0) : place]), "".join(words[place + 1 : end]))
 
 
-def _no_such_option(missing: str, accepted: Sequence[str], conf: Path) -> str:
+def _no_such_option(missing: str, accepted: Sequence[str], conf: Path, overrides: Sequence[str]) -> str:
     group, within, option = missing.partition("/")
     if not within:
         return f"--config-name={missing}: there is no such config"
     if group == "hydra":
         group, _, option = missing.rpartition("/")
     choices = [choice for choice in accepted if choice != "base"] or options(conf, group)
+    if group == "hydra/launcher":
+        if option in LAUNCHERS:
+            asked = next((word for word in overrides if word.startswith(f"{group}=")), f"{group}={option}")
+            return not_installed(asked, *LAUNCHERS[option])
+        choices = sorted({*choices, *LAUNCHERS})
     if not choices:
         return f"{group}={option}: there is no {group} '{option}'; none exists"
     meant = nearest(option, choices)

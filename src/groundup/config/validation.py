@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from groundup.config.extras import EXTRAS, is_installed, not_installed
 from groundup.config.options import Run
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
 from groundup.config.signature import signature_of
@@ -62,6 +63,7 @@ def _run_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield _no_group(group, node)
         elif options := Trainer if group == "trainer" else options_of(group, node):
             yield from _node_problems(options, node, f"{group}.")
+            yield from _not_installed(options, f"{group}={node.get('name')}")
         else:
             yield from _foreign_problems(group, node)
     for group in NAMED_GROUPS:
@@ -176,5 +178,11 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
             yield f"{group}.{name}={shown(node)}: must be null, or keys with a _target_"
         elif options := options_of(group, node):
             yield from _node_problems(options, node, f"{group}.{name}.")
+            yield from _not_installed(options, f"{group}.{name}")
         else:
             yield from _signature_problems(group, node, f"{group}.{name}")
+
+
+def _not_installed(options: type[Node], asked: str) -> Iterator[str]:
+    if options.package is not None and not is_installed(options.package):
+        yield not_installed(asked, options.package, EXTRAS[options.package])

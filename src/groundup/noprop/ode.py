@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from groundup.errors import UserError
+from groundup.config.extras import refuse_without
 from groundup.noprop.continuous import Timed
 from groundup.noprop.discrete import normal
 from groundup.noprop.embedding import Kind
@@ -32,10 +32,9 @@ class NeuralODE(Timed):
         inference_steps: int = 1000,
     ):
         super().__init__(in_channels, image_size, num_classes, embedding, embedding_dim, inference_steps)
-        try:
-            from torchdiffeq import odeint_adjoint
-        except ImportError as error:
-            raise UserError('model=noprop_adjoint: needs torchdiffeq: pip install -e ".[ode]"') from error
+        refuse_without("torchdiffeq", "model=noprop_adjoint")
+        from torchdiffeq import odeint_adjoint
+
         self._solve = odeint_adjoint
         self.head = nn.Linear(self.embedding.dim, num_classes)
 

@@ -44,6 +44,7 @@ class NoPropBackprop(NoPropModel):
 
 
 class NoPropAdjoint(NoPropModel):
+    package = "torchdiffeq"
     target: Literal["groundup.noprop.adjoint.NoPropAdjoint"] = Field(alias="_target_")
     name: Literal["noprop_adjoint"]
     inference_steps: Units

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
+from optuna.trial import FrozenTrial, TrialState
 
+from groundup.borrowed.optuna import planned_values, set_user_attribute
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_study, check_sweep
@@ -38,6 +41,7 @@ from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_wor
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.params import words_of
+from groundup.sweep.search_space import Space, parse_space
 from groundup.sweep.sweeper import (
     checked,
     make_launcher,
@@ -46,15 +50,6 @@ from groundup.sweep.sweeper import (
     refuse_what_no_sweep_obeys,
     reported,
 )
-
-try:
-    import optuna
-    from optuna.trial import FrozenTrial, TrialState
-
-    from groundup.borrowed.optuna import planned_values, set_user_attribute
-    from groundup.sweep.search_space import Space, parse_space
-except ModuleNotFoundError as error:
-    raise UserError("hydra/sweeper=optuna: Optuna is not installed: pip install 'groundup[sweeps]'") from error
 
 JOB, SWEEP, REASON = "job", "sweep", "reason"  # of a trial: its number and its sweep here, and why it failed
 TRIALS = 20

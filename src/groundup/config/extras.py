@@ -1,0 +1,50 @@
+"""What only some need: a package that no dependency brings, the extra that does, and the words where it is missing.
+
+Imports none of them: whether a package is there is asked before anything is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+from groundup.errors import UserError
+
+EXTRAS = {  # by what is imported
+    "torchdiffeq": "ode",
+    "optuna": "sweeps",
+}
+LAUNCHERS = {  # of Hydra's plugins, by the option of `hydra/launcher`: what to install, and the extra
+    "joblib": ("hydra-joblib-launcher", "sweeps"),
+    "submitit_local": ("hydra-submitit-launcher", "sweeps"),
+    "submitit_slurm": ("hydra-submitit-launcher", "sweeps"),
+    "ray": ("hydra-ray-launcher", "ray"),
+}
+
+
+def refuse_without(package: str, asked: str) -> None:
+    """Looks whether a package of `EXTRAS` is installed.
+
+    Raises:
+        UserError: it is not; the message says what `asked` for it and what to type.
+    """
+    if not is_installed(package):
+        raise UserError(not_installed(asked, package, EXTRAS[package]))
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package could be imported; it is not."""
+    return find_spec(package) is not None
+
+
+def exit_without(error: ModuleNotFoundError, extra: str) -> NoReturn:
+    """Ends a script, one beside the package, that could not import what an extra brings."""
+    print(f"error: {not_installed(Path(sys.argv[0]).name, str(error.name), extra)}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def not_installed(asked: str, package: str, extra: str) -> str:
+    """The command is right for a checkout too: pip takes the groundup that is there, and adds what the extra names."""
+    return f'{asked}: needs {package}, which is not installed: pip install "groundup[{extra}]"'
