@@ -1,29 +1,8 @@
 """The test metrics of a trained run: `python evaluate.py run=DIR`. Help: `python evaluate.py --help`."""
 
-from pathlib import Path
+from groundup.cli.door import door
 
-from omegaconf import DictConfig
-
-from groundup.command.frame import command
-
-
-@command(config_name="evaluate", sweeps=False)  # an @hydra.main: shell completion looks for this word
-def main(cfg: DictConfig):
-    # Not at the top: a wrong path is answered before torch is imported.
-    from groundup.config.check import check_evaluate
-
-    config = check_evaluate(cfg)
-
-    from groundup.command.tell import tell
-    from groundup.run.evaluate import evaluate, write_metrics
-    from groundup.rundir.results import as_json
-
-    chosen = {key: value for key, value in config["data"].items() if value is not None}
-    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
-    tell(as_json(metrics))
-    if config["out"] is not None:
-        write_metrics(metrics, Path(config["out"]))
-
+main = door("evaluate", __file__)  # an @hydra.main: shell completion looks for this word
 
 if __name__ == "__main__":
     main()

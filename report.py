@@ -1,9 +1,8 @@
 """Tables and plots of runs and sweeps: `python report.py outputs/sweeps/DIR`. Help: `python report.py --help`."""
 
-import sys
-from pathlib import Path
+from groundup.cli.door import door
 
-from groundup.report.command import main
+main = door("report", __file__)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parent))
+    main()

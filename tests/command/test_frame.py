@@ -26,14 +26,21 @@ optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
 hydra: {output_subdir: null}
 """
 SCRIPT = """
-from groundup.command.frame import command
+import functools, sys
+from pathlib import Path
+from groundup.command.frame import Command
+from groundup.command.place import Place
+from groundup.paths import Home
 calls = []
 behaviour = None
-@command(config_name="toy")
-def main(cfg):
+def toy(cfg):
     calls.append(cfg)
     if behaviour:
         return behaviour(cfg)
+root = Path(__file__).parent
+place = Place(Home.of_project(root), (root / "conf",), "python {}.py")
+def main():
+    Command("toy", toy).run(place, sys.argv[1:])
 """
 
 
@@ -285,15 +292,18 @@ def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_1(toy, capsys, tmp_pat
     assert {"0", "2"} <= {job.name for job in sweep.iterdir()}
 
 
-def test_a_job_in_another_process_finds_the_resolvers_and_the_sweep(tmp_path):
+def test_a_job_in_another_process_finds_the_resolvers_and_the_project(tmp_path, monkeypatch):
     from omegaconf import OmegaConf
 
     from groundup.command.frame import Task
+    from groundup.command.place import Place
 
-    task = pickle.dumps(Task(os.getcwd, tmp_path))
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    task = pickle.dumps(Task(os.getcwd, Place.of_script(tmp_path / "train.py"), ("train.py",)))
     OmegaConf.clear_resolver("project_path")
     pickle.loads(task)
     assert OmegaConf.create({"x": "${project_path:data}"}).x == str(tmp_path / "data")
+    assert str(tmp_path) in sys.path
 
 
 def test_jobs_of_a_sweep_share_its_directory_and_two_sweeps_do_not(toy, tmp_path):

@@ -27,19 +27,19 @@ LAUNCHERS = {
 }
 # A train.py that writes how many threads its process has.
 WATCHED = """
-import json, os
+import json, os, sys
 from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
-from groundup.command.frame import command
+from groundup.command.frame import Command
+from groundup.command.place import Place
 
-@command(config_name="train")
-def main(cfg):
+def train(cfg):
     import torch
     found = {"threads": torch.get_num_threads(), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
     file = Path(HydraConfig.get().runtime.output_dir, "results.json")
     file.write_text(json.dumps({"status": "finished", **found}))
 
-main()
+Command("train", train).run(Place.of_script(__file__), sys.argv[1:])
 """
 
 

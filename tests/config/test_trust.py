@@ -197,9 +197,9 @@ def test_every_shipped_config_is_accepted(group, compose_config):
     from omegaconf import OmegaConf
 
     from groundup.command.resolvers import options
-    from groundup.paths import PROJECT
+    from groundup.paths import CONF
 
-    for option in options(PROJECT / "conf", group):
+    for option in options(CONF, group):
         root = ["data.root=/x"] if option == "image_folder" else []
         config = OmegaConf.to_container(compose_config(f"{group}={option}", *root), resolve=True)
         refuse_foreign_targets(config)

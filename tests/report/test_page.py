@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from run_files import make_config, make_results, write_run
 
+from groundup.command.place import Place
 from groundup.report.command import main
 from groundup.report.configurations import parts_of
 from groundup.report.find import find_runs
@@ -45,7 +46,7 @@ def page(tmp_path, empty_pictures):
     empty_pictures("png")
 
     def make(path, *words):
-        assert main([str(path), f"out={tmp_path}/report", *words], tmp_path) == 0
+        assert main([str(path), f"out={tmp_path}/report", *words], Place.of_script(tmp_path / "report.py")) == 0
         return Page((tmp_path / "report" / "report.html").read_text())
 
     return make
@@ -56,7 +57,7 @@ def sweep(tmp_path_factory, make_sweep):
     """Three learning rates, three seeds, and their report."""
     path = tmp_path_factory.mktemp("sweeps") / "sweep"
     make_sweep(path, (0.1, 0.2, 0.3), (0, 1, 2), lambda rate, seed: 0.5 + rate + seed / 100)
-    assert main([str(path)], path) == 0
+    assert main([str(path)], Place.of_script(path / "report.py")) == 0
     return path
 
 

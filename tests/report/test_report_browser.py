@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from groundup.command.place import Place
 from groundup.report.command import main
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
@@ -25,7 +26,7 @@ def page(tmp_path_factory, make_sweep) -> Path:
     path = tmp_path_factory.mktemp("sweeps") / "sweep"
     make_sweep(path, (0.1, 0.2, 0.3), (0, 1, 2), lambda rate, seed: 0.5 + rate + seed / 100)
     (path / "8" / "results.json").unlink()
-    assert main([str(path)], path) == 0
+    assert main([str(path)], Place.of_script(path / "report.py")) == 0
     return path / "report" / "report.html"
 
 

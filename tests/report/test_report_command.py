@@ -12,6 +12,7 @@ import matplotlib
 import pytest
 from run_files import make_config, make_results, write_run
 
+from groundup.command.place import Place
 from groundup.report.command import main
 
 PROJECT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def report(tmp_path, monkeypatch, capsys, empty_pictures):
     monkeypatch.chdir(tmp_path / "elsewhere")
 
     def ask(*words):
-        code = main([str(word) for word in words], tmp_path)
+        code = main([str(word) for word in words], Place.of_script(tmp_path / "report.py"))
         return code, *capsys.readouterr()
 
     return ask

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import inspect
 import os
 import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +27,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import get_args_parser
 from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_two_modes
-from groundup.command.resolvers import SWEEP_DIR, register_resolvers
+from groundup.command.place import Place
+from groundup.command.resolvers import SWEEP_DIR
+from groundup.command.search_path import further_configs
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError, chain
 from groundup.printable import printable_lines
 
@@ -36,54 +38,76 @@ FAILED = 1
 TRACEBACKS = "HYDRA_FULL_ERROR"
 
 
-def command(config_name: str, sweeps: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Makes a function of a config a command: `conf/<config_name>.yaml` beside its file, composed by Hydra.
-
-    One that `sweeps` may be asked, with `-m`, for a job for every combination of values.
+@dataclass(frozen=True)
+class Command:
+    """A function of a config as a command, its config composed by Hydra.
 
     Exit codes: 0 done; 1 the run, a job of a sweep, or an image to be classified, failed; 2 a request that cannot be
     met, in one message; 128 + signal stopped. With `HYDRA_FULL_ERROR=1` in the environment, tracebacks come out instead
     of messages.
+
+    Attributes:
+        name: of the command and of its config.
+        function: a function that other processes can import, so that launchers can send it there.
+        sweeps: whether it may be asked, with `-m`, for a job for every combination of values.
     """
 
-    def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        root = Path(inspect.getfile(function)).resolve().parent
+    name: str
+    function: Callable[[DictConfig], Any]
+    sweeps: bool = True
 
-        @functools.wraps(function)
-        def main() -> None:
-            register_resolvers(root)
-            os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
-            task: Any = function if asked_for_tracebacks() else Task(function, root)
-            compose_and_run = hydra.main(version_base="1.3", config_path=str(root / "conf"), config_name=config_name)
-            if task is function:
-                _refuse_sweep_where_there_is_none(sweeps)
-                with _paths_as_typed():
-                    return compose_and_run(task)()
-            primary = root / "conf" / f"{config_name}.yaml"
+    def run(self, place: Place, words: Sequence[str]) -> None:
+        """Does what the words of a command line ask for, and ends the process where that went wrong."""
+        place.settle()
+        os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
+        wants_tracebacks = asked_for_tracebacks()
+        task = (BareTask if wants_tracebacks else Task)(self.function, place, tuple(sys.argv))
+        with _arguments([sys.argv[0], *words]), further_configs(place.confs[1:]):
+            if wants_tracebacks:
+                self._refuse_sweep_where_there_is_none(place)
+                with _paths_as_typed(place):
+                    return self._compose_and_run(task)
             # TRACEBACKS: else Hydra itself prints errors, its own way
-            with _one_message(root, primary, sweeps), _environment(TRACEBACKS, "1"):
+            with _one_message(self, place), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
-                _refuse_missing_configs(primary)
-                _refuse_sweep_where_there_is_none(sweeps)
-                with _paths_as_typed(), _settings_of_single_jobs_hidden():
-                    compose_and_run(task)()
+                _refuse_missing_configs(self.name, place)
+                self._refuse_sweep_where_there_is_none(place)
+                with _paths_as_typed(place), _settings_of_single_jobs_hidden():
+                    self._compose_and_run(task)
 
-        return main
+    def _compose_and_run(self, task: BareTask) -> None:
+        hydra.main(version_base="1.3", config_path=str(task.place.confs[0]), config_name=self.name)(task)()
 
-    return decorate
+    def _refuse_sweep_where_there_is_none(self, place: Place) -> None:
+        wanted = get_args_parser().parse_args()
+        refuse_two_modes(wanted)
+        if not self.sweeps and asked_for_sweep(wanted):
+            spelt = place.spell(self.name).removeprefix("python ")
+            raise UserError(f"-m: {spelt} makes no sweeps; call it once for each value")
 
 
-class Task:
-    """What Hydra calls with a config. In a process that a launcher started, it registers the resolvers first."""
+class BareTask:
+    """What Hydra calls with a config. In a process that a launcher started, it makes that one of the command first.
 
-    def __init__(self, function: Callable[[DictConfig], Any], root: Path):
+    Args:
+        argv: as typed, for what starts the command once more, as Lightning does for each further device.
+    """
+
+    def __init__(self, function: Callable[[DictConfig], Any], place: Place, argv: tuple[str, ...]):
         functools.update_wrapper(self, function)
-        self.function = function
-        self.root = root
+        self.function, self.place, self.argv = function, place, argv
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        register_resolvers(self.root)
+        self.place.settle()
+
+    def __call__(self, cfg: DictConfig) -> Any:
+        with _arguments(self.argv):
+            return self.function(cfg)
+
+
+class Task(BareTask):
+    """Likewise, answering bad requests with a message."""
 
     def __call__(self, cfg: DictConfig) -> Any:
         try:
@@ -91,7 +115,7 @@ class Task:
                 look_for_a_sweep(HydraConfig.get())
             return self.run(cfg)
         except (UserError, RunFailed) as error:
-            _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.root)
+            _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.place)
             say(str(error))
             code = FAILED if isinstance(error, RunFailed) else BAD_REQUEST
             if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -101,7 +125,7 @@ class Task:
     def run(self, cfg: DictConfig) -> Any:
         """Raises what the function raises, and says nothing: a sweep that is ours does."""
         with _environment(TRACEBACKS, None):  # ours: not to be inherited by processes that a run starts
-            return self.function(cfg)
+            return super().__call__(cfg)
 
 
 class JobFailed(Exception):
@@ -109,7 +133,7 @@ class JobFailed(Exception):
 
 
 @contextmanager
-def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
+def _one_message(command: Command, place: Place) -> Iterator[None]:
     """Ends the process with the exit code of what is raised inside, after one message; bugs keep their traceback."""
     try:
         yield
@@ -127,9 +151,9 @@ def _one_message(root: Path, primary: Path, sweeps: bool) -> Iterator[None]:
     except Exception as error:
         if _raised_by_task(error):
             raise
-        say(_message(error, primary, sweeps))
+        say(_message(error, place.config(command.name), command.sweeps))
         if SWEEP_DIR in os.environ:
-            _discard_if_empty(Path(os.environ[SWEEP_DIR]), root)
+            _discard_if_empty(Path(os.environ[SWEEP_DIR]), place)
         sys.exit(BAD_REQUEST)
 
 
@@ -162,11 +186,13 @@ def _overrides() -> list[str]:
 
 
 @contextmanager
-def _paths_as_typed() -> Iterator[None]:
-    """See `groundup.command.grammar.literal`."""
+def _paths_as_typed(place: Place) -> Iterator[None]:
+    """See `groundup.command.grammar.literal`. A relative `--config-path` is one beside the script."""
     from groundup.command.grammar import literal
 
-    with _settings(literal):
+    asked = get_args_parser().parse_args().config_path
+    is_path = asked is not None and "://" not in asked
+    with _settings(literal), _arguments([*sys.argv, *([f"--config-path={place.beside / asked}"] if is_path else [])]):
         yield
 
 
@@ -185,8 +211,16 @@ def _settings_of_single_jobs_hidden() -> Iterator[None]:
 @contextmanager
 def _settings(change: Callable[[str], str]) -> Iterator[None]:
     """Changes the settings of the command line, and puts back what was there."""
-    before, settings = sys.argv, _overrides()
-    sys.argv = [change(word) if word in settings else word for word in sys.argv]
+    settings = _overrides()
+    with _arguments([change(word) if word in settings else word for word in sys.argv]):
+        yield
+
+
+@contextmanager
+def _arguments(argv: Sequence[str]) -> Iterator[None]:
+    """Changes the words of this process, and puts back what was there."""
+    before = sys.argv
+    sys.argv = list(argv)
     try:
         yield
     finally:
@@ -212,33 +246,29 @@ def _refuse_unknown_options() -> None:
     parser.parse_args()
 
 
-def _refuse_missing_configs(primary: Path) -> None:
+def _refuse_missing_configs(config_name: str, place: Place) -> None:
     """Hydra's options for where configs are: words of our own where nothing is."""
     asked = get_args_parser().parse_args()
-    folder, name = asked.config_path, (asked.config_name or primary.name).removesuffix(".yaml")
+    folder, name = asked.config_path, (asked.config_name or config_name).removesuffix(".yaml")
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
         raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
     if (folder is not None and "://" in folder) or any("hydra.searchpath" in word for word in asked.overrides):
         return  # it may be anywhere
-    where = primary.parents[1] / folder if folder is not None else primary.parent  # as Hydra: beside the command's file
-    if any((Path(place) / f"{name}.yaml").is_file() for place in (where, asked.config_dir or where)):
+    main = place.confs[0] if folder is None else place.beside / folder
+    places = [main, *place.confs[1:], *([asked.config_dir] if asked.config_dir else [])]
+    if any((Path(where) / f"{name}.yaml").is_file() for where in places):
         return
-    there = ", ".join(sorted(file.stem for file in where.glob("*.yaml"))) or "none"
     if folder is not None:
-        raise UserError(f"--config-path={folder}: no {name}.yaml in {where}; leave it out for this project's own conf")
-    raise UserError(f"--config-name={asked.config_name}: no {name}.yaml in {where}; there are {there}")
+        raise UserError(f"--config-path={folder}: no {name}.yaml in {main}; leave it out for this project's own conf")
+    there = sorted({file.stem for where in (main, *place.confs[1:]) for file in where.glob("*.yaml")})
+    raise UserError(
+        f"--config-name={asked.config_name}: no {name}.yaml in {main}; there are {', '.join(there) or 'none'}"
+    )
 
 
-def _refuse_sweep_where_there_is_none(sweeps: bool) -> None:
-    wanted = get_args_parser().parse_args()
-    refuse_two_modes(wanted)
-    if not sweeps and asked_for_sweep(wanted):
-        raise UserError(f"-m: {Path(sys.argv[0]).name} makes no sweeps; call it once for each value")
-
-
-def _discard_if_empty(directory: Path, root: Path) -> None:
+def _discard_if_empty(directory: Path, place: Place) -> None:
     """Removes the directory that Hydra made for a run, or a sweep, which never began."""
-    if root / "outputs" not in directory.parents or not directory.is_dir():
+    if place.home.outputs not in directory.parents or not directory.is_dir():
         return
     files = list(directory.iterdir())
     if any(file.name != "multirun.yaml" and (file.suffix != ".log" or file.stat().st_size) for file in files):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from groundup.paths import data_root, unique_name
+from groundup.paths import Home, unique_name
 
 # An environment variable, so that the processes that a launcher starts for a sweep's jobs agree on its directory.
 SWEEP_DIR = "GROUNDUP_SWEEP_DIR"
@@ -18,13 +20,19 @@ def options(conf: Path, group: str) -> list[str]:
     return sorted(file.stem for file in (conf / group).glob("*.yaml") if file.stem != "base")
 
 
-def run_directory(root: Path, cfg: DictConfig) -> Path:
+def _options_in_reach(group: str) -> list[str]:
+    """Likewise, of all folders that the command looks for configs in."""
+    found = GlobalHydra.instance().config_loader().get_group_options(group)
+    return sorted({option for option in found if option != "base"})
+
+
+def run_directory(home: Home, cfg: DictConfig) -> Path:
     """The directory of a run of `cfg`: a new one, or the one that `resume` names. Creates nothing.
 
     Raises:
         UserError: `resume` names what cannot be resumed.
     """
-    runs = root / "outputs" / "runs" / f"{cfg.model.name}-{cfg.data.name}"
+    runs = home.outputs / "runs" / f"{cfg.model.name}-{cfg.data.name}"
     if cfg.get("resume") is not None:
         from groundup.config.check import check_words  # rarely needed, and slow to import
         from groundup.run.resume import find_resume
@@ -35,10 +43,19 @@ def run_directory(root: Path, cfg: DictConfig) -> Path:
     return runs / unique_name()
 
 
-def register_resolvers(root: Path) -> None:
-    """Registers `project_path`, `data_root`, `options`, `run_dir` and `sweep_dir`; `root` is the folder of `conf/`.
+def register_resolvers(folder: Path) -> None:
+    """Those of the scripts of a project, for whoever composes its configs without a command."""
+    register(Home.of_project(folder), "python {}.py")
+
+
+def register(home: Home, spelling: str) -> None:
+    """Registers `project_path`, `data_root`, `options`, `command`, `run_dir` and `sweep_dir`.
 
     `run_dir` gives one directory until the resolvers are registered anew: Hydra and Lightning ask several times.
+
+    Args:
+        home: where the command is at home.
+        spelling: of a command, its name in the place of `{}`.
     """
     resume_or_new = None
 
@@ -46,18 +63,17 @@ def register_resolvers(root: Path) -> None:
         nonlocal resume_or_new
         if any(OmegaConf.select(_root_, key) is None for key in ("model.name", "data.name")):
             # OmegaConf asks while it merges the parts of the config; and a request without a model is refused later.
-            return str(root / "outputs" / "runs" / unique_name())
-        resume_or_new = resume_or_new or str(run_directory(root, _root_))
+            return str(home.outputs / "runs" / unique_name())
+        resume_or_new = resume_or_new or str(run_directory(home, _root_))
         return resume_or_new
 
-    def sweep_dir() -> str:
-        return os.environ.setdefault(SWEEP_DIR, str(root / "outputs" / "sweeps" / unique_name()))
-
-    def register(name, resolver):
+    resolvers: dict[str, Callable[..., str]] = {
+        "project_path": lambda path: str((home.project or Path.cwd()) / path),
+        "data_root": home.data_root,
+        "options": lambda group: " ".join(_options_in_reach(group)) or "(none)",
+        "command": spelling.format,
+        "run_dir": run_dir,
+        "sweep_dir": lambda: os.environ.setdefault(SWEEP_DIR, str(home.outputs / "sweeps" / unique_name())),
+    }
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
-
-    register("project_path", lambda path: str(root / path))
-    register("data_root", lambda: data_root(root))
-    register("options", lambda group: " ".join(options(root / "conf", group)) or "(none)")
-    register("run_dir", run_dir)
-    register("sweep_dir", sweep_dir)

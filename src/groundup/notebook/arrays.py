@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.data.specs import make_spec
-from groundup.paths import PROJECT, data_root
+from groundup.paths import home
 from groundup.spec import DatasetSpec
 
 
@@ -56,7 +56,7 @@ def load_arrays(
     """
     spec = make_spec({"name": name, "image_size": image_size})
     options: dict[str, Any] = {"val_fraction": val_fraction, "limit_train": limit_train, "limit_test": limit_test}
-    data = ImageData(spec, root or Path(data_root(PROJECT)), seed=seed, **options)
+    data = ImageData(spec, root or Path(home().data_root()), seed=seed, **options)
     data.prepare_data()
     data.setup("fit")
     data.setup("test")

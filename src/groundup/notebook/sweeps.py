@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groundup.paths import PROJECT, unique_name
+from groundup.paths import find_checkout, home, unique_name
 from groundup.rundir.figure import Figure
 from groundup.rundir.names import METRICS, TABLES
 
@@ -91,18 +91,18 @@ def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
 
     Args:
         words: of the command line.
-        folder: of the sweep; None makes one in `outputs/sweeps/` of the project.
+        folder: of the sweep; None makes one in `outputs/sweeps/` of the checkout, or of the current folder.
 
     Raises:
         RuntimeError: the sweep did not begin, with what it said. Single jobs may fail: their figures are missing.
     """
     threads = os.environ.get("OMP_NUM_THREADS", "1")
-    command = ["train.py", "-m", *words]
-    print(f"$ OMP_NUM_THREADS={threads} python {shlex.join(command)}", flush=True)
-    folder = Path(folder or PROJECT / "outputs" / "sweeps" / unique_name())
+    spelling, command = _train()
+    print(f"$ OMP_NUM_THREADS={threads} {spelling} {shlex.join(['-m', *words])}", flush=True)
+    folder = Path(folder or home().outputs / "sweeps" / unique_name())
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, PROJECT / command[0], *command[1:], f"hydra.sweep.dir={folder}"],
+        [sys.executable, *command, "-m", *words, f"hydra.sweep.dir={folder}"],
         env={**os.environ, "OMP_NUM_THREADS": threads},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -114,6 +114,13 @@ def sweep(*words: str, folder: str | Path | None = None) -> Sweep:
     finished = sum(job["status"] == "finished" for job in found.jobs)
     print(f"{finished} of {len(found.jobs)} jobs finished, {time.perf_counter() - start:.0f} s")
     return found
+
+
+def _train() -> tuple[str, list[str]]:
+    """The command as a reader would type it, and what Python is given."""
+    if checkout := find_checkout():
+        return "python train.py", [str(checkout / "train.py")]
+    return "groundup train", ["-m", "groundup", "train"]
 
 
 def read_metrics(run_dir: Path) -> dict[str, Floats]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from groundup.command.frame import BAD_REQUEST, asked_for_tracebacks, say
+from groundup.command.place import Place
 from groundup.command.tell import tell
 from groundup.config.suggest import nearest
 from groundup.errors import UserError
@@ -26,8 +27,8 @@ KEYS = ("out", "compare", "metric", "best")
 HELP = """groundup: tables and plots of runs and sweeps, in one page.
 
   Commands
-    python report.py outputs/sweeps/DIR
-    python report.py DIR DIR compare=1,3 out=FOLDER
+    {command} outputs/sweeps/DIR
+    {command} DIR DIR compare=1,3 out=FOLDER
 
   DIR is a run's directory, a sweep's, or one that holds some of them.
 
@@ -51,18 +52,18 @@ class Request:
     best: int = BEST
 
 
-def main(words: Sequence[str], root: Path) -> int:
+def main(words: Sequence[str], place: Place) -> int:
     """Writes a report, says where, and returns the exit code.
 
     Args:
         words: of the command line.
-        root: of the project, whose `outputs/reports` takes what has no place of its own.
+        place: whose `outputs/reports` takes what has no place of its own.
     """
     if not words or any(word in ("-h", "--help") for word in words):
-        tell(HELP)
+        tell(HELP.format(command=place.spell("report")))
         return 0 if words else BAD_REQUEST
     try:
-        _report(parse(words), list(words), root)
+        _report(parse(words), list(words), place)
     except UserError as error:
         if asked_for_tracebacks():
             raise
@@ -74,10 +75,10 @@ def main(words: Sequence[str], root: Path) -> int:
     return 0
 
 
-def _report(request: Request, words: list[str], root: Path) -> None:
+def _report(request: Request, words: list[str], place: Place) -> None:
     found = find_runs(request.paths)
     parts = parts_of(found)
-    folder = request.out or _folder(request.paths, found.sweep, root)
+    folder = request.out or _folder(request.paths, found.sweep, place.home.outputs)
     if request.out is None:
         refuse_links_out(folder.parent, [folder.name])
 
@@ -151,12 +152,12 @@ def _positive(key: str, value: str) -> int:
     return int(value)
 
 
-def _folder(paths: Sequence[Path], sweep: Path | None, root: Path) -> Path:
+def _folder(paths: Sequence[Path], sweep: Path | None, outputs: Path) -> Path:
     """`report` in the sweep's or the only directory given, else a new folder of the project."""
     if sweep is not None:
         return (paths[0] if paths[0].resolve() == sweep else sweep) / "report"
     own = len(paths) == 1 and any((paths[0] / name).is_file() for name in (RESULTS, CONFIG, JOBS))
-    return paths[0] / "report" if own else root / "outputs" / "reports" / unique_name()
+    return paths[0] / "report" if own else outputs / "reports" / unique_name()
 
 
 def _prefixes(parts: Sequence[Part]) -> list[str]:

@@ -22,7 +22,7 @@ from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.learning.metrics import recalls, share
-from groundup.paths import PROJECT, data_root
+from groundup.paths import home
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
 from groundup.run.learners import build_learner
@@ -93,7 +93,7 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
         UserError: files would have to be fetched to such a folder.
     """
     options = {**of_run, "mirror": None, **chosen}
-    own = "root" in chosen or options.get("root") == data_root(PROJECT)
+    own = "root" in chosen or options.get("root") == home().data_root()
     if not own and not is_there(str(options.get("name")), str(options.get("root"))):
         raise UserError(
             f"run={run_dir}: files of {options['name']} are missing in {options['root']}, where its config.yaml has "

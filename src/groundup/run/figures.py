@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from groundup.paths import PROJECT
+from groundup.paths import find_checkout, home
 from groundup.run.parts import Parts
 from groundup.rundir.results import git_state, versions
 
@@ -30,7 +30,7 @@ def first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, 
         "seed": config["seed"],
         "overrides": overrides,
         "versions": versions(),
-        "git": git_state(PROJECT),
+        "git": git_state(home().project or find_checkout()),
     }
 
 

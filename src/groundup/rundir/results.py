@@ -18,7 +18,7 @@ from groundup.rundir.names import RESULTS
 from groundup.rundir.plain import Unreadable, read_json
 
 STATUSES = ("finished", "failed", "interrupted")
-CODE = ("--", "src")  # a new file there may be what a run has trained; elsewhere it is the user's own
+CODE = "src"  # a new file there may be what a run has trained; elsewhere it is the user's own
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")
 
@@ -60,12 +60,15 @@ def versions() -> dict[str, str]:
 
 
 @functools.cache  # a later job of a sweep runs the code that was imported, not what has been edited since
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout and whether it has uncommitted changes, or new code; None outside of a checkout."""
+def git_state(folder: Path | None) -> dict[str, Any] | None:
+    """Commit of a project and whether it has uncommitted changes, or new code; None where there is none, or no git."""
+    if folder is None:
+        return None
+    code = CODE if (folder / CODE).is_dir() else "*.py"
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-        return {"commit": commit, "dirty": bool(changed or _git(folder, "status", "--porcelain", *CODE))}
+        return {"commit": commit, "dirty": bool(changed or _git(folder, "status", "--porcelain", "--", code))}
     except (OSError, subprocess.SubprocessError):  # no git, or no repository: nothing to record
         return None
 

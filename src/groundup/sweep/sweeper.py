@@ -25,6 +25,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_run, check_sweep
@@ -206,8 +207,10 @@ def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict
 
 
 def _primary(master: DictConfig) -> Path:
-    [folder] = [source.path for source in master.hydra.runtime.config_sources if source.provider == "main"]
-    return Path(folder) / f"{master.hydra.job.config_name}.yaml"
+    """The command's own config file."""
+    folders = [source.path for source in master.hydra.runtime.config_sources if source.provider in ("main", PROVIDER)]
+    files = [Path(folder) / f"{master.hydra.job.config_name}.yaml" for folder in folders]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 @contextmanager

@@ -1,0 +1,29 @@
+"""The test metrics of a trained run: `groundup evaluate run=DIR`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from groundup.command.frame import Command
+
+
+def evaluate(cfg: DictConfig) -> None:
+    # Not at the top: a wrong path is answered before torch is imported.
+    from groundup.config.check import check_evaluate
+
+    config = check_evaluate(cfg)
+
+    from groundup.command.tell import tell
+    from groundup.run.evaluate import evaluate, write_metrics
+    from groundup.rundir.results import as_json
+
+    chosen = {key: value for key, value in config["data"].items() if value is not None}
+    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
+    tell(as_json(metrics))
+    if config["out"] is not None:
+        write_metrics(metrics, Path(config["out"]))
+
+
+main = Command("evaluate", evaluate, sweeps=False).run

@@ -1,0 +1,58 @@
+"""`groundup`: chooses a command by its first word. Imports the standard library alone, until one is chosen."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+import groundup
+from groundup.cli.completion import complete
+
+COMMANDS = {
+    "train": "a model on a data set, or a sweep of many: groundup train model=cnn data=cifar10",
+    "evaluate": "test metrics of a run: groundup evaluate run=DIR",
+    "predict": "classes of images, by a run: groundup predict run=DIR images=PATH",
+    "report": "tables and plots of runs and sweeps: groundup report DIR",
+}
+HELP = """groundup: image classifiers from the ground up.
+
+{commands}
+
+  groundup COMMAND --help says more; groundup --version
+"""
+BAD_REQUEST = 2
+
+
+def main() -> None:
+    """Does what the command line asks for; exit codes are those of the commands."""
+    first, *words = [*sys.argv[1:], ""]
+    if first in ("-sc", "--shell-completion"):
+        complete(words[:-1], COMMANDS, enter)
+    elif first in COMMANDS:
+        enter(first, words[:-1])
+    else:
+        sys.exit(_answer(first))
+
+
+def enter(command: str, words: Sequence[str]) -> None:
+    """Runs a command from the console."""
+    from groundup.command.place import Place
+
+    importlib.import_module(f"groundup.cli.{command}").main(Place.of_console(), words)
+
+
+def _answer(word: str) -> int:
+    """What is no command; returns the exit code."""
+    if word in ("", "-h", "--help"):
+        width = max(map(len, COMMANDS))
+        print(HELP.format(commands="\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())), end="")
+        return 0 if word else BAD_REQUEST
+    if word == "--version":
+        print(f"groundup {groundup.__version__}")
+        return 0
+    meant = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f" did you mean groundup {meant[0]}?" if meant else ""
+    print(f"error: {word}: there is no such command;{hint} Accepted: {', '.join(COMMANDS)}", file=sys.stderr)
+    return BAD_REQUEST
