@@ -240,14 +240,6 @@ def test_trying_a_loss_leaves_it_and_the_random_numbers_as_they_were(make_config
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        (
-            {"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True, "step_size": 10},
-            "StepLR.__init__() got mul",
-        ),
-        (
-            {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "_partial_": True, "mode": "min"},
-            "ReduceLROnPlateau",
-        ),
         (own("of_two", _partial_=True), "of_two() takes 2 positional arguments but 3 were given"),
         (own("nothing", _partial_=True), "its factors for the first and last step are [None, None]"),
         (own("negative", _partial_=True), "its factors for the first and last step are [-1.0, -1.0]"),

@@ -16,6 +16,7 @@ from groundup.config.contradictions import (
 from groundup.config.image_sizes import fit_images, look_at_images
 from groundup.config.normal_form import drop_idle_nesterov, drop_sweep, is_sweep, make_absolute, plain, was_checked
 from groundup.config.options import Evaluate, Predict, Study, Sweep
+from groundup.config.schedulers import refuse_without_partial, refuse_wrong_scheduler
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
 from groundup.data.folder import EXTENSIONS, scan
 from groundup.data.folder_spec import Scan
@@ -65,6 +66,7 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     if was_checked():
         return plain(cfg)
     config = with_todays_names(plain(cfg))
+    refuse_without_partial(config)
     refuse_wrong_run(config)
     if is_sweep():
         refuse_several_devices_in_sweep(config)
@@ -77,6 +79,7 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     refuse_contradictions(config)
     fit_images(config)
     refuse_monitor_without_validation(config)
+    refuse_wrong_scheduler(config)
     return config
 
 

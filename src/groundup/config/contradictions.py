@@ -32,7 +32,7 @@ def refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: naming both keys.
     """
-    key = _key_without_validation(config)
+    key = key_without_validation(config)
     for name, node in config["callbacks"].items() if key else ():
         if node and str(node.get("monitor", "")).startswith("val/") and _needs_validation(node):
             raise UserError(
@@ -60,7 +60,7 @@ def _needs_validation(callback: Mapping[str, Any]) -> bool:
     return options is None or options.needs_validation
 
 
-def _key_without_validation(config: Mapping[str, Any]) -> str | None:
+def key_without_validation(config: Mapping[str, Any]) -> str | None:
     """The key whose 0 leaves nothing to validate."""
     data = config["data"]
     if config["trainer"].get("limit_val_batches") == 0:

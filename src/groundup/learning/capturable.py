@@ -35,6 +35,7 @@ def why_not(trainer: Trainer, net: nn.Module, device_type: str) -> str | None:
         f"trainer.accumulate_grad_batches={accumulated}": accumulated != 1,
         "trainer.detect_anomaly=true: it looks at every step from the host": detects_anomalies(trainer),
         "trainer.precision=16-mixed: its loss is scaled on the host": _scales_loss(trainer),
+        "scheduler: a scheduler of PyTorch is told by the host when to go on": bool(trainer.lr_scheduler_configs),
         "optimizer.fused=false": _is_unfused(trainer.optimizers[0]),
     }
     first = next((reason for reason, holds in reasons.items() if holds), None)

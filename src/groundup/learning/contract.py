@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from groundup.errors import UserError
 from groundup.learning.schedules import Schedule
+from groundup.learning.torch_schedulers import TorchScheduler
 
 MakeOptimizer = Callable[[Iterable[dict[str, list[tuple[str, nn.Parameter]]]]], torch.optim.Optimizer]
 
@@ -19,7 +20,7 @@ class Training(TypedDict):
 
     loss: nn.Module
     optimizer: MakeOptimizer
-    lr_schedule: Schedule
+    lr_schedule: Schedule | TorchScheduler
     seed: NotRequired[int]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from groundup.learning.predictor import Predictor, Validation
 from groundup.learning.random_numbers import seed_generators
 from groundup.learning.rates import set_rates
 from groundup.learning.schedules import Schedule
+from groundup.learning.torch_schedulers import TorchScheduler, refuse_state_of_objects
 from groundup.learning.training_progress import TrainingProgress, steps_of
 from groundup.numpy_nets.layer import NotFinite
 from groundup.seeds import mix_seed
@@ -45,7 +45,7 @@ class Learner(Predictor):
     Args:
         net, spec, loss, seed: see `Predictor`; the seed is that of training steps too.
         optimizer: from groups of named parameters to optimizer.
-        lr_schedule: factor of the learning rate by step.
+        lr_schedule: factor of the learning rate by step; or a scheduler of PyTorch, which then sets the rates.
 
     Attributes:
         passes: over the training images that make up an epoch.
@@ -62,7 +62,7 @@ class Learner(Predictor):
         spec: DatasetSpec,
         loss: nn.Module,
         optimizer: MakeOptimizer,
-        lr_schedule: Schedule,
+        lr_schedule: Schedule | TorchScheduler,
         seed: int = 0,
     ):
         super().__init__(net, spec, loss, seed)
@@ -96,18 +96,46 @@ class Learner(Predictor):
         """What learns, in groups of parameters that always learn in the same steps."""
         return [[p for p in self.parameters() if p.requires_grad]]
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> Any:
         names = {parameter: name for name, parameter in self.named_parameters()}
         groups = [{"params": [(names[p], p) for p in group]} for group in self.parameter_groups()]
         optimizer = self._make_optimizer(groups)
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
-        return optimizer
+        if not isinstance(self.lr_schedule, TorchScheduler):
+            return optimizer
+        scheduler = self.lr_schedule.for_lightning(optimizer)
+        refuse_state_of_objects(scheduler["scheduler"])
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """What Lightning calls after each step, or each epoch, for a scheduler of PyTorch; it goes on if it is due."""
+        schedule = self.lr_schedule
+        if not isinstance(schedule, TorchScheduler):  # one that a subclass gives Lightning itself
+            super().lr_scheduler_step(scheduler, metric)
+        elif schedule.is_due(self.trainer.global_step, self.trainer.current_epoch + 1):
+            scheduler.step()
+
+    def judge_plateau(self, split: Literal["train", "val"], metrics: dict[str, float]) -> None:
+        """Tells a scheduler of PyTorch that goes by a metric of this split what it has come to.
+
+        Raises:
+            UserError: there is no such metric.
+        """
+        schedule = self.lr_schedule
+        if not isinstance(schedule, TorchScheduler) or not schedule.judges(self.trainer.current_epoch, split):
+            return
+        if schedule.monitor not in metrics:
+            raise UserError(f"scheduler.monitor={schedule.monitor}: no such metric; there are {', '.join(metrics)}")
+        for config in self.trainer.lr_scheduler_configs:
+            config.scheduler.step(metrics[schedule.monitor])  # type: ignore[arg-type]
 
     def set_rate(self, step: int) -> None:
         """Puts the learning rates of a step into the optimizer, see `rates.set_rates`."""
-        factor = self.lr_schedule(step, self.total_steps, self.steps_per_epoch)
-        set_rates(self.trainer.optimizers[0].param_groups, self._base_rates, factor, step, self.steps_per_epoch)
-        self.rate = self._base_rates[0] * factor
+        groups, schedule = self.trainer.optimizers[0].param_groups, self.lr_schedule
+        scheduled = isinstance(schedule, TorchScheduler)
+        factor = None if scheduled else schedule(step, self.total_steps, self.steps_per_epoch)  # type: ignore[operator]
+        set_rates(groups, self._base_rates, factor, step, self.steps_per_epoch)
+        self.rate = float(groups[0]["lr"]) if factor is None else self._base_rates[0] * factor
 
     # The course of a training
 
@@ -118,6 +146,9 @@ class Learner(Predictor):
     def begin(self, total_steps: int, steps_per_epoch: int) -> None:
         """Begins to train, or goes on with it; how long training is decides the schedule."""
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
+        if isinstance(self.lr_schedule, TorchScheduler):
+            optimizer = self.trainer.optimizers[0]
+            self.lr_schedule.refuse_what_ends_early(optimizer, self._base_rates, total_steps, steps_per_epoch)
         self.progress.begin(self.trainer)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -147,7 +178,15 @@ class Learner(Predictor):
         return self.progress.metrics(self.trainer)
 
     def on_train_epoch_end(self) -> None:
-        self.log_exactly(self.end_epoch())
+        metrics = self.end_epoch()
+        self.log_exactly(metrics)
+        if self.trainer.is_last_batch:  # else the epoch goes on when the run does
+            self.judge_plateau("train", metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        if not self.trainer.sanity_checking:
+            self.judge_plateau("val", self.validation.metrics)
 
     def end_epoch(self) -> dict[str, float]:
         """The epoch's `train_metrics`; those of a new one begin, unless this one has ended before its last batch."""

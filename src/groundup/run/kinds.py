@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import math
 import traceback
 import warnings
@@ -10,20 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
+from groundup.callbacks.options import Metric
 from groundup.config.build import build, build_as_is
 from groundup.config.rooms import options_of
+from groundup.config.schedulers import monitor_of, scheduler_of
+from groundup.config.signature import TIMING
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import Learner, MakeOptimizer
 from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.schedules import Schedule
+from groundup.learning.torch_schedulers import TorchScheduler
 from groundup.models.summary import untouched
 from groundup.numpy_nets.chain import Chain
 from groundup.rundir.names import METRICS
@@ -32,9 +39,10 @@ from groundup.spec import DatasetSpec
 NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
 LOSS = "a function of logits (N, {classes}) and classes (N,) to the mean loss, such as torch.nn.CrossEntropyLoss"
 SCHEDULE = (
-    "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, and no scheduler of "
-    "torch.optim; see scheduler=constant, step, cosine, onecycle, triangle"
+    "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, see scheduler=constant, "
+    "step, cosine, onecycle, triangle; or a scheduler of torch.optim.lr_scheduler, with _partial_: true"
 )
+SCHEDULER = "a scheduler of torch.optim.lr_scheduler, made of the optimizer and of what else the node says"
 OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
 DATA = "a lightning.pytorch LightningDataModule"
 LOGGER = "a lightning.pytorch Logger or, with _partial_: true, a function of (run_dir, first_step=) that gives one"
@@ -159,18 +167,67 @@ def loss(node: Mapping[str, Any], classes: int) -> Any:
     return made
 
 
-def schedule(node: Mapping[str, Any]) -> Schedule:
-    """The learning-rate schedule of a node, asked for two steps.
+def schedule(node: Mapping[str, Any]) -> Schedule | TorchScheduler:
+    """The learning-rate schedule of a node, asked for two steps; or how it makes a scheduler of PyTorch.
 
     Raises:
         UserError: it does not answer with a factor.
     """
+    if found := scheduler_of(node):
+        timing = {key: node[key] for key in ("interval", "frequency") if key in node}
+        return TorchScheduler(_scheduler(node), **timing, monitor=monitor_of(node, found))
     with told_of("scheduler", node, SCHEDULE):
         made = build(node)
         factors = [made(step, 100, 10) for step in (0, 99)]
     if not all(isinstance(factor, Real) and 0 <= factor < math.inf for factor in factors):  # type: ignore[operator]
         raise _refusal("scheduler", node, f"its factors for the first and last step are {factors}", SCHEDULE)
     return made
+
+
+def _scheduler(node: Mapping[str, Any]) -> Callable[[torch.optim.Optimizer], LRScheduler]:
+    """What makes the scheduler of a node; with a word where it cannot."""
+    make = build_as_is({key: value for key, value in node.items() if key not in (*TIMING, "name")})
+
+    def make_scheduler(optimizer: torch.optim.Optimizer) -> LRScheduler:
+        with told_of("scheduler", node, SCHEDULER):
+            made = _of_optimizer(make, optimizer)
+        if not isinstance(made, LRScheduler):
+            raise _refusal("scheduler", node, f"gives {_a(made)}", SCHEDULER)
+        return made
+
+    return make_scheduler
+
+
+def try_scheduler(learner: Learner) -> None:
+    """Makes a scheduler of PyTorch once for nothing: what is wrong with it is said before any data are read.
+
+    Raises:
+        UserError: it cannot be made, or goes by a metric that there is not.
+    """
+    schedule = learner.lr_schedule
+    if not isinstance(schedule, TorchScheduler):
+        return
+    learner.configure_optimizers()
+    way = type(learner)
+    has_more = way.further_metrics is not Learner.further_metrics or way.train_metrics is not Learner.train_metrics
+    metrics = get_args(Metric)
+    if schedule.monitor and schedule.monitor not in metrics and not has_more:
+        raise UserError(f"scheduler.monitor={schedule.monitor}: no such metric; accepted: {', '.join(metrics)}")
+
+
+def _of_optimizer(make: functools.partial, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """A scheduler, and before it those that it is made of."""
+    while isinstance(make.func, functools.partial):
+        make = make.func
+    within = {key: _made_within(value, optimizer) for key, value in make.keywords.items()}
+    by_name = "optimizer" in inspect.signature(make.func).parameters  # the first of all but one, ChainedScheduler
+    return make.func(**within, optimizer=optimizer) if by_name else make.func(optimizer, **within)
+
+
+def _made_within(value: Any, optimizer: torch.optim.Optimizer) -> Any:
+    if isinstance(value, list):
+        return [_made_within(item, optimizer) for item in value]
+    return _of_optimizer(value, optimizer) if isinstance(value, functools.partial) else value
 
 
 def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:

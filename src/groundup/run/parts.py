@@ -68,6 +68,7 @@ def assemble(
     data.passes = learner.passes
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
+    kinds.try_scheduler(learner)
     _refuse_empty_test(config, spec)
     callbacks = build_callbacks(config)
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):

@@ -10,6 +10,7 @@ from groundup.data.classes import refuse_others
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
+from groundup.learning.torch_schedulers import TorchScheduler
 from groundup.learning.training_progress import KEYS
 from groundup.rundir.identity import refuse_another_network
 
@@ -26,7 +27,8 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
         classes = spec_in(checkpoint, resume).class_names
         advice = "put the data back as they were, or begin a new run without resume"
         refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
-    refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer"))
+    refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer", "scheduler"))
+    _refuse_another_kind_of_schedule(learner, checkpoint, resume)
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     _refuse_what_is_none_in_training(checkpoint, resume)
     _refuse_less_than_was_trained(checkpoint, resume, config["trainer"])
@@ -37,6 +39,16 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
             f"{progress['batch_size']}; accepted: the same"
         )
     return checkpoint
+
+
+def _refuse_another_kind_of_schedule(learner: Learner, checkpoint: Mapping[str, Any], resume: Path) -> None:
+    """A scheduler of PyTorch would begin anew in the middle, or be left out."""
+    before, now = bool(checkpoint.get("lr_schedulers")), isinstance(learner.lr_schedule, TorchScheduler)
+    if before != now:
+        kinds = {True: "a scheduler of PyTorch", False: "a schedule that is a function of the step"}
+        raise UserError(
+            f"scheduler: {kinds[now]} with resume={resume}: that run has {kinds[before]}; accepted: the same"
+        )
 
 
 def _refuse_what_is_none_in_training(checkpoint: Mapping[str, Any], resume: Path) -> None:

@@ -41,10 +41,18 @@ def identity_in(checkpoint: Mapping[str, Any]) -> str | None:
 def network_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """What gives weights, and an optimizer's state, their meaning: the same shapes fit another activation too.
 
-    Learning rates and `fused` may change: they are read of the config at every step, or change no figure.
+    Learning rates and `fused` may change: they are read of the config at every step, or change no figure. A scheduler
+    of PyTorch has a state of its own, in which these rates and its arguments are: they must stay.
     """
-    optimizer = {key: value for key, value in config["optimizer"].items() if key != "fused" and not key.endswith("lr")}
-    return {"model": config["model"], "loss": config["loss"], "optimizer": optimizer}
+    scheduler = config.get("scheduler") or {}
+    scheduler = scheduler if scheduler.get("_partial_") else {}
+    optimizer = {
+        key: value
+        for key, value in config["optimizer"].items()
+        if key != "fused" and (scheduler or not key.endswith("lr"))
+    }
+    network = {"model": config["model"], "loss": config["loss"], "optimizer": optimizer}
+    return network | ({"scheduler": scheduler} if scheduler else {})
 
 
 def refuse_another_network(
@@ -63,12 +71,12 @@ def refuse_another_network(
     if not isinstance(its, Mapping):
         return  # of version 0.1
     for group in groups:
-        there, here = dict(its.get(group) or {}), dict(own[group])
+        there, here = dict(its.get(group) or {}), dict(own.get(group) or {})
         if different := [key for key in {**here, **there} if there.get(key) != here.get(key)]:
             key = min(different, key=lambda key: key != "name")
             raise UserError(
                 f"checkpoint {path}: made by another network, with {group}.{key}={there.get(key)}, where this run has "
-                f"{group}.{key}={here.get(key)}; accepted: checkpoints of the same network and loss"
+                f"{group}.{key}={here.get(key)}; accepted: checkpoints of the same {' and '.join(groups)}"
             )
 
 

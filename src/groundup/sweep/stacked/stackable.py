@@ -75,6 +75,8 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return "model.batch_norm=true: its running figures cannot be stacked"
     if optimizer["_target_"] not in OPTIMIZERS:
         return f"optimizer={optimizer['name']}: only sgd, adam and adamw can be stacked"
+    if config["scheduler"].get("_partial_"):
+        return f"scheduler={config['scheduler']['name']}: a scheduler of PyTorch is told alone when to go on"
     if not config["data"].get("in_memory", True):
         return "data.in_memory=false: stacked training holds the images in memory"
     for key, ordinary in {"progressive_sizes": None, "tta": "none"}.items():
