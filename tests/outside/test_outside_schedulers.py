@@ -17,6 +17,8 @@ from small_runs import equal, weights, with_callback
 from torch.optim import lr_scheduler
 
 from groundup.config.check import check
+from groundup.config.schedulers import Timing
+from groundup.config.signature import TIMING
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.torch_schedulers import TorchScheduler
@@ -273,6 +275,12 @@ def test_a_run_with_a_schedule_does_not_go_on_with_a_scheduler(config_of, make_c
             (),
             "scheduler.schedulers.0: must have the key _partial_: true",
         ),
+        (
+            torchs("StepLR", stepsize=3),
+            (),
+            "scheduler.stepsize=3: there is no such key; did you mean scheduler.step_size",
+        ),
+        (torchs("StepLR", step_size="abc"), (), "scheduler.step_size=abc: must be a whole number"),
         (torchs("StepLR", step_size=3, interval="batch"), (), "scheduler.interval=batch: must be 'epoch' or 'step'"),
         (torchs("StepLR", step_size=3, frequency=0), (), "scheduler.frequency=0: must be greater than or equal to 1"),
         (
@@ -307,7 +315,7 @@ def test_a_wrong_node_is_refused_before_anything_is_built(config_of, node, words
             (),
             "OneCycleLR cannot go on as long as this training: at 21 of 24 times, once a step, it says: ValueError",
         ),
-        (torchs("CosineAnnealingLR"), (), "missing 1 required"),
+        (torchs("CosineAnnealingLR"), (), "scheduler.T_max=null: must be given"),
         (
             torchs("ReduceLROnPlateau", monitor="val/accuracy", mode="max"),
             (),
@@ -372,6 +380,10 @@ def test_a_scheduler_is_neither_stacked_nor_captured(config_of, tmp_path, tape, 
     assert not tape
     assert "not captured: scheduler: a scheduler of PyTorch" in caplog.text
     assert len({rates[0] for rates in Rates.last.steps}) == 4
+
+
+def test_the_keys_beside_a_schedulers_own_are_the_same_everywhere():
+    assert tuple(Timing.model_fields) == TIMING
 
 
 def test_no_warning_comes_of_a_trial(config_of, tmp_path):

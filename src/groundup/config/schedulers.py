@@ -30,7 +30,6 @@ class Timing(Node):
     monitor: Annotated[str, Field(pattern="^(val|train)/.")] | None = None
 
 
-
 def scheduler_of(node: Mapping[str, Any]) -> Callable[..., Any] | None:
     """The class, or the function, that makes a scheduler of PyTorch of an optimizer; None where a node names another.
 
