@@ -278,7 +278,7 @@ def test_a_run_with_a_schedule_does_not_go_on_with_a_scheduler(config_of, make_c
         (
             torchs("StepLR", stepsize=3),
             (),
-            "scheduler.stepsize=3: there is no such key; did you mean scheduler.step_size",
+            "scheduler.stepsize=3: there is no such key",
         ),
         (torchs("StepLR", step_size="abc"), (), "scheduler.step_size=abc: must be a whole number"),
         (torchs("StepLR", step_size=3, interval="batch"), (), "scheduler.interval=batch: must be 'epoch' or 'step'"),
