@@ -276,7 +276,7 @@ def test_a_run_with_a_schedule_does_not_go_on_with_a_scheduler(config_of, make_c
             "scheduler.schedulers.0: must have the key _partial_: true",
         ),
         (
-            torchs("StepLR", stepsize=3),
+            torchs("StepLR", step_size=1, stepsize=3),
             (),
             "scheduler.stepsize=3: there is no such key",
         ),
