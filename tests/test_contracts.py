@@ -10,7 +10,7 @@ from importlinter.api import use_cases
 PYPROJECT = (Path(__file__).parents[1] / "pyproject.toml").read_text()
 TOP = '  "sweep | report | notebook", # of those side by side none knows another\n  "command",\n'
 BROKEN = [
-    ('  "run",\n  "callbacks | loggers",\n', '  "callbacks | loggers",\n  "run",\n'),  # an arrow that runs up
+    ('  "run",\n  "callbacks",\n', '  "callbacks",\n  "run",\n'),  # an arrow that runs up
     (TOP, '  "sweep | report | notebook | command",\n'),  # side by side, and one knows another
     (" : seeds", ""),  # a stone that has no place
     ('  "groundup.borrowed.hydra",\n', '  "groundup.borrowed.lightning",\n'),  # torch, one step away

@@ -108,6 +108,9 @@ class Callback(Node):
 class Logger(Node):
     """Of what figures are written to."""
 
+    package: ClassVar[str | None] = None  # that it needs, which the extra of this name brings
+    reaches_out: ClassVar[bool] = False  # writes, or sends, to where its node says: not for a stranger's config
+
 
 def weights_between(units: list[int]) -> int:
     """Weights between layers of so many units."""

@@ -56,7 +56,7 @@ def train(make_config, tmp_path, monkeypatch):
         config = make_config(*TINY, *overrides)
         if logged is not None:
             config["logger"] = {"memory": {"_target_": f"{__name__}.memory", "_partial_": True, "logged": logged}}
-            monkeypatch.setattr("groundup.run.kinds.build_as_is", lambda node: partial(memory, logged=logged))
+            monkeypatch.setattr("groundup.run.loggers.build_as_is", lambda node: partial(memory, logged=logged))
         run_dir = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         return run(config, run_dir), run_dir
 

@@ -6,7 +6,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from groundup.callbacks.probe import activations, probe_images
-from groundup.callbacks.watcher import Watcher, is_due, last_step, write_scalars
+from groundup.callbacks.watcher import Watcher, anything, is_due, last_step, write_scalars
 from groundup.learning.learner import Learner
 
 
@@ -25,7 +25,7 @@ class DeadUnits(Watcher):
         self.images, self.every_n_epochs = images, every_n_epochs
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        if not (is_due(trainer, self.every_n_epochs) and trainer.is_global_zero):
+        if not (is_due(trainer, self.every_n_epochs, by=anything) and trainer.is_global_zero):
             return
         images = probe_images(trainer, self.images)
         if images is None:

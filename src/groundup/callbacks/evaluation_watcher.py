@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundup.callbacks.watcher import Watcher, is_due, is_watched, last_step
+from groundup.callbacks.watcher import Watcher, is_due, is_watched, last_step, takes_pictures
 from groundup.learning.learner import Learner
 from groundup.learning.metrics import ConfusionCounts
 
@@ -21,6 +21,8 @@ class EvaluationWatcher(Watcher):
     Args:
         every_n_epochs: how often to look at the validation, besides the last epoch; the test is always looked at.
     """
+
+    shown_by = staticmethod(takes_pictures)  # the loggers that it writes to; without one it looks at nothing
 
     def __init__(self, every_n_epochs: int = 5):
         self.every_n_epochs = every_n_epochs
@@ -46,10 +48,10 @@ class EvaluationWatcher(Watcher):
         raise NotImplementedError
 
     def on_validation_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        self._begin(pl_module, not trainer.sanity_checking and is_due(trainer, self.every_n_epochs))
+        self._begin(pl_module, not trainer.sanity_checking and is_due(trainer, self.every_n_epochs, self.shown_by))
 
     def on_test_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        self._begin(pl_module, is_watched(trainer))
+        self._begin(pl_module, is_watched(trainer, self.shown_by))
 
     def _begin(self, learner: Learner, looks: bool) -> None:
         self._looks = looks

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
-from groundup.callbacks.watcher import Watcher, is_due, last_step, writers
+from groundup.callbacks.watcher import Watcher, is_due, is_tensorboard, last_step, writers
 from groundup.learning.learner import Learner
 
 BINS = 64
@@ -30,12 +30,12 @@ class Histograms(Watcher):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Learner, optimizer: Optimizer) -> None:  # type: ignore[override]
         """Gradients: after the epoch there are none, as validation begins by freeing them."""
-        if trainer.is_last_batch and is_due(trainer, self.every_n_epochs):
+        if trainer.is_last_batch and is_due(trainer, self.every_n_epochs, by=is_tensorboard):
             grads = {name: p.grad for name, p in pl_module.net.named_parameters() if p.grad is not None}
             write_histograms(trainer, "gradients", grads, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        if is_due(trainer, self.every_n_epochs):
+        if is_due(trainer, self.every_n_epochs, by=is_tensorboard):
             write_histograms(trainer, "weights", dict(pl_module.net.named_parameters()), last_step(trainer))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundup.callbacks.evaluation_watcher import EvaluationWatcher
-from groundup.callbacks.watcher import writers
+from groundup.callbacks.watcher import is_tensorboard, writers
 from groundup.learning.learner import Learner
 
 THRESHOLDS = 127
@@ -23,6 +23,8 @@ class PRCurves(EvaluationWatcher):
         classes: that have a curve of their own, the first ones.
         every_n_epochs: see `EvaluationWatcher`.
     """
+
+    shown_by = staticmethod(is_tensorboard)
 
     def __init__(self, classes: int = 20, every_n_epochs: int = 5):
         super().__init__(every_n_epochs)

@@ -1,22 +1,21 @@
-"""What all callbacks share that write to TensorBoard."""
+"""What all callbacks share that write to loggers."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from PIL import Image
-from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
-from groundup.borrowed.torch import write_summary
+from groundup.loggers.keepers import takes_pictures
+from groundup.loggers.keepers import write_picture as give_picture
 
 
 class Watcher(Callback):
-    """Base of what is written to TensorBoard while a network learns.
+    """Base of what is written to loggers while a network learns.
 
     A watcher changes nothing of a run: it draws no random numbers from the common generators and leaves the network in
     the mode in which it was. Lightning calls every hook of every callback, six of them a step and a microsecond and
@@ -34,24 +33,34 @@ class Watcher(Callback):
         """After the learner has read the losses of the last steps and logged their mean."""
 
 
-def is_watched(trainer: Trainer) -> bool:
-    """Whether there is a TensorBoard to write to; the same in all processes of a run."""
-    return any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+def anything(logger: Logger) -> bool:
+    """Of any logger: all of them take figures."""
+    return True
 
 
-def is_due(trainer: Trainer, every_n_epochs: int) -> bool:
-    """Whether it is the turn of what is done every so many epochs, and in the last one.
+def is_tensorboard(logger: Logger) -> bool:
+    """Whether a logger shows what others do not: histograms, PR curves, graphs, layouts of charts."""
+    return isinstance(logger, TensorBoardLogger)
+
+
+def is_watched(trainer: Trainer, by: Callable[[Logger], bool] = takes_pictures) -> bool:
+    """Whether there is a logger of this kind to write to; the same in all processes of a run."""
+    return any(by(logger) for logger in trainer.loggers)
+
+
+def is_due(trainer: Trainer, every_n_epochs: int, by: Callable[[Logger], bool] = takes_pictures) -> bool:
+    """Whether it is the turn of what is done every so many epochs, and in the last one, if it is watched.
 
     Early stopping decides at the very end of an epoch, too late to be known here.
     """
     done = trainer.current_epoch + 1
     last = done == trainer.max_epochs or trainer.global_step == trainer.max_steps
-    return is_watched(trainer) and (done % every_n_epochs == 0 or last)
+    return is_watched(trainer, by) and (done % every_n_epochs == 0 or last)
 
 
-def begins(trainer: Trainer) -> bool:
+def begins(trainer: Trainer, by: Callable[[Logger], bool] = takes_pictures) -> bool:
     """Whether to write what is written once, before the first step: not when a run goes on."""
-    return trainer.global_step == 0 and is_watched(trainer)
+    return trainer.global_step == 0 and is_watched(trainer, by)
 
 
 def last_step(trainer: Trainer) -> int:
@@ -73,10 +82,7 @@ def write_scalars(trainer: Trainer, values: Mapping[str, float], step: int) -> N
 
 
 def write_picture(trainer: Trainer, tag: str, image: Image.Image, step: int) -> None:
-    """Writes an image as a PNG. `SummaryWriter.add_image` would resample it, which takes several times as long."""
-    content = io.BytesIO()
-    image.save(content, format="PNG", compress_level=2)
-    width, height = image.size
-    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content.getvalue())
-    for writer in writers(trainer):
-        write_summary(writer, Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
+    """Writes an image to all loggers that take some; in the first process alone."""
+    for logger in trainer.loggers if trainer.is_global_zero else ():
+        if takes_pictures(logger):
+            give_picture(logger, tag, image, step)

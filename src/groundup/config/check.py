@@ -27,6 +27,8 @@ from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.names import CONFIG
 from groundup.spec import DatasetSpec
 
+FOLDERS_OF_LOGGERS = ("save_dir", "root_dir", "log_dir", "dir")  # as Lightning's call them
+
 
 class Checked(NamedTuple):
     """A config that a run can begin with, and what is known of its images."""
@@ -75,6 +77,10 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
         make_absolute(config, "resume")
+    for node in config["logger"].values():
+        for key in FOLDERS_OF_LOGGERS:
+            if node and isinstance(node.get(key), str):
+                make_absolute(node, key)
     drop_idle_nesterov(config["optimizer"])
     refuse_contradictions(config)
     fit_images(config)

@@ -24,7 +24,7 @@ TO_DATA = ("spec", "seed")
 GIVEN = {  # by the run to whatever has arguments of these names, and so not asked of the config
     "model": ("in_channels", "image_size", "num_classes", "rng", *TO_LEARNERS),
     "data": TO_DATA,
-    "logger": ("run_dir", "first_step"),
+    "logger": ("run_dir", "first_step", "save_dir", "root_dir", "log_dir"),
 }
 TIMING = (
     "interval",

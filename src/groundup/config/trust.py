@@ -133,7 +133,13 @@ def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
 @functools.cache
 def _shipped() -> dict[str, list[str]]:
     return {
-        group: [target for options in all_options(group) for target in accepted(options, "target")] for group in KINDS
+        group: [
+            target
+            for options in all_options(group)
+            if not getattr(options, "reaches_out", False)
+            for target in accepted(options, "target")
+        ]
+        for group in KINDS
     }
 
 

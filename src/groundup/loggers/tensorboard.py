@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from groundup.borrowed.torch import write_summary
+from groundup.loggers.keeper import Beginning, Ending, Keeper, Place
 
 _ROW = ".hparams"  # the end of the name of its file
 
@@ -35,6 +38,29 @@ class TensorBoard(TensorBoardLogger):
 
     def save(self) -> None:
         """Nothing: Lightning would write a hparams.yaml here, and config.yaml says it all."""
+
+
+class TensorBoardKeeper(Keeper):
+    """Of Lightning's too."""
+
+    def takes_pictures(self, logger: Logger | type) -> bool:
+        return True
+
+    def begin(self, logger: TensorBoardLogger, run: Beginning, place: Place) -> None:  # type: ignore[override]
+        """Its settings come with the final figures; it has the texts of a run that goes on already."""
+        for title, text in () if place.goes_on else run.texts.items():
+            logger.experiment.add_text(title, text)
+
+    def write_picture(self, logger: TensorBoardLogger, tag: str, image: Image.Image, step: int) -> None:
+        """As a PNG: `SummaryWriter.add_image` would resample it, which takes several times as long."""
+        content = io.BytesIO()
+        image.save(content, format="PNG", compress_level=2)
+        width, height = image.size
+        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content.getvalue())
+        write_summary(logger.experiment, Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
+
+    def end(self, logger: TensorBoardLogger, run: Ending) -> None:  # type: ignore[override]
+        log_hparams(logger, {"status": run.status, **run.params}, run.chosen, run.metrics, run.step)
 
 
 def log_hparams(

@@ -16,7 +16,6 @@ from typing import Any, get_args
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
@@ -33,7 +32,6 @@ from groundup.learning.schedules import Schedule
 from groundup.learning.torch_schedulers import TorchScheduler
 from groundup.models.summary import untouched
 from groundup.numpy_nets.chain import Chain
-from groundup.rundir.names import METRICS
 from groundup.spec import DatasetSpec
 
 NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
@@ -45,7 +43,6 @@ SCHEDULE = (
 SCHEDULER = "a scheduler of torch.optim.lr_scheduler, made of the optimizer and of what else the node says"
 OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
 DATA = "a lightning.pytorch LightningDataModule"
-LOGGER = "a lightning.pytorch Logger or, with _partial_: true, a function of (run_dir, first_step=) that gives one"
 
 # What constructors raise about what they were given
 _ABOUT_ARGUMENTS = (TypeError, ValueError, AttributeError, ImportError, MisconfigurationException)
@@ -253,23 +250,6 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
         return made
 
     return make_optimizer
-
-
-def logger(place: str, node: Mapping[str, Any], run_dir: Path, first_step: int) -> Logger:
-    """The logger of a node, which may be a Lightning logger as it is.
-
-    Raises:
-        UserError: it is none.
-    """
-    with told_of(place, node, LOGGER):
-        made = build_as_is(node)
-        if not isinstance(made, Logger):
-            made = made(run_dir, first_step=first_step)
-    if not isinstance(made, Logger):
-        raise _refusal(place, node, f"gives {_a(made)}, no logger", LOGGER)
-    if isinstance(made, CSVLogger) and Path(made.log_dir).resolve() == run_dir.resolve():
-        raise UserError(f"{place}: it would write {run_dir / METRICS}, the run's own; give it another folder")
-    return made
 
 
 def _shape(tensor: Tensor) -> str:

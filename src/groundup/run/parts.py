@@ -27,6 +27,7 @@ from groundup.learning.learner import Learner
 from groundup.run import kinds
 from groundup.run.callbacks import build_callbacks
 from groundup.run.learners import build_learner
+from groundup.run.loggers import Loggers
 from groundup.run.resume_from import checkpoint_of
 from groundup.run.trainer import build_trainer, trainer_options
 from groundup.rundir.identity import NETWORK, identity_in, network_of, new_identity
@@ -45,6 +46,7 @@ class Parts:
     learner: Learner
     trainer: Trainer
     checkpoints: Checkpoints | None
+    loggers: Loggers
     compile: bool
     identity: str
     first_step: int  # steps that were taken before this part of the run
@@ -78,9 +80,9 @@ def assemble(
         data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
     identity = identity_in(checkpoint or {}) or new_identity(config)
-    nodes = {f"logger.{name}": node for name, node in config["logger"].items() if node}
-    loggers = [kinds.logger(place, node, run_dir, first_step) for place, node in nodes.items()]
-    trainer = build_trainer(trainer_options(config, learner), run_dir, [*callbacks, stop], loggers, identity)
+    loggers = Loggers(config, run_dir, first_step, goes_on=resume is not None)
+    options = trainer_options(config, learner)
+    trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
     trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config)
     _check_space(run_dir, learner)
@@ -89,7 +91,8 @@ def assemble(
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
     if checkpoints is not None and resume and checkpoint:
         checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
-    return Parts(spec, data, learner, trainer, checkpoints, config["trainer"]["compile"], identity, first_step)
+    compiled = config["trainer"]["compile"]
+    return Parts(spec, data, learner, trainer, checkpoints, loggers, compiled, identity, first_step)
 
 
 def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:

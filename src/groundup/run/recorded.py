@@ -11,7 +11,7 @@ from typing import Any
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import Interrupted, RunFailed, UserError, log_of_tracebacks
 from groundup.files import remove_unfinished, write_whole
-from groundup.run.announce import announce, log_final_hparams
+from groundup.run.announce import announce, tell_the_end
 from groundup.run.failures import one_line_cause
 from groundup.run.figures import describe, first_results
 from groundup.run.parts import Parts, assemble
@@ -47,7 +47,7 @@ class Recorded:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec)
         write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + write_yaml(dict(self.config)))
-        announce(self.parts, self.config, self.run_dir, begins=self.resume is None)
+        announce(self.parts, self.config, self.run_dir)
         self.results |= describe(self.parts)
         return self.parts
 
@@ -114,6 +114,6 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
             end_helpers(parts.trainer, failed=results["status"] != "finished")
         write_results(run_dir, results)
         if parts is not None:
-            log_final_hparams(parts, config, results)
+            tell_the_end(parts, config, results)
     except OSError as error:
         raise RunFailed(one_line_cause(error, run_dir)) from error
