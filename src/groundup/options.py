@@ -108,7 +108,6 @@ class Callback(Node):
 class Logger(Node):
     """Of what figures are written to."""
 
-    package: ClassVar[str | None] = None  # that it needs, which the extra of this name brings
     reaches_out: ClassVar[bool] = False  # writes, or sends, to where its node says: not for a stranger's config
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ def refuse_contradictions(config: Mapping[str, Any]) -> None:
     _refuse_what_numpy_cannot(config)
     _refuse_output_twice(config)
     _refuse_too_many_devices(config)
-    _refuse_absent_packages(config)
 
 
 def refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
@@ -142,13 +140,3 @@ def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
             f"trainer.devices={devices} with trainer.accelerator={accelerator}: this machine has {cores} CPU cores; "
             f"accepted: at most {cores}"
         )
-
-
-def _refuse_absent_packages(config: Mapping[str, Any]) -> None:
-    """Of loggers; looked up, not imported."""
-    for name, node in config["logger"].items():
-        package = node and getattr(options_of("logger", node), "package", None)
-        if package and find_spec(package) is None:
-            raise UserError(
-                f'logger.{name}: needs {package}, which is not installed: pip install "groundup[{package}]"'
-            )
