@@ -25,7 +25,10 @@ def installed_by(extra):
 
 @pytest.mark.parametrize(("package", "extra"), extras.EXTRAS.items())
 def test_an_extra_installs_the_package_that_it_is_named_for(package, extra):
-    assert installed_by(extra) & set(packages_distributions()[package])
+    distributions = packages_distributions()
+    if package not in distributions:
+        pytest.skip(f"{package} is not installed here")
+    assert installed_by(extra) & set(distributions[package])
 
 
 @pytest.mark.parametrize(("plugin", "extra"), extras.LAUNCHERS.values())

@@ -15,6 +15,8 @@ from groundup.errors import UserError
 EXTRAS = {  # by what is imported
     "torchdiffeq": "ode",
     "optuna": "sweeps",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
 }
 LAUNCHERS = {  # of Hydra's plugins, by the option of `hydra/launcher`: what to install, and the extra
     "joblib": ("hydra-joblib-launcher", "sweeps"),

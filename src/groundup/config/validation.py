@@ -177,10 +177,18 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             yield f"{group}.{name}={shown(node)}: must be null, or keys with a _target_"
         elif options := options_of(group, node):
-            yield from _node_problems(options, node, f"{group}.{name}.")
+            problems = list(_node_problems(options, node, f"{group}.{name}."))
+            yield from problems or _problems_of_more(options, group, node, f"{group}.{name}")
             yield from _not_installed(options, f"{group}.{name}")
         else:
             yield from _signature_problems(group, node, f"{group}.{name}")
+
+
+def _problems_of_more(options: type[Node], group: str, node: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Of keys that are not in our options but may be in its signature: the part is of another package."""
+    known = {field.alias or name for name, field in options.model_fields.items()}
+    if options.model_config.get("extra") == "allow" and node.keys() - known - {"name"}:
+        yield from _signature_problems(group, node, place)
 
 
 def _not_installed(options: type[Node], asked: str) -> Iterator[str]:
