@@ -5,12 +5,15 @@ Looked at first: `hydra.main`, `hydra.compose`, `hydra.utils` and the interface 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl as ConfigLoaderImpl
 from hydra._internal.utils import _locate
 from hydra._internal.utils import get_args_parser as get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
@@ -32,6 +35,19 @@ def locate(path: str) -> Any:
         ImportError, ValueError: there is nothing of that name, or it is no name.
     """
     return _locate(path)
+
+
+def with_searchpath(loader: ConfigLoader, master: DictConfig) -> ConfigLoader:
+    """A loader that looks where `hydra.searchpath` of a composed command says, too.
+
+    Hydra's own composes with what is there; but for `glob`, and to tell a group from a key, it looks at the search path
+    as it was without that, and no public name gives it another.
+    """
+    path = copy.deepcopy(loader.get_search_path())
+    for source in master.hydra.runtime.config_sources:
+        if source.provider.startswith("hydra.searchpath"):
+            path.prepend(source.provider, f"{source.schema}://{source.path}", SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(path)
 
 
 def apply_overrides(overrides: Sequence[Override], cfg: DictConfig) -> None:

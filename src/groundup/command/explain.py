@@ -18,6 +18,7 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from groundup.command.explain_files import explain_file, file_of_choice
 from groundup.command.grammar import literal, wrong
 from groundup.command.resolvers import options
 from groundup.command.words import hide, show
@@ -29,7 +30,9 @@ from groundup.errors import chain
 UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
 
 
-def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: bool) -> str:
+def explain(
+    error: Exception, overrides: Sequence[str], primary: Path, sweeps: bool, folders: Sequence[Path] = ()
+) -> str:
     """One message for an error of Hydra's composition.
 
     Args:
@@ -37,13 +40,18 @@ def explain(error: Exception, overrides: Sequence[str], primary: Path, sweeps: b
         overrides: the words of the command line.
         primary: the command's own config file, in the folder of the groups.
         sweeps: whether the command takes several values for a key.
+        folders: of the search path.
     """
+    if by_file := explain_file(error, overrides, folders):
+        return by_file
     if isinstance(error, OverrideParseException):
         return _bad_grammar(error.override, overrides)
     if nameless := next((word for word in overrides if re.match(r"[+~]*(=|@|$)", word)), None):
         return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _no_such_option(error.missing_cfg_file, error.options or [], primary.parent, overrides)
+        message = _no_such_option(error.missing_cfg_file, error.options or [], primary.parent, overrides)
+        file = file_of_choice(error.missing_cfg_file, overrides, folders)
+        return f"{message} (in {file})" if file else message
     if unresolved := [cause for cause in chain(error) if isinstance(cause, UNRESOLVED)]:
         return _no_such_value(unresolved, overrides)
     cause = error.__cause__

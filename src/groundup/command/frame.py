@@ -24,8 +24,11 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from groundup.borrowed.hydra import get_args_parser
+from groundup.command.asked_folders import folders_asked_for, refuse_hidden_primary, refuse_missing_folders
+from groundup.command.config_files import look_at_files, with_files
 from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_two_modes
 from groundup.command.place import Place
 from groundup.command.resolvers import SWEEP_DIR
@@ -113,10 +116,11 @@ class Task(BareTask):
         try:
             if HydraConfig.get().mode == RunMode.RUN:
                 look_for_a_sweep(HydraConfig.get())
+                look_at_files(cfg, HydraConfig.get())
             return self.run(cfg)
         except (UserError, RunFailed) as error:
             _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.place)
-            say(str(error))
+            say(with_files(str(error), HydraConfig.get()))
             code = FAILED if isinstance(error, RunFailed) else BAD_REQUEST
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise JobFailed(str(error)) from error  # Hydra goes on with the other jobs
@@ -151,22 +155,24 @@ def _one_message(command: Command, place: Place) -> Iterator[None]:
     except Exception as error:
         if _raised_by_task(error):
             raise
-        say(_message(error, place.config(command.name), command.sweeps))
+        say(_message(error, command, place))
         if SWEEP_DIR in os.environ:
             _discard_if_empty(Path(os.environ[SWEEP_DIR]), place)
         sys.exit(BAD_REQUEST)
 
 
-def _message(error: Exception, primary: Path, sweeps: bool) -> str:
+def _message(error: Exception, command: Command, place: Place) -> str:
     """The message for an error of the command line, of Hydra's composition or of making the output directory."""
     causes = list(chain(error))
     for cause in causes:
         if isinstance(cause, UserError):
             return str(cause)
-    if isinstance(error, HydraException | OmegaConfBaseException | ValueError) and not _has_os_error(causes):
+    composing = (HydraException, OmegaConfBaseException, ValueError, YAMLError)
+    if isinstance(error, composing) and not _has_os_error(causes):
         from groundup.command.explain import explain  # only when it is needed: starting up must stay fast
 
-        return explain(error, _overrides(), primary, sweeps)
+        folders = folders_asked_for(get_args_parser().parse_args(), place)
+        return explain(error, _overrides(), place.config(command.name), command.sweeps, folders)
     for cause in causes:
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
             return f"the output directory cannot be written: {cause}. Another one: hydra.run.dir=DIR"
@@ -252,6 +258,8 @@ def _refuse_missing_configs(config_name: str, place: Place) -> None:
     folder, name = asked.config_path, (asked.config_name or config_name).removesuffix(".yaml")
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
         raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
+    refuse_missing_folders(asked)
+    refuse_hidden_primary(asked, place)
     if (folder is not None and "://" in folder) or any("hydra.searchpath" in word for word in asked.overrides):
         return  # it may be anywhere
     main = place.confs[0] if folder is None else place.beside / folder

@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from groundup.command.config_files import folders_of
 from groundup.paths import Home, unique_name
 
 # An environment variable, so that the processes that a launcher starts for a sweep's jobs agree on its directory.
@@ -20,10 +21,12 @@ def options(conf: Path, group: str) -> list[str]:
     return sorted(file.stem for file in (conf / group).glob("*.yaml") if file.stem != "base")
 
 
-def _options_in_reach(group: str) -> list[str]:
-    """Likewise, of all folders that the command looks for configs in."""
-    found = GlobalHydra.instance().config_loader().get_group_options(group)
-    return sorted({option for option in found if option != "base"})
+def _options_in_reach(group: str, *, _root_: DictConfig) -> str:
+    """Likewise, of all folders that the command looks for configs in, those of `hydra.searchpath` too."""
+    found = set(GlobalHydra.instance().config_loader().get_group_options(group))
+    if OmegaConf.select(_root_, "hydra.runtime.config_sources") is not None:
+        found |= {option for folder in folders_of(_root_.hydra) for option in options(folder, group)}
+    return " ".join(sorted(found - {"base"})) or "(none)"
 
 
 def run_directory(home: Home, cfg: DictConfig) -> Path:
@@ -70,7 +73,7 @@ def register(home: Home, spelling: str) -> None:
     resolvers: dict[str, Callable[..., str]] = {
         "project_path": lambda path: str((home.project or Path.cwd()) / path),
         "data_root": home.data_root,
-        "options": lambda group: " ".join(_options_in_reach(group)) or "(none)",
+        "options": _options_in_reach,
         "command": spelling.format,
         "run_dir": run_dir,
         "sweep_dir": lambda: os.environ.setdefault(SWEEP_DIR, str(home.outputs / "sweeps" / unique_name())),

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import ConfigLoaderImpl, apply_overrides
+from groundup.command.config_files import look_at_files
 from groundup.errors import UserError
 
 COMPOSED = 64  # choices of groups that are kept
@@ -62,6 +63,7 @@ class Composer:
     def _compose_whole(self, overrides: tuple[str, ...]) -> DictConfig:
         cfg = self.loader.load_sweep_config(self.master, list(overrides))
         _refuse_settings_of_sweep(cfg, self._of_whole_sweep)
+        look_at_files(cfg, cfg.hydra)
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
         return cfg

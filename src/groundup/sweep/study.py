@@ -11,7 +11,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from optuna.trial import FrozenTrial, TrialState
 
+from groundup.borrowed.hydra import with_searchpath
 from groundup.borrowed.optuna import planned_values, set_user_attribute
 from groundup.command.tell import tell
 from groundup.command.words import show
@@ -77,6 +78,7 @@ def run_study(
         words = [*before, *words]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
+    context = replace(context, config_loader=with_searchpath(context.config_loader, master))
     space = parse_space(words, context.config_loader)
     number = _number_of_trials(options, space, settings["max_jobs"])
     composer = Composer(context.config_loader, master)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from groundup.borrowed.hydra import with_searchpath
+from groundup.command.config_files import folders_of, with_files
 from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
@@ -68,6 +72,7 @@ def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: Ta
     words = [*words_of(params), *map(show, words)]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
+    context = replace(context, config_loader=with_searchpath(context.config_loader, master))
     jobs = expand(words, context.config_loader, settings["max_jobs"])
     with ExitStack() as stack:
         with _looking(settings["resume"], Path(master.hydra.sweep.dir).absolute().parent):
@@ -195,12 +200,16 @@ def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict
     """
     try:
         cfg = composer.compose(overrides)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
         from groundup.command.explain import explain
 
         asked = list(composer.master.hydra.overrides.task)
-        raise UserError(explain(error, asked, _primary(composer.master), sweeps=True)) from error
-    config = check_run(cfg, scan).config
+        folders = folders_of(composer.master.hydra)
+        raise UserError(explain(error, asked, _primary(composer.master), sweeps=True, folders=folders)) from error
+    try:
+        config = check_run(cfg, scan).config
+    except UserError as error:
+        raise UserError(with_files(str(error), composer.master.hydra)) from error.__cause__
     if config["resume"] is not None:
         raise UserError(f"resume={config['resume']} in a sweep: go on with a whole sweep by sweep.resume=DIR")
     return config
