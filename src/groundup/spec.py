@@ -16,7 +16,8 @@ class DatasetSpec:
     """The contract between data and model; images are `(N, channels, height, width)`.
 
     `mean` and `std` are per channel, of pixels scaled to 0..1. `train_size` and `test_size` count the published
-    splits, before validation is cut from the training split.
+    splits, before validation is cut from the training split. Where images come normalised, and nobody says how, `mean`
+    and `std` are empty.
 
     Raises:
         ValueError: there is no such data set: a size, a name or a statistic is none, or there are too few of them.
@@ -43,8 +44,9 @@ class DatasetSpec:
         _require(_are_names(self.class_names) and len(self.class_names) > 0, "class_names", self.class_names)
         for name in ("mean", "std"):
             values = getattr(self, name)
-            _require(_are_numbers(values) and len(values) == self.channels, name, values)
-        _require(min(self.std) > 0, "std", self.std)
+            _require(_are_numbers(values) and len(values) in (self.channels, 0), name, values)
+        _require(len(self.mean) == len(self.std), "std", self.std)
+        _require(min(self.std, default=1) > 0, "std", self.std)
 
     @property
     def num_classes(self) -> int:

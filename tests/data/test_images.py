@@ -12,9 +12,9 @@ import pytest
 import torch
 from image_bytes import exif, png, tiff
 from PIL import Image
+from reading import read
 
 from groundup.data.images import decode, flattened, inspect, read_image
-from groundup.data.sources import read
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from reading import read
 
 from groundup.data import published
 from groundup.data.download import ensure
 from groundup.data.module import ImageData
 from groundup.data.published import published_names, published_set
-from groundup.data.sources import read
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
@@ -144,16 +144,17 @@ def test_what_a_spec_says_is_true_of_the_files(name, real_root):
 def test_files_that_are_not_as_the_spec_says_are_refused(server, fake_mnist, tmp_path, monkeypatch):
     server.files = fake_mnist
     ensure("mnist", tmp_path, server.url)
-    known, spec = published_set("mnist"), make_spec({"name": "mnist"})
+    known = published_set("mnist")
     for other in (
         {"class_names": tuple("0123")},
         {"channels": 3, "mean": (0.1,) * 3, "std": (0.3,) * 3},
         {"height": 20},
     ):
         changed = replace(known, spec=replace(known.spec, **other))
-        monkeypatch.setattr("groundup.data.sources.published", lambda name, labels, found=changed: found)
-        with pytest.raises(UserError, match="data=mnist: its train files hold"):
-            read(spec, tmp_path, "train")
+        monkeypatch.setattr("groundup.data.module.published", lambda name, labels, found=changed: found)
+        monkeypatch.setattr("groundup.data.specs.published", lambda name, labels, found=changed: found)
+        with pytest.raises(UserError, match="data=mnist: of its train split it gives"):
+            read(make_spec({"name": "mnist"}), tmp_path, "train")
 
 
 def test_statistics_of_pixels_that_are_not_scaled_are_refused():

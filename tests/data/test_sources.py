@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from reading import read
 
 from groundup.data import images as image_files
 from groundup.data.download import ensure
 from groundup.data.folder_images import read_folder
 from groundup.data.images import read_image
 from groundup.data.published import digits
-from groundup.data.sources import read
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
@@ -61,8 +61,9 @@ def test_digits_are_scikit_learns_every_fifth_for_testing():
 
 def test_reading_digits_imports_no_torchvision():
     code = (
-        "import sys; from groundup.data.sources import read; from groundup.data.specs import make_spec;"
-        "read(make_spec({'name': 'digits', 'image_size': 16}), '', 'train'); print(*sys.modules)"
+        "import sys; from groundup.data.sources import held; from groundup.data.published import published_set;"
+        "digits = published_set('digits'); held(digits.spec, 'train', digits.read('', 'train'), (16, 16));"
+        "print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "torchvision" not in loaded

@@ -325,5 +325,6 @@ def test_what_is_no_data_module_is_refused(make_config, tmp_path):
     config = make_config("logger=none")
     node = {**own("NoData"), "name": "digits"}
     said = refusal(config | {"data": node}, tmp_path / "a")
-    assert said.startswith(f"data._target_={HERE}.NoData: gives an object of")
-    assert isinstance(assemble(config | {"data": node | own("Data")}, tmp_path, StopOnSignal()).data, Data)
+    assert said.startswith(f"data._target_={HERE}.NoData: {HERE}.NoData is no data module; accepted: a subclass of")
+    said = refusal(config | {"data": node | own("Data")}, tmp_path / "b")
+    assert said.startswith(f"data._target_={HERE}.Data: it has no training data")

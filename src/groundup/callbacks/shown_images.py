@@ -15,7 +15,11 @@ from groundup.spec import DatasetSpec
 
 
 def pixels_of(images: Tensor, spec: DatasetSpec) -> NDArray[np.uint8]:
-    """Normalised images `(N, C, H, W)` as pixels of 0..255 again."""
+    """Normalised images `(N, C, H, W)` as pixels of 0..255 again; of least to largest if nobody knows how."""
+    if not spec.mean:
+        least, largest = images.cpu().aminmax()
+        scaled = (images.cpu() - least) / (largest - least).clamp(min=torch.finfo(images.dtype).tiny)
+        return (scaled * 255).round().to(torch.uint8).numpy()
     mean, std = (torch.tensor(values)[:, None, None] for values in (spec.mean, spec.std))
     return ((images.cpu() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from groundup.config.model_kinds import computes_in_numpy
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
+from groundup.data.whose import has_our_keys
 from groundup.errors import UserError
 
 
@@ -27,18 +28,37 @@ def refuse_contradictions(config: Mapping[str, Any]) -> None:
 
 
 def refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:
-    """Refuses a callback that waits for figures of a validation that there is not.
+    """Refuses a callback that waits for figures of a validation that is switched off.
 
     Raises:
         UserError: naming both keys.
     """
     key = key_without_validation(config)
-    for name, node in config["callbacks"].items() if key else ():
+    for name, monitor in _waiting(config) if key else ():
+        raise UserError(
+            f"{key}=0 with callbacks.{name}.monitor={monitor}: there is no validation data; "
+            f"give {key} a value above 0, or monitor train/loss"
+        )
+
+
+def refuse_monitor_without_val_loader(config: Mapping[str, Any]) -> None:
+    """The same, of a data module of somebody else's that has no validation data.
+
+    Raises:
+        UserError: naming the callback.
+    """
+    for name, monitor in _waiting(config):
+        raise UserError(
+            f"data={config['data']['name']} with callbacks.{name}.monitor={monitor}: there is no validation data, for "
+            "the data module has no val_dataloader; accepted: monitor=train/loss"
+        )
+
+
+def _waiting(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The callbacks that wait for figures of a validation, with what they monitor."""
+    for name, node in config["callbacks"].items():
         if node and str(node.get("monitor", "")).startswith("val/") and _needs_validation(node):
-            raise UserError(
-                f"{key}=0 with callbacks.{name}.monitor={node['monitor']}: there is no validation data; "
-                f"give {key} a value above 0, or monitor train/loss"
-            )
+            yield name, node["monitor"]
 
 
 def refuse_several_devices_in_sweep(config: Mapping[str, Any]) -> None:
@@ -65,6 +85,8 @@ def key_without_validation(config: Mapping[str, Any]) -> str | None:
     data = config["data"]
     if config["trainer"].get("limit_val_batches") == 0:
         return "trainer.limit_val_batches"
+    if not has_our_keys(data):
+        return None
     if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
         return None
     return "data.val_fraction"
@@ -126,7 +148,7 @@ def _refuse_too_many_devices(config: Mapping[str, Any]) -> None:
     devices, accelerator = config["trainer"]["devices"], config["trainer"]["accelerator"]
     if not isinstance(devices, int):
         return
-    for key in ("batch_size", "eval_batch_size"):
+    for key in ("batch_size", "eval_batch_size") if has_our_keys(config["data"]) else ():
         size = config["data"].get(key)
         if isinstance(size, int) and devices > size:
             raise UserError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from groundup.config.contradictions import refuse_monitor_without_val_loader
+from groundup.config.data_module import look_at_data_module
 from groundup.config.given_sizes import refuse_other_sizes
 from groundup.config.rooms import accepted, all_options, options_of
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
@@ -13,6 +15,7 @@ from groundup.data.augment_names import check_names
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.data.specs import image_size, make_spec
+from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
 
@@ -27,16 +30,22 @@ def fit_images(config: dict[str, Any]) -> None:
     Raises:
         UserError: as said, or images cannot grow during training.
     """
-    smallest, data = _smallest(config["model"]), config["data"]
-    if data["name"] == "digits" and data.get("image_size") is None and smallest > DIGITS_SIDE:
+    data = config["data"]
+    if not has_our_keys(data):
+        return
+    smallest = _smallest(config["model"])
+    are_digits = data["name"] == "digits" and tells_its_spec(data) is None
+    if are_digits and data.get("image_size") is None and smallest > DIGITS_SIDE:
         data["image_size"] = -(-smallest // DIGITS_SIDE) * DIGITS_SIDE
-    if options_of("data", data) is not None:
-        _refuse_images(config["model"], data, smallest)
+    height, width = image_size(data)
+    _refuse_small_images(config["model"], data, (height, width), "set data.image_size={smallest} or more, or ")
+    if "augment" in data:  # somebody else's may leave it out
+        data["augment"] = check_names(data["augment"], data.get("crop_padding", 0), (height, width))
     _refuse_growing_images(config["model"], data.get("progressive_sizes"), smallest)
 
 
 def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
-    """What is known of a run's images: a folder is looked through, once and for the whole run.
+    """What is known of a run's images: a folder is looked through, and a data module of somebody else's, once.
 
     Args:
         config: of the run, checked.
@@ -46,10 +55,15 @@ def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
         UserError: there are no such images, or the memory of this machine holds neither them nor the network.
     """
     data = config["data"]
-    spec = make_spec(data, scan)
+    ours = has_our_keys(data)
+    spec = make_spec(data, scan) if ours else look_at_data_module(data, config["seed"])
     refuse_other_sizes(config["model"], spec)
-    if options_of("data", data) is not None:
-        refuse_heavy_network(config["model"], spec)
+    refuse_heavy_network(config["model"], spec)
+    if not ours:
+        _refuse_small_images(config["model"], data, spec.image_size, "")
+        if not getattr(spec, "val_size", 1):
+            refuse_monitor_without_val_loader(config)
+    else:
         train, test = data.get("limit_train") or spec.train_size, data.get("limit_test") or spec.test_size
         refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))
     return spec
@@ -61,15 +75,14 @@ def _smallest(model: Mapping[str, Any]) -> int:
     return options.smallest_image(model) if options is not None else 1
 
 
-def _refuse_images(model: Mapping[str, Any], data: dict[str, Any], smallest: int) -> None:
-    height, width = image_size(data)
-    if min(height, width) < smallest:
+def _refuse_small_images(model: Mapping[str, Any], data: Mapping[str, Any], size: tuple[int, int], advice: str) -> None:
+    smallest, (height, width) = _smallest(model), size
+    if min(size) < smallest:
         name = model["name"]
         raise UserError(
             f"model={name} with data={data['name']}: {name} needs images of at least {smallest}x{smallest} pixels, "
-            f"these have {height}x{width}; set data.image_size={smallest} or more, or choose another model"
+            f"these have {height}x{width}; {advice.format(smallest=smallest)}choose another model"
         )
-    data["augment"] = check_names(data["augment"], data["crop_padding"], (height, width))
 
 
 def _refuse_growing_images(model: Mapping[str, Any], sizes: list[list[float]] | None, smallest: int) -> None:

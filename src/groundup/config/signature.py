@@ -99,6 +99,7 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
     is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+    is_open = is_open and given != TO_DATA  # what is derived from ImageData hands them to it, which has no others
     return Signature(_options(target, arguments, is_open, group), given)
 
 
@@ -140,7 +141,9 @@ def _all_arguments(
         if (function := next(providers, None)) is None:
             break
         parameters = list(inspect.signature(vars(function)["__init__"]).parameters.values())[1:]
-        inherited = _arguments(group, function, name, parameters)
+        inherited, ours = _arguments(group, function, name, parameters), _ours(group, function, name)
+        if group == "data" and ours:  # the arguments of our one class for data are those of several kinds
+            inherited = {key: argument for key, argument in inherited.items() if key in ours}
         for key, argument in inherited.items():
             arguments.setdefault(key, argument._replace(default=None))
     return arguments

@@ -23,7 +23,8 @@ from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
-from groundup.data.sources import Images, read
+from groundup.data.sources import Images, held
+from groundup.data.specs import ResizedSpec, published
 from groundup.data.split import stratified_split
 from groundup.data.streams import COINS, SPLIT
 from groundup.errors import UserError
@@ -33,6 +34,28 @@ from groundup.spec import DatasetSpec
 
 class ImageData(LightningDataModule):
     """Any of the data sets. `image_size`, `channels`, `mean` and `std` of the config are already part of the spec.
+
+    A data set of your own is a subclass with two methods. This is the whole of one, for a YAML with
+    `_target_: my_package.Stars`, `name: stars` and, in its defaults list, `base`:
+
+        class Stars(ImageData):
+            @classmethod
+            def describe(cls, data):
+                return DatasetSpec(
+                    "stars", channels=1, height=16, width=16, class_names=("single", "double"),
+                    mean=(0.1,), std=(0.2,), train_size=8000, test_size=2000,
+                )
+
+            def load_split(self, split):
+                if split == "val":
+                    return None
+                with np.load(self.root / f"stars_{split}.npz") as file:
+                    return file["images"], file["labels"]
+
+    (`DatasetSpec` is in `groundup.spec`.) Seen to for all of them: the validation split, limits, augmentation, resizing
+    by `data.image_size`, batches on the device, the shares of several processes, going on after a stop. Keys of its own
+    are arguments of its `__init__(self, spec, root, *, mine=1, **options)`, which hands the others to
+    `super().__init__(spec, root, **options)`; a run goes on with the same alone. `prepare_data` may fetch files.
 
     Args:
         spec: made of the same config by `make_spec`.
@@ -106,11 +129,35 @@ class ImageData(LightningDataModule):
         self.train_order: EpochOrder | None = None  # of the last train_dataloader(); its `start` resumes an epoch
 
     @property
+    def _is_published(self) -> bool:
+        """Whether the images are read from published files, and not brought by a subclass."""
+        return type(self).load_split is ImageData.load_split
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         return self.spec.class_names
 
+    @classmethod
+    def describe(cls, data: Mapping[str, Any]) -> DatasetSpec:
+        """What is known of the data set before an image is read, from the keys of its config: to be overridden.
+
+        `train_size` and `test_size` are those of the whole splits, 0 where there is none; `mean` and `std` of training
+        pixels scaled to 0..1.
+        """
+        return published(data.get("name"), data.get("labels") or "fine").spec
+
+    def load_split(self, split: str) -> tuple[Any, Any] | None:
+        """Images `(N, C, H, W)` of uint8 and class numbers `(N,)` of a split, as tensors or arrays: to be overridden.
+
+        Args:
+            split: `train`, `val` or `test`; None is given for one that there is not. Without a `val`, validation is cut
+                from `train`.
+        """
+        return None if split == "val" else published(self.spec.name, self.labels).read(self.root, split)
+
     def prepare_data(self) -> None:
-        ensure(self.spec.name, self.root, self.mirror)
+        if self._is_published:
+            ensure(self.spec.name, self.root, self.mirror)
 
     def setup(self, stage: str) -> None:
         """Reads what has not been read before; a split that is not there is None in `splits`.
@@ -208,7 +255,11 @@ class ImageData(LightningDataModule):
     def _read(self, split: str) -> Images | FolderImages | None:
         if isinstance(self.spec, FolderSpec):
             return read_folder(self.spec, split, self.limits[split], self.background, self.in_memory)
-        return read(self.spec, self.root, split, self.labels, self.limits[split])
+        spec = self.spec.brought if isinstance(self.spec, ResizedSpec) else self.spec
+        # published files are known by their MD5; how many images a split has of a `val`, nobody says
+        count = None if self._is_published else {"train": spec.train_size, "test": spec.test_size}.get(split)
+        images = self.load_split(split)
+        return held(spec, split, images, self.spec.image_size, count=count, limit=self.limits[split])
 
     def state_dict(self) -> dict[str, Any]:
         """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from groundup.data.classes import refuse_others
@@ -17,22 +17,32 @@ from groundup.data.folder_spec import (
     image_size_in,
 )
 from groundup.data.published import PublishedSet, published_names, published_set
+from groundup.data.whose import refusal, tells_its_spec
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, class_name
+
+
+@dataclass(frozen=True)
+class ResizedSpec(DatasetSpec):
+    """The spec of images that are resized when they are read, with that of the images as they are brought."""
+
+    brought: DatasetSpec = field(repr=False, compare=False)
 
 
 def make_spec(data: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
     """Makes the spec of the data set that a data config describes; an image folder is looked through for it.
 
     Args:
-        data: the plain mapping of the config's data node. `name` and, where present, `image_size` (images are resized
-            to N x N) and `labels` (`fine` or `coarse`, of cifar100) are read; of an image folder also `root`,
-            `channels`, `mean` and `std`.
+        data: the plain mapping of the config's data node. Where `_target_` is left out, or our own, `name` and, where
+            present, `image_size` (images are resized to N x N) and `labels` (`fine` or `coarse`, of cifar100) are
+            read; of an image folder also `root`, `channels`, `mean` and `std`. A class of somebody else's is asked.
         scan: looks through an image folder; one who makes many specs may remember what was found.
 
     Raises:
         UserError: an unknown name or value, or an image folder that cannot be used.
     """
+    if (kind := tells_its_spec(data)) is not None:
+        return _their_spec(data, kind)
     try:
         return folder_spec(data, scan) if data.get("name") == IMAGE_FOLDER else _published_spec(data)
     except ValueError as error:  # of what no data set has, in the words of `DatasetSpec`
@@ -51,7 +61,7 @@ def make_test_spec(data: Mapping[str, Any], trained: DatasetSpec) -> DatasetSpec
     """
     names = tuple(class_name(name) for name in trained.class_names)
     spec: DatasetSpec
-    if data.get("name") == IMAGE_FOLDER:
+    if data.get("name") == IMAGE_FOLDER and tells_its_spec(data) is None:
         spec = folder_test_spec(data, names)
     else:
         spec = make_spec(data)
@@ -84,11 +94,34 @@ def image_size(data: Mapping[str, Any]) -> tuple[int, int]:
     Raises:
         UserError: an unknown name or value.
     """
+    if (kind := tells_its_spec(data)) is not None:
+        return _their_spec(data, kind).image_size
     if data.get("name") == IMAGE_FOLDER:
         return folder_image_size(data), folder_image_size(data)
     return _published_spec(data).image_size
 
 
+def _their_spec(data: Mapping[str, Any], kind: Any) -> DatasetSpec:
+    """Of images that a subclass of `ImageData` brings, in the size that they are resized to."""
+    try:
+        spec = kind.describe(data)
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: the class is theirs
+        reason = f"its describe(data) fails: {type(error).__name__}: {' '.join(str(error).split())}"
+        raise refusal(data, reason, "a classmethod that gives a groundup.spec.DatasetSpec") from error
+    if not isinstance(spec, DatasetSpec):
+        given = f"its describe(data) gives an object of {type(spec).__module__}.{type(spec).__qualname__}"
+        raise refusal(data, given, "a groundup.spec.DatasetSpec")
+    if not spec.mean:
+        raise refusal(data, "its describe(data) gives no mean and std", "one of each a channel, of pixels in 0..1")
+    return _resized(spec, data)
+
+
 def _published_spec(data: Mapping[str, Any]) -> DatasetSpec:
-    spec, size = published(data.get("name"), data.get("labels") or "fine").spec, image_size_in(data)
-    return spec if size is None else replace(spec, height=size, width=size)
+    return _resized(published(data.get("name"), data.get("labels") or "fine").spec, data)
+
+
+def _resized(spec: DatasetSpec, data: Mapping[str, Any]) -> DatasetSpec:
+    size = image_size_in(data)
+    return spec if size is None else ResizedSpec(**spec.plain() | {"height": size, "width": size}, brought=spec)

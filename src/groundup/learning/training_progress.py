@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from groundup.borrowed.lightning import fetcher_of
+from groundup.data.loaders import TrainingLoader
+from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.meter import TrainMeter
 
@@ -20,8 +23,13 @@ def steps_of(trainer: Trainer) -> tuple[int, int]:
     """Optimizer steps of a training that begins, in all and in an epoch.
 
     Raises:
-        UserError: `trainer.min_steps` asks for more.
+        UserError: `trainer.min_steps` asks for more, or the training data have no length.
     """
+    if math.isinf(trainer.num_training_batches):
+        raise UserError(
+            "data: its training loader has no length, so that nobody knows how long an epoch is; give "
+            "trainer.limit_train_batches=BATCHES of an epoch"
+        )
     total = int(trainer.estimated_stepping_batches)
     if (least := trainer.min_steps or 0) > total:
         raise UserError(f"trainer.min_steps={least}: this training has {total}; accepted: at most as many")
@@ -54,10 +62,17 @@ class TrainingProgress:
 
     def go_on_within_epoch(self, trainer: Trainer) -> None:
         """Has a resumed run's training data begin with the batch that is next."""
-        if self.is_resumed:
-            order = trainer.datamodule.train_order  # type: ignore[attr-defined]
-            order.set_epoch(trainer.current_epoch)
-            order.start = self._batch
+        if not self.is_resumed:
+            return
+        data, loader = trainer.datamodule, trainer.train_dataloader  # type: ignore[attr-defined]
+        if isinstance(data, ImageData):
+            assert data.train_order is not None, "training begins with its loader"
+            data.train_order.set_epoch(trainer.current_epoch)
+            data.train_order.start = self._batch
+        elif isinstance(loader, TrainingLoader):
+            loader.start = self._batch
+            if fetcher := fetcher_of(trainer):
+                iter(fetcher)  # anew: of a loader without a length Lightning has taken a batch already
 
     def end(self) -> None:
         """Stops the clock."""
@@ -93,10 +108,11 @@ class TrainingProgress:
 
     def state(self, trainer: Trainer) -> dict[str, Any]:
         """For a checkpoint: plain numbers."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress
+        batches, data = trainer.fit_loop.epoch_loop.batch_progress, trainer.datamodule  # type: ignore[attr-defined]
         return {
             "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
-            "batch_size": trainer.datamodule.batch_size,  # type: ignore[attr-defined]
+            # nobody knows by what name another data module has it; all of its keys must stay
+            "batch_size": data.batch_size if isinstance(data, ImageData) else None,
             "sums": self._sums(trainer),
             "seconds": self.seconds,
             "samples": self._samples_before,

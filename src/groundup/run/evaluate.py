@@ -13,16 +13,18 @@ import numpy as np
 from lightning.pytorch import LightningDataModule, Trainer
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.config.build import build
+from groundup.config.data_module import arguments_of, look_at_test_data
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.classes import listed
 from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
+from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.learning.metrics import recalls, share
 from groundup.paths import home
+from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
 from groundup.run.learners import build_learner
@@ -34,6 +36,7 @@ from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.figure import deviation
 from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.results import as_json
+from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +70,9 @@ def evaluate(
     trained = spec_in(checkpoint, checkpoint_file)
     options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
-        spec = make_test_spec(options, trained)
-        refuse_heavy_images(options, spec, min(spec.test_size, options.get("limit_test") or spec.test_size))
+        spec = _test_spec(options, trained, config["seed"])
         refuse_heavy_parts(config, spec)
-        module = build(options, spec=spec, seed=config["seed"])
+        module = kinds.data(options, spec, config["seed"])
         learner = build_learner(config, spec)
         trainer = _make_trainer(accelerator_for(learner, accelerator), config["trainer"]["precision"], run_dir)
     put_weights(learner, checkpoint, checkpoint_file)
@@ -84,6 +86,15 @@ def evaluate(
     return every[0] if draws == 1 else _means(every, learner.spec.class_names)
 
 
+def _test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
+    """What is known of the test images, for a network that was trained on `trained`."""
+    if not has_our_keys(data):
+        return look_at_test_data(data, trained, seed)
+    spec = make_test_spec(data, trained)
+    refuse_heavy_images(data, spec, min(spec.test_size, data.get("limit_test") or spec.test_size))
+    return spec
+
+
 def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The data keys of the run, and what was chosen in their place.
 
@@ -92,8 +103,16 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
     Raises:
         UserError: files would have to be fetched to such a folder.
     """
+    if not has_our_keys(of_run):
+        if unknown := next((key for key in chosen if key not in of_run and key not in arguments_of(of_run)), None):
+            accepted = ", ".join([*arguments_of(of_run)]) or "none"
+            raise UserError(
+                f"data.{unknown}={chosen[unknown]}: {of_run['_target_']}, the data of this run, has no such key; "
+                f"accepted: {accepted}"
+            )
+        return {**of_run, **chosen}
     options = {**of_run, "mirror": None, **chosen}
-    own = "root" in chosen or options.get("root") == home().data_root()
+    own = tells_its_spec(of_run) is not None or "root" in chosen or options.get("root") == home().data_root()
     if not own and not is_there(str(options.get("name")), str(options.get("root"))):
         raise UserError(
             f"run={run_dir}: files of {options['name']} are missing in {options['root']}, where its config.yaml has "

@@ -22,9 +22,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from groundup.callbacks.options import Metric
 from groundup.config.build import build, build_as_is
+from groundup.config.data_module import build_data_module
 from groundup.config.rooms import options_of
 from groundup.config.schedulers import monitor_of, scheduler_of
 from groundup.config.signature import TIMING
+from groundup.data.loaders import take_over
+from groundup.data.whose import ACCEPTED, has_our_keys
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import Learner, MakeOptimizer
 from groundup.learning.numpy_net import NumPyNet
@@ -42,7 +45,6 @@ SCHEDULE = (
 )
 SCHEDULER = "a scheduler of torch.optim.lr_scheduler, made of the optimizer and of what else the node says"
 OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
-DATA = "a lightning.pytorch LightningDataModule"
 
 # What constructors raise about what they were given
 _ABOUT_ARGUMENTS = (TypeError, ValueError, AttributeError, ImportError, MisconfigurationException)
@@ -83,16 +85,22 @@ def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> 
     return UserError(f"{place}._target_={node['_target_']}: {cause}; accepted: {accepted}")
 
 
-def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> Any:
-    """The data module of a node: `ImageData`, or one of somebody's own.
+def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int, passes: int = 1) -> LightningDataModule:
+    """The data module of a node: `ImageData`, one derived from it, or one of somebody's own whose loaders are used.
+
+    Args:
+        passes: over the training images that make up an epoch.
 
     Raises:
         UserError: it is none.
     """
-    with told_of("data", node, DATA):
-        made = build(node, spec=spec, seed=seed)
-    if not isinstance(made, LightningDataModule):
-        raise _refusal("data", node, f"gives {_a(made)}", DATA)
+    with told_of("data", node, ACCEPTED):
+        if has_our_keys(node):
+            made = build(node, spec=spec, seed=seed)
+            made.passes = passes
+        else:
+            made = build_data_module(node, seed, spec)
+            take_over(made, str(node.get("name")), spec, seed, passes)
     return made
 
 

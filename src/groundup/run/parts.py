@@ -63,11 +63,10 @@ def assemble(
     seed = config["seed"]
     spec = spec or look_at_images(config)
     seed_everything(seed)
-    data = kinds.data(config["data"], spec, seed)
     learner = build_learner(config, spec)
+    data = kinds.data(config["data"], spec, seed, learner.passes)
     if type(learner) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
         kinds.check_output(config["model"], learner.net, spec)
-    data.passes = learner.passes
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
     kinds.try_scheduler(learner)
@@ -85,6 +84,11 @@ def assemble(
     trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
     trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config)
+    if trainer.world_size > 1 and not isinstance(data, ImageData):
+        raise UserError(
+            f"trainer.devices={config['trainer']['devices']} with data={spec.name}: every process would train on all "
+            "images, for the data module gives its own loaders; accepted: 1"
+        )
     _check_space(run_dir, learner)
     if trainer.world_size > 1:
         stop.hold()

@@ -64,6 +64,11 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
     checkpoint = load_checkpoint(checkpoint_file)
     refuse_another_network(checkpoint, config, checkpoint_file)
     spec = spec_in(checkpoint, checkpoint_file)
+    if not spec.mean:
+        raise UserError(
+            f"run={run_dir}: how the images of data={spec.name} are normalised is not known, so no others can be made "
+            "like them; accepted: a run whose data module has a `spec`, a groundup.spec.DatasetSpec"
+        )
     with building_from(run_dir):
         refuse_heavy_parts(config, spec)
         refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number

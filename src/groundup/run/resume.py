@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from groundup.data.options import ImageData
+from groundup.data.whose import has_our_keys, theirs
 from groundup.errors import UserError
 from groundup.paths import is_unique_name
 from groundup.rundir.directory import is_running, load_config
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 FREE_KEYS = ("resume", "callbacks", "logger")
 # Otherwise images once trained on would be validated on, and the best checkpoint chosen between unlike figures.
 DATA_KEYS = ("name", "val_fraction", "limit_train", "labels", "image_size", "channels", "mean", "std")
+# Of a data module of somebody else's, by the names that everybody gives them
+CHANGES_NO_IMAGE = ("root", "data_dir", "workers", "num_workers", "pin_memory", "persistent_workers", "prefetch_factor")
 
 
 def find_resume(config: Mapping[str, Any], runs: Path) -> Path | None:
@@ -157,7 +161,7 @@ def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
 def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     """The network, its loss, the optimizer whose state is kept, and which images are for training and validation."""
     data, limit = config["data"], config["trainer"].get("limit_val_batches")
-    kept = {f"data.{key}": data.get(key) for key in DATA_KEYS}
+    kept = {f"data.{key}": data.get(key) for key in (*DATA_KEYS, *_their_keys(data))}
     kept["trainer.limit_val_batches"] = None if limit is None else f"{limit} of {data.get('eval_batch_size')} images"
     if data.get("name") == "image_folder":
         kept["data.root"] = data.get("root")
@@ -165,3 +169,12 @@ def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     for group, node in network_of(config).items():
         kept |= {f"{group}.{key}": value for key, value in node.items()}
     return kept
+
+
+def _their_keys(data: Mapping[str, Any]) -> list[str]:
+    """What may change the images of data of somebody else's: all that is not known to change none."""
+    if theirs(data) is None:
+        return []
+    if has_our_keys(data):
+        return [key for key in data if key not in ImageData.model_fields]
+    return [key for key in data if key not in CHANGES_NO_IMAGE]

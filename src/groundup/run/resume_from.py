@@ -33,7 +33,7 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
     _refuse_what_is_none_in_training(checkpoint, resume)
     _refuse_less_than_was_trained(checkpoint, resume, config["trainer"])
     progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")
-    if progress["batch"] and progress["batch_size"] != batch_size:
+    if progress["batch"] and progress["batch_size"] not in (None, batch_size):
         raise UserError(
             f"data.batch_size={batch_size} with resume={resume}: that run was stopped within an epoch of batches of "
             f"{progress['batch_size']}; accepted: the same"

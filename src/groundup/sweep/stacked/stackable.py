@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundup.config.trainer_arguments import TRAINER_ARGUMENTS
+from groundup.data.whose import theirs
 
 # What members of a stack may differ in. With nesterov goes momentum: without momentum the two are the same.
 MAY_DIFFER = {
@@ -77,6 +78,8 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return f"optimizer={optimizer['name']}: only sgd, adam and adamw can be stacked"
     if config["scheduler"].get("_partial_"):
         return f"scheduler={config['scheduler']['name']}: a scheduler of PyTorch is told alone when to go on"
+    if theirs(config["data"]) is not None:
+        return f"data={config['data']['name']}: only our own data sets can be stacked"
     if not config["data"].get("in_memory", True):
         return "data.in_memory=false: stacked training holds the images in memory"
     for key, ordinary in {"progressive_sizes": None, "tta": "none"}.items():

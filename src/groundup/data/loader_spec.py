@@ -1,0 +1,355 @@
+"""What a model must know of somebody else's data module, found out by a look at its loaders before training."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from torch import Tensor
+from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset, default_collate
+
+from groundup.borrowed.lightning import RANK_ZERO_LOG
+from groundup.data.classes import refuse_others
+from groundup.data.loaders import WORDS, changes_batches, random_numbers_kept, splits_of, the_loader
+from groundup.data.pairs import as_pair
+from groundup.data.whose import refusal
+from groundup.errors import UserError, log_of_tracebacks
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+NUMBER, NAMES = "num_classes", ("class_names", "classes")  # attributes of a data module, or of a data set
+
+
+@dataclass(frozen=True)
+class LoaderSpec(DatasetSpec):
+    """The spec of what loaders give; without `mean` and `std`, which nobody knows, where the module has no spec.
+
+    Attributes:
+        val_size: images of validation; 0 where there is none.
+    """
+
+    val_size: int = field(kw_only=True)
+
+
+class Seen(NamedTuple):
+    """What a look at a loader has found: its images, and the shape `(C, H, W)` of the first."""
+
+    images: int
+    shape: tuple[int, ...]
+
+
+def loader_spec(module: LightningDataModule, data: Mapping[str, Any]) -> LoaderSpec:
+    """The spec of a data module that was just made, whose hooks are called in Lightning's order.
+
+    The number of classes is `num_classes` of its config, or what it, or its training data set, says as `num_classes`,
+    `class_names` or `classes`; else its training labels are counted. All validation and test labels are looked at.
+
+    Raises:
+        UserError: it fails, or its batches are none that can be learnt from.
+    """
+    look = _Look(module, data)
+    with look.going_on():
+        train, val = look.loaders("fit", "train", "val")
+        if train is None:
+            raise refusal(data, "it has no training data", "a train_dataloader()")
+        shape = look.shape("train", train)
+        said = _spec_said(module)
+        names = said.class_names if said else _names_said(module, data, getattr(train, "dataset", None))
+        images = _images_of(train)
+        if names is None:
+            names, images = _counted(look, train)
+        seen = {"train": Seen(images, shape)}
+        seen["val"] = look.through("val", val, len(names), shape)
+        (test,) = look.loaders("test", "test")
+        seen["test"] = look.through("test", test, len(names), shape)
+    spec = LoaderSpec(
+        name=said.name if said else str(data.get("name")),
+        **dict(zip(("channels", "height", "width"), shape, strict=True)),  # type: ignore[arg-type]
+        class_names=names,
+        mean=said.mean if said else (),
+        std=said.std if said else (),
+        train_size=seen["train"].images,
+        test_size=seen["test"].images,
+        val_size=seen["val"].images,
+    )
+    if said and (said.channels, *said.image_size) != shape:
+        wanted = (said.channels, *said.image_size)
+        raise refusal(data, f"images of shape {shape}", f"those of its own spec, {wanted}")
+    return spec
+
+
+def loader_test_spec(module: LightningDataModule, data: Mapping[str, Any], trained: DatasetSpec) -> LoaderSpec:
+    """The spec of the test images of a data module for a network that was trained on `trained`.
+
+    Raises:
+        UserError: as `loader_spec`; or it says other classes than the network was trained on.
+    """
+    look = _Look(module, data)
+    with look.going_on():
+        (test,) = look.loaders("test", "test")
+        said = _names_said(module, data, getattr(test, "dataset", None))
+        if said is not None:
+            where = f"data={data.get('name')}"
+            refuse_others(said, trained.class_names, where, "accepted: data with its classes")
+        shape = (trained.channels, *trained.image_size)
+        seen = look.through("test", test, trained.num_classes, shape)
+    return LoaderSpec(**trained.plain() | {"test_size": seen.images}, val_size=0)
+
+
+class _Look:
+    """Calls the hooks of a data module as Lightning does, and looks at what its loaders give."""
+
+    def __init__(self, module: LightningDataModule, data: Mapping[str, Any]):
+        self.module, self.data = module, data
+        self._doing = ""
+        self._splits = splits_of(module)
+        self._stages: list[str] = []
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Around all of it: random numbers stay as they are, what fails is told, and the module left in order.
+
+        Raises:
+            UserError: something of theirs has failed.
+        """
+        with random_numbers_kept(), _without_notes():
+            self.module.trainer = Trainer(
+                accelerator="cpu",
+                devices=1,
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                plugins=[LightningEnvironment()],
+            )
+            try:
+                yield
+                for stage in self._stages:
+                    self._do(f'teardown("{stage}")', partial(self.module.teardown, stage=stage))
+            except UserError:
+                raise
+            except Exception as error:  # of any kind: it is theirs
+                log_of_tracebacks.error("traceback of the data module", exc_info=error)
+                reason = " ".join(str(error).split())
+                said = f"its {self._doing} fails: {type(error).__name__}: {reason}"
+                raise refusal(self.data, said, "a data module that works by itself") from error
+            finally:
+                self.module.trainer = None
+
+    def loaders(self, stage: str, *splits: str) -> list[Any]:
+        """Those of these splits, None where there is none."""
+        if not self._stages:
+            self._do("prepare_data()", self.module.prepare_data)
+        self._say_that_it_is(splits[0])
+        self._stages.append(stage)
+        self._do(f'setup("{stage}")', lambda: self.module.setup(stage=stage))
+        return [self._loader(split) if split in self._splits else None for split in splits]
+
+    def _loader(self, split: str) -> Any:
+        given = self._do(f"{split}_dataloader()", getattr(self.module, f"{split}_dataloader"))
+        loader = the_loader(given, self.where(split))
+        if split != "train" and loader is not None:
+            _refuse_dropping(loader, self.where(split))
+        return loader
+
+    def shape(self, split: str, loader: Any) -> tuple[int, ...]:
+        """`(C, H, W)` of the images of its first batch."""
+        batch = self._do("first batch", lambda: next(iter(loader), None))
+        if batch is None:
+            raise refusal(self.data, f"its {WORDS[split]} loader gives no batch", "at least one")
+        return tuple(self.pair(split, batch)[0].shape[1:])
+
+    def through(self, split: str, loader: Any, classes: int, shape: tuple[int, ...]) -> Seen:
+        """Looks at all labels of an evaluation: one that is none of the classes must not be met after training."""
+        if loader is None:
+            return Seen(0, shape)
+        found = self.shape(split, loader)
+        if found != shape:
+            raise UserError(f"{self.where(split)} gives images of shape {found}, the training loader of {shape}")
+        labels = None if changes_batches(self.module) else _labels_of(loader)
+        if labels is not None:
+            self.pair_of_labels(split, labels, classes)
+            return Seen(_images_of(loader), shape)
+        log.info(f"{self.where(split)} is gone through once, to see that its labels are among the classes")
+        return Seen(sum(len(labels) for labels in self.labels(split, loader, classes)), shape)
+
+    def labels(self, split: str, loader: Any, classes: int | None = None) -> Iterator[Tensor]:
+        """The labels of every batch."""
+        batches = self._do(f"{WORDS[split]} loader", lambda: iter(loader))
+        while (batch := self._do(f"{WORDS[split]} loader", lambda: next(batches, None))) is not None:
+            yield self.pair(split, batch, classes)[1]
+
+    def pair(self, split: str, batch: Any, classes: int | None = None) -> tuple[Tensor, Tensor]:
+        """A batch as it comes to a network."""
+        if changes_batches(self.module):
+            self._say_that_it_is(split)
+            batch = self._do("batch hooks", lambda: self._transferred(batch))
+        return as_pair(batch, classes, self.where(split))
+
+    def pair_of_labels(self, split: str, labels: Tensor, classes: int | None = None) -> None:
+        """Looks at labels alone."""
+        as_pair((torch.zeros(1).expand(len(labels), 1, 1, 1), labels), classes, self.where(split))
+
+    def _transferred(self, batch: Any) -> Any:
+        batch = self.module.on_before_batch_transfer(batch, 0)
+        batch = self.module.transfer_batch_to_device(batch, torch.device("cpu"), 0)
+        return self.module.on_after_batch_transfer(batch, 0)
+
+    def _say_that_it_is(self, split: str) -> None:
+        """What hooks of theirs may ask the Trainer."""
+        trainer: Any = self.module.trainer
+        setattr(trainer, {"train": "training", "val": "validating", "test": "testing"}[split], True)
+
+    def where(self, split: str) -> str:
+        return f"data={self.data.get('name')}: its {WORDS[split]} loader"
+
+    def _do(self, what: str, call: Callable[[], Any]) -> Any:
+        self._doing = what
+        return call()
+
+
+# Of one loader
+
+
+def _refuse_dropping(loader: Any, where: str) -> None:
+    """A metric counts every image."""
+    sampler = getattr(loader, "batch_sampler", None)
+    drops = getattr(loader, "drop_last", False) or getattr(sampler, "drop_last", False)
+    size, images = getattr(sampler, "batch_size", None), _images_of(loader)
+    left = images % size if isinstance(size, int) and size else 1
+    if drops and left:
+        raise UserError(f"{where} has drop_last=True, and no metric would count what it drops; accepted: False")
+
+
+def _images_of(loader: Any) -> int:
+    """How many images an epoch of a loader has; 0 where it does not say."""
+    if not _has_places(loader):
+        return 0
+    try:
+        return len(loader.sampler)
+    except TypeError:
+        return 0
+
+
+def _has_places(loader: Any) -> bool:
+    """Whether it is a DataLoader whose images have places in their data set, and are put together in batches by it."""
+    there = isinstance(loader, DataLoader) and not isinstance(loader.dataset, IterableDataset)
+    return there and loader.batch_sampler is not None
+
+
+def _labels_of(loader: Any) -> Tensor | None:
+    """The labels of a loader's data set, where they are known without making a single batch."""
+    if not _has_places(loader) or loader.collate_fn is not default_collate:
+        return None
+    return _labels_in(loader.dataset)
+
+
+def _labels_in(dataset: Any) -> Tensor | None:
+    if type(dataset) is TensorDataset:  # what is derived from it may give other labels
+        return dataset.tensors[1] if len(dataset.tensors) == 2 else None
+    if type(dataset) is Subset:
+        labels = _labels_in(dataset.dataset)
+        return None if labels is None else labels[torch.as_tensor(list(dataset.indices), dtype=torch.int64)]
+    if type(dataset) is ConcatDataset:
+        parts = [_labels_in(part) for part in dataset.datasets]
+        return None if any(part is None for part in parts) else torch.cat(parts)  # type: ignore[arg-type]
+    return None
+
+
+# Its classes
+
+
+def _spec_said(module: LightningDataModule) -> DatasetSpec | None:
+    said = getattr(module, "spec", None)
+    return said if isinstance(said, DatasetSpec) else None
+
+
+def _names_said(module: LightningDataModule, data: Mapping[str, Any], dataset: Any) -> tuple[str, ...] | None:
+    """The names of the classes, or their numbers for want of names, by who says it first; None where nobody does."""
+    number = _as_number(data.get(NUMBER))
+    names: tuple[str, ...] | None = None
+    for each in (module, *_within(dataset)):
+        own, own_names = _as_number(getattr(each, NUMBER, None)), None
+        for key in NAMES:
+            said = getattr(each, key, None)
+            own, own_names = own or _as_number(said), own_names or _as_names(said)
+        number = number or own or (len(own_names) if own_names else None)
+        names = names or own_names
+    if number is None:
+        return None
+    return names if names is not None and len(names) == number else tuple(map(str, range(number)))
+
+
+def _within(dataset: Any) -> Iterator[Any]:
+    """A data set, and what it is made of, as a Subset is."""
+    while dataset is not None:
+        yield dataset
+        parts = getattr(dataset, "datasets", None)
+        dataset = parts[0] if isinstance(parts, list | tuple) and parts else getattr(dataset, "dataset", None)
+
+
+def _as_number(said: Any) -> int | None:
+    whole = isinstance(said, int | np.integer) and not isinstance(said, bool)
+    return int(said) if whole and said >= 1 else None
+
+
+def _as_names(said: Any) -> tuple[str, ...] | None:
+    if not isinstance(said, list | tuple) or not said or not all(isinstance(name, str | int) for name in said):
+        return None
+    return tuple(map(str, said))
+
+
+def _counted(look: _Look, train: Any) -> tuple[tuple[str, ...], int]:
+    """The classes, from 0 to the largest label of the training images, and how many images there are."""
+    labels = None if changes_batches(look.module) else _labels_of(train)
+    if labels is None:
+        log.info(f"{look.where('train')} is gone through once, to count its classes")
+        labels = torch.cat(list(look.labels("train", _in_order(train))))
+    look.pair_of_labels("train", labels)
+    there = labels.to(torch.int64).unique().tolist()
+    number = int(there[-1]) + 1
+    name, images = look.data.get("name"), len(labels)
+    if number > images:
+        raise UserError(
+            f"{look.where('train')} gives {images} images with class numbers to {number - 1}; accepted: class numbers "
+            f"from 0 on, and how many classes there are as {NUMBER} of the data module"
+        )
+    absent = f", {number - len(there)} of them without an image" if len(there) < number else ""
+    log.info(f"data={name}: {number} classes{absent}, counted from the labels of {images:,} training images")
+    return tuple(map(str, range(number))), images
+
+
+def _in_order(loader: Any) -> Any:
+    """A loader of every image once, as far as images have places."""
+    if not _has_places(loader):
+        return loader
+    return DataLoader(
+        loader.dataset,
+        batch_size=loader.batch_size or 64,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+    )
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """What Lightning says of a Trainer that trains nothing is no news."""
+    noted = logging.getLogger(RANK_ZERO_LOG)
+    level = noted.level
+    noted.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        noted.setLevel(level)
