@@ -26,3 +26,19 @@ def with_model(compose_config) -> Callable[..., dict[str, Any]]:
         return check_run(cfg).config
 
     return make
+
+
+@pytest.fixture
+def with_data(compose_config) -> Callable[..., dict[str, Any]]:
+    """The checked config of a small run on data of somebody else's: `with_data("stars", "seed=1", noise=3)`."""
+    from groundup.config.check import check_run
+
+    def make(data: str | dict[str, Any], *overrides: str, **options: Any) -> dict[str, Any]:
+        cfg = compose_config("trainer.max_epochs=2", "trainer.accelerator=cpu", *overrides)
+        node = data if isinstance(data, dict) else OmegaConf.load(OUTSIDE / "conf" / "data" / f"{data}.yaml")
+        with open_dict(cfg):
+            base = cfg.data if "defaults" in node else {}
+            cfg.data = OmegaConf.merge(base, {key: node[key] for key in node if key != "defaults"}, options)
+        return check_run(cfg).config
+
+    return make

@@ -31,8 +31,8 @@ class Stars(ImageData):
         return DatasetSpec(
             "stars",
             channels=1,
-            height=12,
-            width=12,
+            height=10,
+            width=10,
             class_names=("single", "double"),
             mean=(0.1,),
             std=(0.2,),
@@ -45,8 +45,8 @@ class Stars(ImageData):
             return None
         random = np.random.default_rng(SIZES[split])
         labels = np.arange(SIZES[split]) % 2
-        images = random.normal(30, self.noise, (len(labels), 1, 12, 12))
+        images = random.normal(30, self.noise, (len(labels), 1, 10, 10))
         for image, label in zip(images, labels, strict=True):
-            for row, column in random.permutation(36)[: label + 1, None] // (6, 1) % 6 * 2:
+            for row, column in random.permutation(25)[: label + 1, None] // (5, 1) % 5 * 2:
                 image[0, row : row + 2, column : column + 2] += 200
         return images.clip(0, 255).astype(np.uint8), labels
