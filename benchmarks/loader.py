@@ -17,11 +17,16 @@ from itertools import islice
 
 import torch
 from torch.utils.data import DataLoader
-from torchvision import transforms
-from torchvision.datasets import MNIST
 
+from groundup.config.extras import exit_without
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
+
+try:
+    from torchvision import transforms
+    from torchvision.datasets import MNIST
+except ModuleNotFoundError as error:
+    exit_without(error, "dev")
 
 BATCH_SIZE = 64
 

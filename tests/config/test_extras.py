@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from groundup.command.explain import explain
 from groundup.config import extras
 from groundup.config.check import check
+from groundup.config.located import located
+from groundup.config.trust import refuse_foreign_targets
 from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
@@ -45,6 +47,22 @@ def test_a_model_is_refused_where_its_package_is_missing(compose_config, monkeyp
     assert str(refusal.value) == (
         'model=noprop_adjoint: needs torchdiffeq, which is not installed: pip install "groundup[ode]"'
     )
+
+
+def test_a_part_of_ones_own_config_is_refused_where_its_package_is_missing(monkeypatch):
+    monkeypatch.setitem(extras.EXTRAS, "no_such_package", "vision")
+    with pytest.raises(UserError, match=r'^needs no_such_package, which is not .*: pip install "groundup\[vision\]"$'):
+        located("no_such_package.networks.Net")
+    with pytest.raises(UserError, match="there is no package another_one: install it"):
+        located("another_one.networks.Net")
+
+
+def test_a_network_of_a_strangers_run_is_refused_where_its_package_is_missing(monkeypatch):
+    node = {"_target_": "torchvision.models.resnet18", "name": "resnet18", "weights": None}
+    refuse_foreign_targets({"model": node})
+    monkeypatch.setattr(extras, "find_spec", {"torchvision": None}.get)
+    with pytest.raises(UserError, match=r'^torchvision.models.resnet18: needs torchvision, .*"groundup\[vision\]"$'):
+        refuse_foreign_targets({"model": node})
 
 
 @pytest.mark.parametrize(

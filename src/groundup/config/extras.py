@@ -13,6 +13,7 @@ from typing import NoReturn
 from groundup.errors import UserError
 
 EXTRAS = {  # by what is imported
+    "torchvision": "vision",
     "torchdiffeq": "ode",
     "optuna": "sweeps",
     "wandb": "wandb",
@@ -49,4 +50,9 @@ def exit_without(error: ModuleNotFoundError, extra: str) -> NoReturn:
 
 def not_installed(asked: str, package: str, extra: str) -> str:
     """The command is right for a checkout too: pip takes the groundup that is there, and adds what the extra names."""
-    return f'{asked}: needs {package}, which is not installed: pip install "groundup[{extra}]"'
+    return f"{asked}: {needs(package, extra)}"
+
+
+def needs(package: str, extra: str) -> str:
+    """What `not_installed` says, without what asked for it."""
+    return f'needs {package}, which is not installed: pip install "groundup[{extra}]"'

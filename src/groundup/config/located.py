@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
+from groundup.config.extras import EXTRAS, needs
 from groundup.config.suggest import nearest
 from groundup.errors import UserError
 
@@ -62,6 +63,8 @@ def _cause(target: str, error: Exception) -> str:
     cause = error.__cause__ or error
     package = target.partition(".")[0]
     if isinstance(cause, ModuleNotFoundError) and cause.name == package:
+        if package in EXTRAS:
+            return needs(package, EXTRAS[package])
         return f"there is no package {package}: {WHERE}"
     parts = target.split(".")
     for length in range(len(parts) - 1, 0, -1):

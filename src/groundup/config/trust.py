@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
+from groundup.config.extras import EXTRAS, refuse_without
 from groundup.config.rooms import NAMED_GROUPS, accepted, all_options
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -147,6 +148,8 @@ def _find(target: Any, kind: Kind) -> Any:
     """The class or function of this kind that a name stands for; None where it is none."""
     if not isinstance(target, str) or not _within(target, kind.names):
         return None
+    if (package := target.partition(".")[0]) in EXTRAS:
+        refuse_without(package, target)
     try:
         found = locate(target)  # as `instantiate` does, without a word in the log
     except (ImportError, ValueError, AttributeError):
@@ -160,11 +163,13 @@ def _find(target: Any, kind: Kind) -> Any:
 
 def _makes_networks(found: Any) -> bool:
     """Whether this is a function of ours that makes networks, or one that torchvision lists."""
-    from torchvision.models import get_model_builder, list_models
-
     if not isinstance(found, FunctionType) or "." in found.__qualname__:
         return False
-    return _within(found.__module__ or "", FACTORIES) or found in map(get_model_builder, list_models())
+    if not _within(found.__module__ or "", ("torchvision.models",)):
+        return _within(found.__module__ or "", FACTORIES)
+    from torchvision.models import get_model_builder, list_models
+
+    return found in map(get_model_builder, list_models())
 
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:

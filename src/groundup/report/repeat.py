@@ -46,4 +46,4 @@ def _surroundings(run: Run) -> Iterable[tuple[str, str]]:
     if isinstance(git, dict):
         yield "git commit", str(git.get("commit")) + (" and uncommitted changes" if git.get("dirty") else "")
     if isinstance(versions, dict):
-        yield from ((str(name), str(value)) for name, value in versions.items())
+        yield from ((str(name), str(value)) for name, value in versions.items() if value is not None)

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,16 @@ def _plain(value: Any) -> Any:
 
 
 @functools.cache
-def versions() -> dict[str, str]:
-    """Python and the packages that a run's numbers depend on."""
-    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+def versions() -> dict[str, str | None]:
+    """Python and the packages that a run's numbers depend on; None of what is not installed."""
+    return {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @functools.cache  # a later job of a sweep runs the code that was imported, not what has been edited since
