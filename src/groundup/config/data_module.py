@@ -48,7 +48,7 @@ def look_at_test_data(data: Mapping[str, Any], trained: DatasetSpec, seed: int) 
     """
     from groundup.data.loader_spec import loader_test_spec
 
-    return loader_test_spec(build_data_module(data, seed, trained), data, trained)
+    return loader_test_spec(functools.partial(build_data_module, data, seed, trained), data, trained)
 
 
 @functools.cache
@@ -56,7 +56,7 @@ def _look(target: Any, node: str, seed: int) -> DatasetSpec:
     from groundup.data.loader_spec import loader_spec
 
     data = json.loads(node)
-    return loader_spec(build_data_module(data, seed), data)
+    return loader_spec(functools.partial(build_data_module, data, seed), data)
 
 
 def arguments_of(data: Mapping[str, Any]) -> dict[str, inspect.Parameter]:

@@ -48,8 +48,8 @@ class Seen(NamedTuple):
     shape: tuple[int, ...]
 
 
-def loader_spec(module: LightningDataModule, data: Mapping[str, Any]) -> LoaderSpec:
-    """The spec of a data module that was just made, whose hooks are called in Lightning's order.
+def loader_spec(make: Callable[[], LightningDataModule], data: Mapping[str, Any]) -> LoaderSpec:
+    """The spec of a data module that `make` makes, whose hooks are called in Lightning's order.
 
     The number of classes is `num_classes` of its config, or what it, or its training data set, says as `num_classes`,
     `class_names` or `classes`; else its training labels are counted. All validation and test labels are looked at.
@@ -57,17 +57,17 @@ def loader_spec(module: LightningDataModule, data: Mapping[str, Any]) -> LoaderS
     Raises:
         UserError: it fails, or its batches are none that can be learnt from.
     """
-    look = _Look(module, data)
-    with look.going_on():
+    with _looking(make, data) as look:
         train, val = look.loaders("fit", "train", "val")
         if train is None:
             raise refusal(data, "it has no training data", "a train_dataloader()")
         shape = look.shape("train", train)
-        said = _spec_said(module)
-        names = said.class_names if said else _names_said(module, data, getattr(train, "dataset", None))
+        said = _spec_said(look.module)
+        names = said.class_names if said else _names_said(look.module, data, getattr(train, "dataset", None))
         images = _images_of(train)
         if names is None:
-            names, images = _counted(look, train)
+            names, counted = _counted(look, train)
+            images = images or counted
         seen = {"train": Seen(images, shape)}
         seen["val"] = look.through("val", val, len(names), shape)
         (test,) = look.loaders("test", "test")
@@ -88,22 +88,32 @@ def loader_spec(module: LightningDataModule, data: Mapping[str, Any]) -> LoaderS
     return spec
 
 
-def loader_test_spec(module: LightningDataModule, data: Mapping[str, Any], trained: DatasetSpec) -> LoaderSpec:
-    """The spec of the test images of a data module for a network that was trained on `trained`.
+def loader_test_spec(
+    make: Callable[[], LightningDataModule], data: Mapping[str, Any], trained: DatasetSpec
+) -> LoaderSpec:
+    """The spec of the test images of a data module that `make` makes, for a network that was trained on `trained`.
 
     Raises:
         UserError: as `loader_spec`; or it says other classes than the network was trained on.
     """
-    look = _Look(module, data)
-    with look.going_on():
+    with _looking(make, data) as look:
         (test,) = look.loaders("test", "test")
-        said = _names_said(module, data, getattr(test, "dataset", None))
+        said = _names_said(look.module, data, getattr(test, "dataset", None))
         if said is not None:
             where = f"data={data.get('name')}"
             refuse_others(said, trained.class_names, where, "accepted: data with its classes")
         shape = (trained.channels, *trained.image_size)
         seen = look.through("test", test, trained.num_classes, shape)
     return LoaderSpec(**trained.plain() | {"test_size": seen.images}, val_size=0)
+
+
+@contextmanager
+def _looking(make: Callable[[], LightningDataModule], data: Mapping[str, Any]) -> Iterator[_Look]:
+    """A look at a data module that is made for it alone: random numbers stay as they are."""
+    with random_numbers_kept(), _without_notes():
+        look = _Look(make(), data)
+        with look.going_on():
+            yield look
 
 
 class _Look:
@@ -117,34 +127,33 @@ class _Look:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Around all of it: random numbers stay as they are, what fails is told, and the module left in order.
+        """Around all of it: what fails is told, and the module is left in order.
 
         Raises:
             UserError: something of theirs has failed.
         """
-        with random_numbers_kept(), _without_notes():
-            self.module.trainer = Trainer(
-                accelerator="cpu",
-                devices=1,
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                plugins=[LightningEnvironment()],
-            )
-            try:
-                yield
-                for stage in self._stages:
-                    self._do(f'teardown("{stage}")', partial(self.module.teardown, stage=stage))
-            except UserError:
-                raise
-            except Exception as error:  # of any kind: it is theirs
-                log_of_tracebacks.error("traceback of the data module", exc_info=error)
-                reason = " ".join(str(error).split())
-                said = f"its {self._doing} fails: {type(error).__name__}: {reason}"
-                raise refusal(self.data, said, "a data module that works by itself") from error
-            finally:
-                self.module.trainer = None
+        self.module.trainer = Trainer(
+            accelerator="cpu",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            plugins=[LightningEnvironment()],
+        )
+        try:
+            yield
+            for stage in self._stages:
+                self._do(f'teardown("{stage}")', partial(self.module.teardown, stage=stage))
+        except UserError:
+            raise
+        except Exception as error:  # of any kind: it is theirs
+            log_of_tracebacks.error("traceback of the data module", exc_info=error)
+            reason = " ".join(str(error).split())
+            said = f"its {self._doing} fails: {type(error).__name__}: {reason}"
+            raise refusal(self.data, said, "a data module that works by itself") from error
+        finally:
+            self.module.trainer = None
 
     def loaders(self, stage: str, *splits: str) -> list[Any]:
         """Those of these splits, None where there is none."""
