@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 
 import pytest
+from diary import NODE, figures, lines, pictures, with_loggers
 from events import scalars, steps
 from small_runs import with_callback
 
+from groundup.config import extras
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.run.run import run
 
-DIARY = {"_target_": "outsider.loggers.Diary"}
 EVERYTHING = ("callbacks=everything", "trainer.log_every_n_steps=10")
-
-
-def with_loggers(config, **nodes):
-    return config | {"logger": config["logger"] | nodes}
-
-
-def lines(folder):
-    return [json.loads(line) for line in (folder / "diary.jsonl").read_text().splitlines()]
-
-
-def figures(folder):
-    """Values by name and step, each told once but for `epoch`."""
-    found = {}
-    for line in lines(folder):
-        for name, value in line.get("metrics", {}).items():
-            if name != "epoch":
-                assert (name, line["step"]) not in found
-                found[name, line["step"]] = value
-    return found
 
 
 def table(file):
@@ -50,7 +31,7 @@ def told(tmp_path_factory):
     from groundup.config.check import check
 
     run_dir = tmp_path_factory.mktemp("told") / "run"
-    config = with_loggers(check(compose("train", [*SMALL, *EVERYTHING, "logger=[tensorboard,csv]"])), diary=DIARY)
+    config = with_loggers(check(compose("train", [*SMALL, *EVERYTHING, "logger=[tensorboard,csv]"])), diary=NODE)
     return run_dir, run(config, run_dir)
 
 
@@ -66,9 +47,9 @@ def test_another_logger_gets_every_figure_that_tensorboard_gets_at_its_step(told
 
 def test_a_logger_that_takes_images_gets_the_pictures_that_tensorboard_gets(told):
     run_dir, _ = told
-    its = {(line["image"], line["step"]) for line in lines(run_dir) if "image" in line}
-    pictures = ("samples/", "filters/", "confusion/", "per_class/", "mistakes/", "feature_maps/")
-    shown = {(tag, step) for tag, at in steps(run_dir).items() if tag.startswith(pictures) for step in at}
+    its = pictures(run_dir)
+    named = ("samples/", "filters/", "confusion/", "per_class/", "mistakes/", "feature_maps/")
+    shown = {(tag, step) for tag, at in steps(run_dir).items() if tag.startswith(named) for step in at}
     assert its == shown
     assert len({name for name, _ in its}) >= 7
 
@@ -131,7 +112,7 @@ def test_a_table_of_another_run_is_not_written_over(make_config, tmp_path):
 def test_a_logger_that_fails_costs_its_figures_and_nothing_else(make_config, tmp_path, caplog):
     config = make_config("logger=none")
     with caplog.at_level(logging.WARNING):
-        broken = run(with_loggers(config, diary=DIARY | {"tears_at": 5}), tmp_path / "broken")
+        broken = run(with_loggers(config, diary=NODE | {"tears_at": 5}), tmp_path / "broken")
     said = [record.message for record in caplog.records if "logger.diary" in record.message]
     assert said[0] == "logger.diary: OSError: [Errno 28] no paper left; the run goes on without this logger"
     assert [line for line in said if "goes on" in line] == said[:1]
@@ -140,8 +121,30 @@ def test_a_logger_that_fails_costs_its_figures_and_nothing_else(make_config, tmp
     assert broken["test/acc"] == run(config, tmp_path / "without")["test/acc"]
 
 
+@pytest.mark.parametrize(("option", "package"), [("wandb", "wandb"), ("mlflow", "mlflow")])
+def test_a_tracker_that_is_not_installed_is_named_before_anything_is_written(make_config, monkeypatch, option, package):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == package else name)
+    with pytest.raises(UserError) as refusal:
+        make_config(f"logger={option}")
+    message = f'logger.{option}: needs {package}, which is not installed: pip install "groundup[{package}]"'
+    assert str(refusal.value) == message
+
+
+def test_no_password_of_mlflow_is_written_down(make_config):
+    address = "http://me:secret@server:5000"
+    with pytest.raises(UserError, match="must hold no password, it would be written down") as refusal:
+        make_config("logger=mlflow", f"logger.mlflow.tracking_uri={address}")
+    assert "secret" not in str(refusal.value)
+
+
+def test_folders_of_loggers_are_where_the_command_was_typed(make_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = make_config("logger=csv", "+logger.csv.save_dir=logs")
+    assert config["logger"]["csv"]["save_dir"] == str(tmp_path / "logs")
+
+
 def test_an_interrupted_run_says_so_to_its_loggers(make_config, tmp_path):
-    config = with_loggers(make_config("logger=none"), diary=DIARY)
+    config = with_loggers(make_config("logger=none"), diary=NODE)
     with pytest.raises(Interrupted):
         run(with_callback(config, "SignalAt", step=25), tmp_path / "run")
     *_, best, last, ended = lines(tmp_path / "run")

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 CALLED = ("log_metrics", "log_hyperparams", "log_graph", "log_image", "save", "after_save_checkpoint", "finalize")
 
 
-def guard(logger: Logger, key: str) -> None:
+def guard(logger: Logger, key: str) -> Callable[[], bool]:
     """Has the first failure of a logger be the last thing that is heard of it.
 
     Lightning lets what a logger raises end the training, in whatever step it is, before the checkpoint of that epoch:
@@ -26,6 +26,9 @@ def guard(logger: Logger, key: str) -> None:
     Args:
         logger: to watch; the object stays what it is, for callbacks that look for its class.
         key: of its node, for the message.
+
+    Returns:
+        Whether it has failed.
     """
     failed = False
 
@@ -47,6 +50,7 @@ def guard(logger: Logger, key: str) -> None:
     for name in CALLED:
         if hasattr(logger, name):
             setattr(logger, name, watched(getattr(logger, name)))
+    return lambda: failed
 
 
 def say_failed(key: str, error: Exception) -> None:

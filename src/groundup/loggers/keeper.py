@@ -100,3 +100,6 @@ class Keeper:
             logger.log_metrics(best, step=run.step)
         logger.log_hyperparams({"status": run.status, **run.params})
         logger.finalize("success" if run.status == "finished" else "failed")
+
+    def abandon(self, logger: Logger) -> None:
+        """In place of `end`, of a logger that has failed: what the next run of this process must not find."""

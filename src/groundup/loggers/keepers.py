@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
 from groundup.loggers.csv_table import CSVKeeper
 from groundup.loggers.helper import InHelper, InHelperKeeper
 from groundup.loggers.keeper import Keeper
+from groundup.loggers.mlflow_runs import MLflowKeeper
 from groundup.loggers.tensorboard import TensorBoardKeeper
+from groundup.loggers.weights_and_biases import WandbKeeper
 
 ANY = Keeper()
 KEEPERS: dict[type[Logger], Keeper] = {
     TensorBoardLogger: TensorBoardKeeper(),
     CSVLogger: CSVKeeper(),
+    WandbLogger: WandbKeeper(),
+    MLFlowLogger: MLflowKeeper(),
     InHelper: InHelperKeeper(),
 }
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from groundup.options import Logger, Positive
+from groundup.options import Logger, Positive, Text, split_url
+
+
+def _without_password(address: str) -> str:
+    if "://" in address and split_url(address).password is not None:
+        raise PydanticCustomError("secret", "must hold no password, it would be written down: MLFLOW_TRACKING_PASSWORD")
+    return address
 
 
 class TensorBoard(Logger):
@@ -20,3 +27,22 @@ class CSV(Logger):
 
     target: Literal["lightning.pytorch.loggers.CSVLogger"] = Field(alias="_target_")
     flush_logs_every_n_steps: Positive = 100
+
+
+class WandB(Logger):
+    model_config = ConfigDict(extra="allow")
+    package = "wandb"
+    reaches_out = True
+
+    target: Literal["lightning.pytorch.loggers.WandbLogger"] = Field(alias="_target_")
+    project: Text | None = None
+
+
+class MLflow(Logger):
+    model_config = ConfigDict(extra="allow")
+    package = "mlflow"
+    reaches_out = True
+
+    target: Literal["lightning.pytorch.loggers.MLFlowLogger"] = Field(alias="_target_")
+    experiment_name: Text = "lightning_logs"
+    tracking_uri: Annotated[Text, AfterValidator(_without_password)] | None = None

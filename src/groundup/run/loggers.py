@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Loggers:
 
     def __init__(self, config: Mapping[str, Any], run_dir: Path, first_step: int, goes_on: bool):
         self._made: list[tuple[Place, Logger]] = []
-        self._begun: list[tuple[Place, Logger]] = []
+        self._begun: list[tuple[Place, Logger, Callable[[], bool]]] = []
         for name, node in config["logger"].items():
             if node:
                 place = Place(f"logger.{name}", run_dir, first_step, goes_on)
@@ -64,19 +64,27 @@ class Loggers:
                 raise
             except Exception as error:  # of any kind: each has its own way to miss a key, a server, a folder
                 raise UserError(f"{place.key}: {_cause(error)}") from error
-            self._begun.append((place, logger))
-            if not isinstance(logger, TensorBoardLogger):  # whose files are the run directory's own, as checkpoints are
-                guard(logger, place.key)
+            # TensorBoard's files are the run directory's own, as checkpoints are: where they fail, those do
+            has_failed = _never if isinstance(logger, TensorBoardLogger) else guard(logger, place.key)
+            self._begun.append((place, logger, has_failed))
 
     def end(self, run: Ending) -> None:
         """Tells those that have begun what came of a run."""
-        for place, logger in self._begun:
+        for place, logger, has_failed in self._begun:
+            keeper = keeper_of(type(logger))
             try:
-                keeper_of(type(logger)).end(logger, run)
+                if has_failed():
+                    keeper.abandon(logger)
+                else:
+                    keeper.end(logger, run)
             except Exception as error:
                 if isinstance(logger, TensorBoardLogger):
                     raise
                 say_failed(place.key, error)
+
+
+def _never() -> bool:
+    return False
 
 
 def _build(node: Mapping[str, Any], place: Place) -> Logger:

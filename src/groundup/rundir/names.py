@@ -11,6 +11,7 @@ METRICS = "metrics.csv"
 LOG = "train.log"
 EVENTS = "events.out.tfevents.*"  # TensorBoard's own names
 LOCK = ".lock"
+TRACKERS = "trackers.json"  # what the run is called by W&B, by MLflow
 CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
