@@ -23,7 +23,7 @@ from groundup.data.folder_spec import Scan
 from groundup.errors import UserError
 from groundup.options import Node
 from groundup.rundir.aliases import with_todays_names
-from groundup.rundir.directory import find_checkpoint
+from groundup.rundir.directory import find_checkpoint, find_weights
 from groundup.rundir.names import CONFIG
 from groundup.spec import DatasetSpec
 
@@ -77,6 +77,9 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
         make_absolute(config, "resume")
+    make_absolute(config, "init_from")
+    if config.get("init_from") is not None and config["resume"] is None:  # else it may have begun long ago
+        find_weights(config["init_from"])
     for node in config["logger"].values():
         for key in FOLDERS_OF_LOGGERS:
             if node and isinstance(node.get(key), str):

@@ -24,6 +24,7 @@ WITHOUT_EFFECT = {
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
     """What changes a run's figures, not where its files are: flat, as `optimizer.lr`, with the seed first."""
     params: dict[str, str | float | bool] = {"seed": config["seed"]}
+    params |= {key: str(config[key]) for key in ("init_from", "freeze") if config.get(key)}
     for group in GROUPS:
         params |= _flatten(group, config[group])
     return {name: value for name, value in params.items() if name not in WITHOUT_EFFECT}

@@ -31,6 +31,8 @@ class Run(Node):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: Text | None
+    init_from: Text | None = None
+    freeze: list[Text] = Field(default_factory=list)
     sweep: Sweep | None = None
 
 

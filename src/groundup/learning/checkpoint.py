@@ -18,12 +18,11 @@ from groundup.rundir.names import CHECKPOINTS
 from groundup.spec import DatasetSpec
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint, on the CPU.
+def read_plain(path: Path) -> Any:
+    """What a file that PyTorch has written holds, on the CPU.
 
     Raises:
-        UserError: no such file, a damaged one, one that holds anything but tensors and plain containers, or one of
-            another run than that in whose directory it lies.
+        UserError: no such file, a damaged one, or one that holds anything but tensors and plain containers.
     """
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
@@ -31,11 +30,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a foreign file: refused all the same
             refuse_damage(file)
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)  # of the very file that was looked at
+            return torch.load(file, map_location="cpu", weights_only=True)  # of the very file that was looked at
     except Exception as error:  # of any kind: torch reads damaged bytes as instructions to an unpickler
         raise UserError(
             f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({_reason(error)})"
         ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint, on the CPU.
+
+    Raises:
+        UserError: as `read_plain`; or it is of another run than that in whose directory it lies.
+    """
+    checkpoint = read_plain(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"checkpoint {path}: not a checkpoint of this project (no state_dict in it)")
     _refuse_another_runs(checkpoint, path)
@@ -66,7 +74,7 @@ def put_weights(module: torch.nn.Module, checkpoint: Mapping[str, Any], path: Pa
         module.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
-    _refuse_what_is_no_number(module, path)
+    refuse_what_is_no_number(module, path)
 
 
 def spec_in(checkpoint: Mapping[str, Any], path: Path) -> DatasetSpec:
@@ -96,7 +104,7 @@ def _refuse_another_runs(checkpoint: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _refuse_what_is_no_number(module: torch.nn.Module, path: Path) -> None:
+def refuse_what_is_no_number(module: torch.nn.Module, path: Path) -> None:
     """Predictions of such a network are no numbers either. Infinity may be meant in a buffer, such as a mask."""
     for name, weights in module.state_dict(keep_vars=True).items():
         if not weights.is_floating_point():

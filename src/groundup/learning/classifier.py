@@ -21,6 +21,7 @@ class Classifier(Learner):
         begin = getattr(self.net, "init_from_images", None)
         if begin is not None and not self.progress.is_resumed:  # else its weights are in the checkpoint
             begin(self.trainer.datamodule.some_images(INIT_IMAGES, self.device))  # type: ignore[attr-defined]
+            self.keep_given()
 
     def losses(self, images: Tensor, target: Tensor) -> Losses:
         logits = self.net(images)

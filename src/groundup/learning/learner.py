@@ -52,6 +52,7 @@ class Learner(Predictor):
         total_steps: of the training; 0 until it begins, and so is `steps_per_epoch`.
         rate: learning rate of the current step.
         progress: how far training is.
+        given: weights that the run was told to begin with, by name; what images say of a network does not change them.
     """
 
     passes = 1
@@ -70,6 +71,7 @@ class Learner(Predictor):
         self.total_steps = self.steps_per_epoch = 0
         self.rate = 0.0
         self.progress = TrainingProgress()
+        self.given: dict[str, Tensor] = {}
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
 
@@ -98,7 +100,8 @@ class Learner(Predictor):
 
     def configure_optimizers(self) -> Any:
         names = {parameter: name for name, parameter in self.named_parameters()}
-        groups = [{"params": [(names[p], p) for p in group]} for group in self.parameter_groups()]
+        learning = [[p for p in group if p.requires_grad] for group in self.parameter_groups()]
+        groups = [{"params": [(names[p], p) for p in group]} for group in learning if group]
         optimizer = self._make_optimizer(groups)
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         if not isinstance(self.lr_schedule, TorchScheduler):
@@ -139,7 +142,12 @@ class Learner(Predictor):
 
     # The course of a training
 
+    def keep_given(self) -> None:
+        """Puts weights that the run was told to begin with back, after a network was begun from its training images."""
+        self.load_state_dict(self.given, strict=False)
+
     def on_train_start(self) -> None:
+        self.given = {}
         self.begin(*steps_of(self.trainer))
         self.progress.go_on_within_epoch(self.trainer)
 

@@ -132,7 +132,7 @@ class NumPyNet(nn.Module):
         self._names = list(net.params)
 
     def forward(self, x: Tensor) -> Tensor:
-        if any(has_hooks(layer) for layer in self._in_order):
+        if any(has_hooks(layer) or layer.training != self.training for layer in self._in_order):  # or frozen
             for layer in self._in_order:
                 x = layer(x)
             return x

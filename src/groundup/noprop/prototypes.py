@@ -47,3 +47,4 @@ class WithPrototypes(Learner):
         if embedding.kind == "prototype" and not self.progress.is_resumed:  # else they are in the checkpoint
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             embedding.set_prototypes(training_images_of(data, self.device))
+            self.keep_given()

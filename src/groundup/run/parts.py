@@ -25,6 +25,7 @@ from groundup.learning.captured_classifier import CapturedClassifier, not_captur
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import Learner
 from groundup.run import kinds
+from groundup.run.begin import begin_from, keep_frozen
 from groundup.run.callbacks import build_callbacks
 from groundup.run.learners import build_learner
 from groundup.run.loggers import Loggers
@@ -74,7 +75,11 @@ def assemble(
     callbacks = build_callbacks(config)
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
+    frozen = config.get("freeze") or []
+    callbacks += keep_frozen(learner, frozen)
     checkpoint = checkpoint_of(learner, resume, config) if resume else None
+    if checkpoint is None:
+        learner.given = begin_from(learner, config, spec)
     if checkpoint and isinstance(data, ImageData):  # Lightning does it too, but when the run's results are at stake
         data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
@@ -83,7 +88,7 @@ def assemble(
     options = trainer_options(config, learner)
     trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
-    trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config)
+    trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config) | ({"freeze": frozen} if frozen else {})
     if trainer.world_size > 1 and not isinstance(data, ImageData):
         raise UserError(
             f"trainer.devices={config['trainer']['devices']} with data={spec.name}: every process would train on all "

@@ -143,7 +143,7 @@ def _digest(config: Mapping[str, Any]) -> str:
 
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in FREE_KEYS}
+    kept = {key: value for key, value in config.items() if key not in FREE_KEYS and value not in (None, [])}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key != "max_epochs"}
     return kept
 
@@ -166,6 +166,7 @@ def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     if data.get("name") == "image_folder":
         kept["data.root"] = data.get("root")
     kept["seed"] = config["seed"]
+    kept |= {"init_from": config.get("init_from"), "freeze": config.get("freeze") or []}
     for group, node in network_of(config).items():
         kept |= {f"{group}.{key}": value for key, value in node.items()}
     return kept

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from groundup.config.validation import shown
 from groundup.data.classes import refuse_others
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
 from groundup.learning.learner import Learner
 from groundup.learning.torch_schedulers import TorchScheduler
 from groundup.learning.training_progress import KEYS
-from groundup.rundir.identity import refuse_another_network
+from groundup.rundir.identity import NETWORK, refuse_another_network
 
 
 def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
         refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
     refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer", "scheduler"))
     _refuse_another_kind_of_schedule(learner, checkpoint, resume)
+    _refuse_other_frozen(config, checkpoint, resume)
     put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     _refuse_what_is_none_in_training(checkpoint, resume)
     _refuse_less_than_was_trained(checkpoint, resume, config["trainer"])
@@ -39,6 +41,13 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
             f"{progress['batch_size']}; accepted: the same"
         )
     return checkpoint
+
+
+def _refuse_other_frozen(config: Mapping[str, Any], checkpoint: Mapping[str, Any], resume: Path) -> None:
+    """What an optimizer remembers of each weight would be another's."""
+    before, now = (checkpoint.get(NETWORK) or {}).get("freeze") or [], config.get("freeze") or []
+    if before != now:
+        raise UserError(f"freeze={shown(now)} with resume={resume}: that run has {shown(before)}; accepted: the same")
 
 
 def _refuse_another_kind_of_schedule(learner: Learner, checkpoint: Mapping[str, Any], resume: Path) -> None:

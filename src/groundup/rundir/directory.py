@@ -55,6 +55,22 @@ def refuse_files_of_no_run(run_dir: Path) -> None:
             raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
 
 
+def find_weights(init_from: str) -> Path:
+    """The file of weights that `init_from` means: a run directory's best ones, or the file itself.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = Path(init_from)
+    file = path / CHECKPOINTS / "best.ckpt" if path.is_dir() else path
+    if not file.is_file():
+        what = f"there is no {file}" if path.is_dir() else "there is no such run directory or file"
+        raise UserError(
+            f"init_from={init_from}: {what}; accepted: a run directory, a checkpoint, or a file of a state_dict"
+        )
+    return file
+
+
 def find_checkpoint(run_dir: Path, ckpt: str) -> Path:
     """`best`, `last` or a path, as a file that is there.
 

@@ -82,7 +82,7 @@ def _more_than_a_value(word: str) -> str:
         return "is more than a plain value"
     if re.split(r"[./@]", key)[0] in RESERVED:
         return "is no setting of a job"
-    if key == "data.mirror" or FILES.search(key) or WEIGHTS.search(key.rpartition(".")[2]):
+    if key in ("data.mirror", "init_from") or FILES.search(key) or WEIGHTS.search(key.rpartition(".")[2]):
         return "names what is fetched or written"
     if ("." not in key or "/" in key) and ELSEWHERE.search(value):
         return "names a file outside of conf/"
@@ -106,6 +106,10 @@ def _refuse_where_it_differs(
 
 def _refuse_foreign_config(config: Mapping[str, Any]) -> None:
     refuse_foreign_targets(config)
+    if config.get("init_from") is not None:
+        raise UserError(
+            f"init_from={printable(str(config['init_from']))}: only weights that the command names are read"
+        )
     data = config.get("data")
     if isinstance(data, Mapping) and data.get("mirror") is not None:
         raise UserError(f"data.mirror={printable(str(data['mirror']))}: only a mirror that the command names is asked")

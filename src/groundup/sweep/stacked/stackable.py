@@ -70,6 +70,9 @@ def why_not(config: Mapping[str, Any]) -> str | None:
     model, optimizer = config["model"], config["optimizer"]
     if config["resume"] is not None:
         return f"resume={config['resume']}: it goes on from a checkpoint"
+    for key in ("init_from", "freeze"):
+        if config.get(key):
+            return f"{key}={config[key]}: not made for stacked training"
     if model["_target_"] not in MODELS:
         return f"model={model['name']}: only mlp and lenet can be stacked"
     if model.get("batch_norm"):
