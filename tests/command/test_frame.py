@@ -119,7 +119,12 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["--multirum"], "did you mean --multirun?"),
         (["--model=cnn"], "did you mean model=cnn?"),
         (["--cfg"], "--cfg/-c: expected one argument"),
-        (["seed=1", "-m", "data.name=digits"], "data.name=digits: settings on both sides of an option; put -m before"),
+        (["seed=1", "-m", "word"], "word: not a setting. Write KEY=VALUE"),
+        (["hydra.job.env_copy=[NOPE]"], "hydra.job.env_copy=[NOPE]: there is no environment variable NOPE"),
+        (["hydra.verbose=3"], "hydra.verbose=3: accepted: true, false, the name of a logger, or a list of names"),
+        (["hydra.runtime.output_dir=x"], "hydra.runtime.output_dir=x: Hydra itself says that"),
+        (["model=[cnn,resnet18]"], "model=[cnn,resnet18]: a run has one; several are a sweep: -m model=cnn,resnet18"),
+        (["hydra.searchpath=[nosuch]"], "hydra.searchpath=[nosuch]: no such folder"),
         (["-m", "modle=cnn,mlp"], "did you mean model=cnn,mlp?"),
         (["-m", "model=cnn,resnet"], "did you mean model=resnet18?"),
         (["-m", "--foo"], "--foo: unknown option"),
@@ -311,3 +316,27 @@ def test_jobs_of_a_sweep_share_its_directory_and_two_sweeps_do_not(toy, tmp_path
     toy("-m", "seed=0,1")
     sweeps = list((tmp_path / "outputs" / "sweeps").iterdir())
     assert len(sweeps) == 2
+
+
+def test_options_may_stand_between_settings(toy, tmp_path):
+    assert toy("seed=0,1", "-m", "model.width=3", f"hydra.sweep.dir={tmp_path}/s") == 0
+    assert [(cfg.seed, cfg.model.width) for cfg in toy.module.calls] == [(0, 3), (1, 3)]
+
+
+def test_an_error_that_only_looks_like_one_of_hydras_values_keeps_its_traceback(toy, monkeypatch):
+    def broken(*_):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("groundup.command.frame._refuse_missing_configs", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        toy()
+
+
+@pytest.mark.parametrize("option", ["--config-dir", "-cd", "--config-dir="])
+def test_a_shell_completes_options_of_the_folder_that_its_line_names(toy, tmp_path, monkeypatch, capsys, option):
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "mine.yaml").write_text("name: mine")
+    between = "" if option.endswith("=") else " "
+    monkeypatch.setenv("COMP_LINE", f"toy.py {option}{between}{tmp_path}/mine -m model=m")
+    assert toy("-sc", "query=bash") == 0
+    assert capsys.readouterr().out.split() == ["model=mine"]

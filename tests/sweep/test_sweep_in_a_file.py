@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import pytest
-from outcomes import table
+from outcomes import fail_at, table
 
 from groundup.errors import UserError
 from groundup.rundir.jobs import read_jobs
@@ -197,3 +199,97 @@ def test_a_wrong_key_of_params_is_answered_as_one_that_was_typed(experiment, tra
     words = experiment("hydra:\n  sweeper:\n    params:\n      optimizer.lrr: 0.1,0.2\n")
     assert train("-m", *words, CPU, f"hydra.sweep.dir={tmp_path}/s") == 2
     assert "optimizer.lrr=0.1,0.2: there is no key 'optimizer.lrr'" in capsys.readouterr().err
+
+
+def test_folders_of_jobs_that_a_file_names_are_refused(experiment, train, runs, tmp_path, capsys):
+    words = experiment("hydra:\n  sweep:\n    subdir: ${hydra.job.override_dirname}\n")
+    assert train("-m", *words, "seed=0,1", CPU, f"hydra.sweep.dir={tmp_path}/s") == 2
+    said = "hydra.sweep.subdir=${hydra.job.override_dirname}: the folders of a sweep's jobs are their numbers"
+    assert said in capsys.readouterr().err
+
+
+CALLBACK = """
+from hydra.experimental.callback import Callback
+import os
+
+class Note(Callback):
+    seen = []
+    def on_multirun_start(self, config, **_): self.seen.append("sweep")
+    def on_multirun_end(self, config, **_): self.seen.append("end of sweep")
+    def on_run_start(self, config, **_): self.seen.append("run")
+    def on_run_end(self, config, **_): self.seen.append("end of run")
+    def on_job_start(self, config, **_):
+        self.seen.append((config.hydra.job.name, os.environ["OF_THE_JOB"], os.path.basename(os.getcwd())))
+    def on_job_end(self, config, job_return, **_): self.seen.append(job_return.status.name)
+"""
+OF_HYDRA = """
+hydra:
+  job:
+    name: job_${hydra.job.override_dirname}
+    chdir: true
+    env_set: {OF_THE_JOB: "1"}
+    config: {override_dirname: {kv_sep: "-", exclude_keys: [experiment, trainer.accelerator]}}
+  callbacks:
+    note: {_target_: noting.Note}
+"""
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """What somebody's Hydra callback has seen."""
+    (tmp_path / "noting.py").write_text(CALLBACK)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "noting", raising=False)
+    import noting
+
+    return noting.Note.seen
+
+
+def test_hydras_own_settings_of_a_file_hold_for_every_job(experiment, train, runs, noted, tmp_path):
+    runs.behave = fail_at(1)
+    words = experiment(OF_HYDRA)
+    assert train("-m", *words, "seed=4,5", CPU, f"hydra.sweep.dir={tmp_path}/s") == 1
+    jobs = [("job_seed-4", "1", "0"), "COMPLETED", ("job_seed-5", "1", "1"), "FAILED"]
+    assert noted == ["sweep", *jobs]  # of a sweep of which a job failed Hydra says no end
+    assert "OF_THE_JOB" not in os.environ
+
+
+def test_hydras_own_settings_of_a_file_hold_for_a_run(experiment, train, runs, noted, tmp_path):
+    assert train(*experiment(OF_HYDRA), "seed=4", CPU, f"hydra.run.dir={tmp_path}/run") == 0
+    assert noted == ["run", ("job_seed-4", "1", "run"), "COMPLETED", "end of run"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("hydra.job.num=3", "hydra.job.num=3: every job of a sweep has its own"),
+        ("hydra.runtime.cwd=x", "hydra.runtime.cwd=x: Hydra itself says that, and would not listen"),
+        ("hydra.run.dir=x", "hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"),
+    ],
+)
+def test_what_no_sweep_obeys_is_refused(sweep, capsys, word, said):
+    assert sweep("seed=0,1", word) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_another_sweeper_than_ours_refuses_the_keys_of_ours(train, runs, tmp_path, capsys):
+    words = ("-m", "hydra/sweeper=basic", "seed=0,1", CPU, f"hydra.sweep.dir={tmp_path}/s")
+    assert train(*words) == 0
+    assert len(runs.calls) == 2
+    assert train(*words, "sweep.fail_fast=true") == 1
+    assert "hydra/sweeper=basic knows nothing of it; accepted: hydra/sweeper=groundup" in capsys.readouterr().err
+    assert len(runs.calls) == 2
+
+
+def test_lists_of_options_are_values_of_a_sweep(train, runs, tmp_path, capsys):
+    words = ("-m", "callbacks=default,[default,early_stopping]", CPU, f"hydra.sweep.dir={tmp_path}/s")
+    assert train(*words) == 0
+    assert ["early_stopping" in call["config"]["callbacks"] for call in runs.calls] == [False, True]
+    assert train("-m", "data=[mnist,cifar10],digits", CPU, f"hydra.sweep.dir={tmp_path}/t") == 2
+    assert "data=[mnist,cifar10]: a run has one; several are a sweep" in capsys.readouterr().err
+
+
+def test_a_variable_of_the_environment_that_is_not_there_is_said(train, runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("NOPE", raising=False)
+    assert train("seed=${oc.env:NOPE}", CPU, f"hydra.run.dir={tmp_path}/run") == 2
+    assert capsys.readouterr().err == "error: seed=${oc.env:NOPE}: Environment variable 'NOPE' not found\n"

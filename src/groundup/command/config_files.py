@@ -15,10 +15,14 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from groundup.command.mode import words_of
+from groundup.command.words import split_values
 from groundup.errors import UserError
 from groundup.paths import CONF
 
 PARTS = ("data", "model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger", "hydra")  # keys of a run
+ONE_PART = PARTS[:6]
+LIST_OF_OPTIONS = re.compile(r"\+{0,2}([\w/]+)=\[(.*)\]")
 PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
 
 
@@ -29,6 +33,7 @@ def look_at_files(cfg: DictConfig, hydra: Any) -> None:
         UserError: one of ours hides somebody's own, or what a file says went to a key that nobody reads.
     """
     folders, chosen = folders_of(hydra), chosen_options(hydra)
+    _refuse_several_parts(hydra, folders)
     for name in chosen:
         _refuse_hidden(name, folders)
         _refuse_without_package(name, cfg, folders)
@@ -59,10 +64,14 @@ def chosen_options(hydra: Any) -> list[str]:
     """`model/cnn`, `experiment/mine`, …"""
     choices = OmegaConf.to_container(hydra.runtime.choices)
     assert isinstance(choices, dict)
-    listed = {group: value if isinstance(value, list) else [value] for group, value in choices.items()}
-    return [
-        f"{str(group).partition('@')[0]}/{option}" for group, options in listed.items() for option in options if option
-    ]
+    single = [f"{str(group).partition('@')[0]}/{option}" for group, option in choices.items() if option]
+    return single + [f"{group}/{option}" for group, options in _lists(hydra) for option in options]
+
+
+def _lists(hydra: Any) -> list[tuple[str, list[str]]]:
+    """`logger=[tensorboard,csv]`, which Hydra does not count among the choices."""
+    found = [LIST_OF_OPTIONS.fullmatch(word) for word in words_of(hydra)]
+    return [(match[1], split_values(match[2])) for match in found if match]
 
 
 def find(name: str, folders: Iterable[Path]) -> Path | None:
@@ -91,7 +100,7 @@ def in_which_file(key: str, hydra: Any) -> Path | None:
 
 def with_files(message: str, hydra: Any) -> str:
     """A message whose lines begin with `KEY=VALUE: `: with the file that says so, where it was not typed."""
-    typed = {word.lstrip("+~").partition("=")[0] for word in (*hydra.overrides.task, *hydra.overrides.hydra)}
+    typed = {word.lstrip("+~").partition("=")[0] for word in words_of(hydra)}
     lines = []
     for line in message.splitlines():
         key = line.partition("=")[0]
@@ -112,6 +121,22 @@ def defaults_of(file: Path) -> list[Any]:
     content = _read(file)
     entries = content.get("defaults") if isinstance(content, dict) else None
     return entries if isinstance(entries, list) else []
+
+
+def _refuse_several_parts(hydra: Any, folders: Sequence[Path]) -> None:
+    """Hydra merges the options of a list: of two models the second, with what is left of the first."""
+    for group, options in _lists(hydra):
+        if group not in ONE_PART:
+            continue
+        parts = [name for name in options if (file := find(f"{group}/{name}", folders)) and _is_part(file)]
+        if len(parts) > 1:
+            listed = ",".join(parts)
+            raise UserError(f"{group}=[{listed}]: a run has one; several are a sweep: -m {group}={listed}")
+
+
+def _is_part(file: Path) -> bool:
+    content = _read(file)
+    return isinstance(content, dict) and bool({"_target_", "name"} & content.keys())
 
 
 def _refuse_hidden(name: str, folders: Sequence[Path]) -> None:

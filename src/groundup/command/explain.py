@@ -46,6 +46,8 @@ def explain(
         return by_file
     if isinstance(error, OverrideParseException):
         return _bad_grammar(error.override, overrides)
+    if isinstance(error, KeyError | AssertionError):
+        return _of_hydras_own_node(error, overrides)
     if nameless := next((word for word in overrides if re.match(r"[+~]*(=|@|$)", word)), None):
         return wrong(nameless)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -63,6 +65,15 @@ def explain(
     if message.startswith("Error merging override ") and cause is not None:  # a value of a type that it cannot have
         return f"{message.removeprefix('Error merging override ')}: {str(cause).splitlines()[0]}"
     return _reworded(message, overrides, sweeps)
+
+
+def _of_hydras_own_node(error: Exception, overrides: Sequence[str]) -> str:
+    """For values of `hydra.job.env_copy` and `hydra.verbose`, which Hydra uses unchecked."""
+    if isinstance(error, KeyError):
+        given = next((word for word in overrides if "hydra.job.env_copy" in word), "hydra.job.env_copy")
+        return f"{given}: there is no environment variable {error.args[0]}"
+    given = next((word for word in overrides if "hydra.verbose" in word), "hydra.verbose")
+    return f"{given}: accepted: true, false, the name of a logger, or a list of names"
 
 
 def _no_such_value(errors: Sequence[OmegaConfBaseException], overrides: Sequence[str]) -> str:
@@ -181,7 +192,8 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
         return f"{ambiguous[1]}: several values are a sweep: add -m. A list is written {key}=[{values}]"
     if message.startswith("Config group override must be"):
         given = next((word for word in overrides if not _may_be_option(word)), "GROUP=null")
-        return f"{given}: a group is chosen by the name of an option, such as model=cnn"
+        nothing = "; nothing is logged with logger=none" if given.startswith("logger=") else ""
+        return f"{given}: a group is chosen by the name of an option, such as model=cnn{nothing}"
     if twice := re.match("|".join(_THERE_ALREADY), message):
         key = next(filter(None, twice.groups()))
         given = next((word for word in overrides if word.startswith(f"+{key}=")), f"+{key}")

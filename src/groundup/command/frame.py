@@ -28,11 +28,13 @@ from yaml import YAMLError
 
 from groundup.borrowed.hydra import get_args_parser
 from groundup.command.asked_folders import folders_asked_for, refuse_hidden_primary, refuse_missing_folders
+from groundup.command.completion import with_options_of_line
 from groundup.command.config_files import look_at_files, with_files
-from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_two_modes
+from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_sweep_of_ours, refuse_two_modes
 from groundup.command.place import Place
 from groundup.command.resolvers import SWEEP_DIR
 from groundup.command.search_path import further_configs
+from groundup.command.words import options_first
 from groundup.errors import Interrupted, RunFailed, SweepFailed, UserError, chain
 from groundup.printable import printable_lines
 
@@ -65,7 +67,7 @@ class Command:
         os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
         wants_tracebacks = asked_for_tracebacks()
         task = (BareTask if wants_tracebacks else Task)(self.function, place, tuple(sys.argv))
-        with _arguments([sys.argv[0], *words]), further_configs(place.confs[1:]):
+        with _arguments([sys.argv[0], *options_first(with_options_of_line(words))]), further_configs(place.confs[1:]):
             if wants_tracebacks:
                 self._refuse_sweep_where_there_is_none(place)
                 with _paths_as_typed(place):
@@ -117,6 +119,8 @@ class Task(BareTask):
             if HydraConfig.get().mode == RunMode.RUN:
                 look_for_a_sweep(HydraConfig.get())
                 look_at_files(cfg, HydraConfig.get())
+            else:
+                refuse_sweep_of_ours(cfg, HydraConfig.get())  # of ours a job does not come here
             return self.run(cfg)
         except (UserError, RunFailed) as error:
             _discard_if_empty(Path(HydraConfig.get().runtime.output_dir), self.place)
@@ -168,7 +172,7 @@ def _message(error: Exception, command: Command, place: Place) -> str:
         if isinstance(cause, UserError):
             return str(cause)
     composing = (HydraException, OmegaConfBaseException, ValueError, YAMLError)
-    if isinstance(error, composing) and not _has_os_error(causes):
+    if (isinstance(error, composing) or _is_unchecked_by_hydra(error)) and not _has_os_error(causes):
         from groundup.command.explain import explain  # only when it is needed: starting up must stay fast
 
         folders = folders_asked_for(get_args_parser().parse_args(), place)
@@ -177,6 +181,13 @@ def _message(error: Exception, command: Command, place: Place) -> str:
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
             return f"the output directory cannot be written: {cause}. Another one: hydra.run.dir=DIR"
     raise error
+
+
+def _is_unchecked_by_hydra(error: Exception) -> bool:
+    """Whether it is of `hydra.job.env_copy` or `hydra.verbose`, whose values Hydra uses as they come."""
+    where = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    uses = {KeyError: "_load_configuration_impl", AssertionError: "configure_log"}
+    return uses.get(type(error)) in where
 
 
 def _has_os_error(causes: list[BaseException]) -> bool:

@@ -8,9 +8,20 @@ as a sweep of one value, `model.hidden_dims=choice([16])`, it leaves alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+SETTING = re.compile(r"~\w|\+{0,2}[\w./@:]+=")
 ONE_VALUE = re.compile(r"(\+{0,2}(?!hydra\.|sweep\.)\w+\.[\w.-]+)=(?!null$)([^()=$]+)")
 WRAPPED = re.compile(r"([^=]+)=choice\((.*)\)")
+
+
+def options_first(words: Sequence[str]) -> list[str]:
+    """`seed=0,1 -m model=cnn` with its settings at the end, where alone Hydra's parser takes them from both sides."""
+    settings = [word for word in words if SETTING.match(word)]
+    after = words[words.index(settings[0]) :] if settings else []
+    if not any(word.startswith("-") for word in after):
+        return list(words)
+    return [word for word in words if not SETTING.match(word)] + settings
 
 
 def hide(word: str) -> str:

@@ -58,7 +58,7 @@ class FrozenLoader(ConfigLoaderImpl):
             config.hydra.sweep.checked = _word(CHECKED, sweep_overrides) == "true"
         with open_dict(config.hydra):
             config.hydra.overrides.task = list(job.overrides)
-            config.hydra.job.override_dirname = ""
+            config.hydra.job.override_dirname = dirname(job.overrides, config.hydra.job.config.override_dirname)
             config.hydra.job.num = job.number
             config.hydra.job.id = str(job.number)
             config.hydra.sweep.subdir = str(job.number)
@@ -76,6 +76,12 @@ class FrozenLoader(ConfigLoaderImpl):
             file.seek(self._offsets[number])
             job, _ = parse_job(file.readline(LINE_SIZE + 1))
             return job
+
+
+def dirname(overrides: Sequence[str], style: Any) -> str:
+    """Hydra's `hydra.job.override_dirname` of a job: its overrides, but for those of `exclude_keys`, in one word."""
+    words = [word for word in overrides if word.lstrip("+~").partition("=")[0] not in style.exclude_keys]
+    return style.item_sep.join(sorted(words)).replace("=", style.kv_sep)
 
 
 def _word(key: str, overrides: Sequence[str]) -> str:

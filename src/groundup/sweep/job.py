@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
-from groundup.command.frame import Task
+from groundup.command.frame import JobFailed, Task
 from groundup.command.tell import tell
 from groundup.config.model_kinds import computes_in_numpy
 from groundup.errors import RunFailed, UserError, log_of_tracebacks
@@ -28,7 +28,9 @@ from groundup.sweep.tally import tally_of
 
 @dataclass(frozen=True)
 class Job:
-    """What a launcher calls with the config of each job. It raises no Exception: what failed is in `results.json`.
+    """What a launcher calls with the config of each job; it gives whether there was something to do.
+
+    What failed is in `results.json`, and raised: so Hydra tells its callbacks, and launchers go on.
 
     Args:
         task: what a run without a sweep would be.
@@ -52,38 +54,44 @@ class Job:
     failed_before: int = 0
     home: Process = field(default_factory=Process.this)
 
-    def __call__(self, cfg: DictConfig) -> None:
+    def __call__(self, cfg: DictConfig) -> bool:
         if self._at_home:
             return self._do(cfg)
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        with announced(self.sweep_dir, int(run_dir.name)) as may_run:
-            if may_run:
-                self._do(cfg)
-            else:
+        try:
+            with announced(self.sweep_dir, int(run_dir.name)) as may_run:
+                if may_run:
+                    return self._do(cfg)
                 discard_if_unused(run_dir)
-        if self.home.is_gone:  # killed: no other job will come, for which joblib has its processes wait five minutes
-            os._exit(0)
+            return False
+        finally:
+            if self.home.is_gone:  # killed: no other job comes, for which joblib's processes wait five minutes
+                os._exit(0)
 
     @property
     def _at_home(self) -> bool:
         return Process.this() == self.home
 
-    def _do(self, cfg: DictConfig) -> None:
+    def _do(self, cfg: DictConfig) -> bool:
         hydra = HydraConfig.get()
         run_dir, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
         if self.fail_fast and self._tally().failed > self.failed_before:
             discard_if_unused(run_dir)
-            return
+            return False
         if not self._ready(cfg, run_dir):
-            return
-        start = time.monotonic()
+            return False
+        start, failure = time.monotonic(), ""
         try:
             with isolated():
                 cfg.trainer.devices = devices(cfg, int(hydra.job.num))
                 self._run(cfg)
         except Exception as error:
             self._keep(error, run_dir, cfg, overrides)
+            failure = f"{type(error).__name__}: {error}"
         self.report(run_dir, overrides, time.monotonic() - start)
+        if failure:
+            raise JobFailed(failure)
+        return True
 
     def report(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> None:
         """Says what a job has come to; `unsaid`: how many that have ended too are said after it."""

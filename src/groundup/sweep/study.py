@@ -47,8 +47,8 @@ from groundup.sweep.sweeper import (
     checked,
     make_launcher,
     opened,
+    refuse_bad_settings,
     refuse_to_overwrite,
-    refuse_what_no_sweep_obeys,
     reported,
 )
 
@@ -68,7 +68,7 @@ def run_study(
     """
     HydraConfig.instance().set_config(master)
     settings, options = check_sweep(master), check_study(options)
-    refuse_what_no_sweep_obeys(master)
+    refuse_bad_settings(master)
     words = [*words_of(options.pop("params")), *map(show, words)]
     sweep_dir = _directory(settings["resume"], words, master)
     typed = _settings(words)

@@ -29,6 +29,8 @@ from yaml import YAMLError
 
 from groundup.borrowed.hydra import with_searchpath
 from groundup.command.config_files import folders_of, with_files
+from groundup.command.mode import refuse_what_no_sweep_obeys
+from groundup.command.mode import words_of as words_of_command
 from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
@@ -48,7 +50,7 @@ from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
-from groundup.sweep.frozen import CHECKED, DIGEST, NUMBER, FrozenLoader
+from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.params import words_of
@@ -68,7 +70,7 @@ def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: Ta
     """
     HydraConfig.instance().set_config(master)
     settings = check_sweep(master)
-    refuse_what_no_sweep_obeys(master)
+    refuse_bad_settings(master)
     words = [*words_of(params), *map(show, words)]
     with read_write(master.hydra):
         master.hydra.overrides.task = words
@@ -81,20 +83,16 @@ def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: Ta
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
 
-def refuse_what_no_sweep_obeys(master: DictConfig) -> None:
+def refuse_bad_settings(master: DictConfig) -> None:
     """Settings of Hydra's own that a sweep has no use for, and bad ones of its launcher.
 
     Raises:
         UserError: one was given.
     """
-    for word in master.hydra.overrides.hydra:
-        key, _, value = word.lstrip("+").partition("=")
-        if key == NUMBER:
-            raise UserError(f"{word}: the folders of a sweep's jobs are their numbers; accepted: hydra.sweep.dir=DIR")
-        if key in (DIGEST, CHECKED):
+    refuse_what_no_sweep_obeys(master.hydra)
+    for word in words_of_command(master.hydra):
+        if word.lstrip("+").partition("=")[0] in (DIGEST, CHECKED):
             raise UserError(f"{word}: a sweep says this of its own jobs; leave it out")
-        if key == "hydra.run.dir":
-            raise UserError(f"{word} with -m: the directory of a sweep is set by hydra.sweep.dir={value}")
     refuse_bad_launcher(master.hydra.launcher)
 
 

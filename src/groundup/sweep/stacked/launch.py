@@ -111,7 +111,7 @@ def _must_stop(task: Any, returns: Mapping[int, JobReturn]) -> bool:
 
 
 def _has_finished(done: JobReturn) -> bool:
-    return done.status == JobStatus.COMPLETED and done.return_value is not None  # a job of ours raises nothing
+    return done.status == JobStatus.COMPLETED and done.return_value is not None
 
 
 def _announce(
@@ -158,8 +158,10 @@ def _tell(
     """What the job itself would have said, returned or raised at its end."""
     from groundup.command.frame import JobFailed
 
-    if hasattr(task, "report"):  # a job of a sweep of ours says one line, and raises nothing
+    if hasattr(task, "report"):  # a job of a sweep of ours says one line
         task.report(job.run_dir, job.overrides, seconds, unsaid)
+        if isinstance(outcome, Exception):
+            raise JobFailed(str(outcome)) from outcome
         return None if isinstance(outcome, BaseException) else outcome
     if isinstance(outcome, BaseException):
         tell(f"job {job.number} ({' '.join(filter_overrides(job.overrides))}) failed: {outcome}")
