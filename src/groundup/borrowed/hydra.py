@@ -6,17 +6,20 @@ Looked at first: `hydra.main`, `hydra.compose`, `hydra.utils` and the interface 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl as ConfigLoaderImpl
-from hydra._internal.utils import _locate
+from hydra._internal.utils import _locate, create_config_search_path
 from hydra._internal.utils import get_args_parser as get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
+from omegaconf.basecontainer import BaseContainer
 
 # get_args_parser: the parser of `hydra.main`, to know what was asked before Hydra answers in its own way. `hydra.main`
 # gives nobody what it has parsed.
@@ -59,6 +62,27 @@ def apply_overrides(overrides: Sequence[Override], cfg: DictConfig) -> None:
         HydraException, OmegaConfBaseException: as composing.
     """
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), cfg)
+
+
+def make_loader(folders: Sequence[Path], provider: str) -> ConfigLoader:
+    """Of configs in these folders, the first asked first; `provider` names the others.
+
+    The public `hydra.initialize_config_dir` makes the loader of the whole process, which may be another program's.
+    """
+    search_path = create_config_search_path(str(folders[0]))
+    for folder in folders[1:]:
+        search_path.prepend(provider, f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(search_path)
+
+
+@contextmanager
+def resolvers_put_back() -> Iterator[None]:
+    """Puts back OmegaConf's resolvers as they were: no public name gives one that is registered."""
+    before = dict(BaseContainer._resolvers)
+    try:
+        yield
+    finally:
+        BaseContainer._resolvers = before
 
 
 # What launchers keep of their settings has no public name, and is all that can still be changed once Hydra has made

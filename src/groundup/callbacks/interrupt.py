@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
@@ -28,7 +29,8 @@ class StopOnSignal(Checkpoint):
 
     A Checkpoint to Lightning, so that at the end of an epoch it comes after `Checkpoints` has saved that epoch.
 
-    As a context manager it answers signals outside of training at once, and restores the handlers that were there.
+    As a context manager it answers signals outside of training at once, and restores the handlers that were there. In
+    a thread it answers none: Python has them come to the main thread alone.
     A second signal does not wait for the step to end; the last checkpoint then stays as it is.
     """
 
@@ -40,7 +42,8 @@ class StopOnSignal(Checkpoint):
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
-        self._before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {signum: signal.getsignal(signum) for signum in SIGNALS}
         self._install()
         return self
 
@@ -66,8 +69,8 @@ class StopOnSignal(Checkpoint):
             signal.signal(signum, handler)
 
     def _install(self) -> None:
-        for signum in SIGNALS:
-            if self._before.get(signum) is not signal.SIG_IGN:  # as it was for our parent: nohup, a job of a sweep
+        for signum, before in self._before.items():
+            if before is not signal.SIG_IGN:  # as it was for our parent: nohup, a job of a sweep
                 signal.signal(signum, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:

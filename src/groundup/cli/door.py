@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from groundup.command.place import Place
 
 
-def door(command: str, script: str | os.PathLike[str], trust: Iterable[str] = ()) -> Callable[[], None]:
+def door(
+    command: str, script: str | os.PathLike[str], config: str | None = None, trust: str | Iterable[str] = ()
+) -> Callable[[], None]:
     """The function that a script calls to be a command: `door("train", __file__)()`.
 
     `conf/` beside the script comes before the package's, `outputs/` and `data/` are made beside it.
@@ -19,10 +21,11 @@ def door(command: str, script: str | os.PathLike[str], trust: Iterable[str] = ()
     Args:
         command: train, evaluate, predict or report.
         script: the file.
+        config: the name of the config it begins with, in `conf/`; None: as the command, such as `train`.
         trust: the project's own packages, whose parts it may build from what a run directory says.
     """
     main = importlib.import_module(f"groundup.cli.{command}").main
-    return functools.partial(_enter, main, Place.of_script(script, trust))
+    return functools.partial(_enter, main, Place.of_script(script, config, trust))
 
 
 def _enter(main: Callable[[Place, list[str]], None], place: Place) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "test metrics of a run: groundup evaluate run=DIR",
     "predict": "classes of images, by a run: groundup predict run=DIR images=PATH",
     "report": "tables and plots of runs and sweeps: groundup report DIR",
+    "new": "a project of your own to start from: groundup new DIR [NAME]",
 }
 HELP = """groundup: image classifiers from the ground up.
 
@@ -38,9 +39,10 @@ def main() -> None:
 
 def enter(command: str, words: Sequence[str]) -> None:
     """Runs a command from the console."""
+    module = importlib.import_module(f"groundup.cli.{command}")
     from groundup.command.place import Place
 
-    importlib.import_module(f"groundup.cli.{command}").main(Place.of_console(), words)
+    module.main(Place.of_console(), words)
 
 
 def _answer(word: str) -> int:

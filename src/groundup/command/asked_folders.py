@@ -33,7 +33,7 @@ def refuse_hidden_primary(asked: Namespace, place: Place) -> None:
     if asked.config_name is None or asked.config_dir is None or asked.config_path is not None:
         return
     name = asked.config_name.removesuffix(".yaml")
-    own, other = place.config(name), Path(asked.config_dir) / f"{name}.yaml"
+    own, other = place.config_file(name), Path(asked.config_dir) / f"{name}.yaml"
     if own.is_file() and other.is_file() and own.read_bytes() != other.read_bytes():
         raise UserError(
             f"--config-name={asked.config_name}: {other} is hidden by {own}, which is found first; "

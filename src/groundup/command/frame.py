@@ -67,21 +67,19 @@ class Command:
         os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
         wants_tracebacks = asked_for_tracebacks()
         task = (BareTask if wants_tracebacks else Task)(self.function, place, tuple(sys.argv))
+        config = place.config or self.name
         with _arguments([sys.argv[0], *options_first(with_options_of_line(words))]), further_configs(place.confs[1:]):
             if wants_tracebacks:
                 self._refuse_sweep_where_there_is_none(place)
                 with _paths_as_typed(place):
-                    return self._compose_and_run(task)
+                    return _compose_and_run(task, config)
             # TRACEBACKS: else Hydra itself prints errors, its own way
-            with _one_message(self, place), _environment(TRACEBACKS, "1"):
+            with _one_message(place.config_file(config), self.sweeps, place), _environment(TRACEBACKS, "1"):
                 _refuse_unknown_options()
-                _refuse_missing_configs(self.name, place)
+                _refuse_missing_configs(config, place)
                 self._refuse_sweep_where_there_is_none(place)
                 with _paths_as_typed(place), _settings_of_single_jobs_hidden():
-                    self._compose_and_run(task)
-
-    def _compose_and_run(self, task: BareTask) -> None:
-        hydra.main(version_base="1.3", config_path=str(task.place.confs[0]), config_name=self.name)(task)()
+                    _compose_and_run(task, config)
 
     def _refuse_sweep_where_there_is_none(self, place: Place) -> None:
         wanted = get_args_parser().parse_args()
@@ -89,6 +87,10 @@ class Command:
         if not self.sweeps and asked_for_sweep(wanted):
             spelt = place.spell(self.name).removeprefix("python ")
             raise UserError(f"-m: {spelt} makes no sweeps; call it once for each value")
+
+
+def _compose_and_run(task: BareTask, config: str) -> None:
+    hydra.main(version_base="1.3", config_path=str(task.place.confs[0]), config_name=config)(task)()
 
 
 class BareTask:
@@ -141,7 +143,7 @@ class JobFailed(Exception):
 
 
 @contextmanager
-def _one_message(command: Command, place: Place) -> Iterator[None]:
+def _one_message(primary: Path, sweeps: bool, place: Place) -> Iterator[None]:
     """Ends the process with the exit code of what is raised inside, after one message; bugs keep their traceback."""
     try:
         yield
@@ -159,13 +161,13 @@ def _one_message(command: Command, place: Place) -> Iterator[None]:
     except Exception as error:
         if _raised_by_task(error):
             raise
-        say(_message(error, command, place))
+        say(_message(error, primary, sweeps, place))
         if SWEEP_DIR in os.environ:
             _discard_if_empty(Path(os.environ[SWEEP_DIR]), place)
         sys.exit(BAD_REQUEST)
 
 
-def _message(error: Exception, command: Command, place: Place) -> str:
+def _message(error: Exception, primary: Path, sweeps: bool, place: Place) -> str:
     """The message for an error of the command line, of Hydra's composition or of making the output directory."""
     causes = list(chain(error))
     for cause in causes:
@@ -176,7 +178,7 @@ def _message(error: Exception, command: Command, place: Place) -> str:
         from groundup.command.explain import explain  # only when it is needed: starting up must stay fast
 
         folders = folders_asked_for(get_args_parser().parse_args(), place)
-        return explain(error, _overrides(), place.config(command.name), command.sweeps, folders)
+        return explain(error, _overrides(), primary, sweeps, folders)
     for cause in causes:
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
             return f"the output directory cannot be written: {cause}. Another one: hydra.run.dir=DIR"

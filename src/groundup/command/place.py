@@ -11,6 +11,8 @@ from pathlib import Path
 from groundup.command.resolvers import register
 from groundup.paths import CONF, Home, settle
 
+TRUST = "GROUNDUP_TRUST"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -20,21 +22,23 @@ class Place:
         home: where it reads and writes.
         confs: the folders of configs, the first asked first.
         spelling: of a command, its name in the place of `{}`.
+        config: the name of a command's config; None: as the command.
         trust: packages whose parts may be built from what a run directory says, besides those that are named in words.
     """
 
     home: Home
     confs: tuple[Path, ...]
     spelling: str
+    config: str | None = None
     trust: tuple[str, ...] = ()
 
     @classmethod
-    def of_script(cls, file: str | os.PathLike[str], trust: Iterable[str] = ()) -> Place:
+    def of_script(cls, file: str | os.PathLike[str], config: str | None = None, trust: Iterable[str] = ()) -> Place:
         """A script in a project's folder: its `conf/`, where there is one, comes before the package's."""
         folder = Path(file).resolve().parent
         own = folder / "conf"
         confs = (own,) if _is_same(own, CONF) else (own, CONF) if own.is_dir() else (CONF,)
-        return cls(Home.of_project(folder), confs, "python {}.py", tuple(trust))
+        return cls(Home.of_project(folder), confs, "python {}.py", config, _names(trust))
 
     @classmethod
     def of_console(cls) -> Place:
@@ -50,18 +54,30 @@ class Place:
         """What a relative `--config-path` is relative to: the script's folder, as of every Hydra command."""
         return self.home.project or Path.cwd()
 
-    def config(self, name: str) -> Path:
+    def config_file(self, name: str) -> Path:
         """The file of a config by its name; where there is none, where the package's own would be."""
         files = [folder / f"{name}.yaml" for folder in self.confs]
         return next((file for file in files if file.is_file()), files[-1])
 
     def settle(self) -> None:
-        """Makes this process one of a command from here; its parts are found as where the command was typed."""
+        """Makes this process, and those that it starts, one of a command from here, which finds the project's parts."""
         settle(self.home)
         register(self.home, self.spelling)
+        trust(self.trust)
         project = str(self.home.project)
         if self.home.project is not None and project not in sys.path:
             sys.path.insert(0, project)  # in a process that a launcher started: of a script Python does it
+
+
+def trust(packages: Iterable[str]) -> None:
+    """Trusts these packages, or the one that a string names, too, in this process and in those that it starts."""
+    named = [*filter(None, os.environ.get(TRUST, "").split(",")), *_names(packages)]
+    if named:
+        os.environ[TRUST] = ",".join(dict.fromkeys(named))
+
+
+def _names(packages: Iterable[str]) -> tuple[str, ...]:
+    return (packages,) if isinstance(packages, str) else tuple(packages)
 
 
 def _is_same(one: Path, other: Path) -> bool:

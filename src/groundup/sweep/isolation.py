@@ -21,12 +21,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def isolated() -> Iterator[None]:
+    """As `put_back`, for one of many jobs: what they all import is loaded first."""
+    _forget_what_is_there()
+    with put_back():
+        yield
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
     """Puts back, after what is done inside, all that a run can change of its process.
 
     That is: random number generators, environment variables, the current directory, warning filters, log levels,
     signal handlers, and torch's threads, default type, precision and determinism.
     """
-    _forget_what_is_there()
     with ExitStack() as after, warnings.catch_warnings():
         for restore in (_random_numbers(), _environment(), _directory(), _log_levels(), _signals(), *_torch()):
             after.callback(restore)

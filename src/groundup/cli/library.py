@@ -1,0 +1,191 @@
+"""The commands as functions, for scripts, notebooks and programs of one's own.
+
+Each puts back what it changes of the process: of another program of Hydra's nothing is disturbed. All of them raise
+UserError for a request that cannot be met, with the message of the command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import version
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from hydra.version import Version, VersionBase
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from groundup.borrowed.hydra import make_loader, resolvers_put_back
+from groundup.command import place
+from groundup.command.grammar import literal
+from groundup.command.place import Place
+from groundup.command.resolvers import register, run_directory
+from groundup.command.search_path import PROVIDER
+from groundup.config.check import check_run
+from groundup.errors import UserError
+from groundup.paths import CONF, home
+from groundup.rundir.links import LogFile
+from groundup.rundir.names import LOG
+
+if TYPE_CHECKING:
+    from groundup.run.predict import Prediction
+
+AnyPath = str | os.PathLike[str]
+_composing = threading.RLock()  # Hydra and OmegaConf keep what they know of a config in the process
+
+
+def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None = None) -> dict[str, Any]:
+    """The checked config of a run, as plain containers: `compose("model=cnn", "data=cifar10")`.
+
+    Args:
+        overrides: as on the command line of `groundup train`.
+        config: the name of the config to begin with.
+        config_dir: a folder of configs of one's own, which comes before the package's.
+
+    Raises:
+        UserError: with the message of the command.
+    """
+    here = _place(config_dir)
+    with _undisturbed(), resolvers_put_back():
+        register(here.home, here.spelling)
+        return check_run(_composed(overrides, config, here)).config
+
+
+def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | None = None) -> dict[str, Any]:
+    """Trains and tests, to the very figures of the command, and writes a run directory.
+
+    Args:
+        config: made by `compose`, and changed since as one likes; or overrides: `train(["model=mlp", "seed=1"])`.
+        run_dir: None makes one in `outputs/runs/`.
+
+    Returns:
+        What `results.json` holds, and `run_dir`.
+
+    Raises:
+        UserError: the run cannot begin; with the message of the command.
+        RunFailed: what ended it; the traceback is in `train.log`.
+    """
+    overrides = [] if isinstance(config, Mapping) else [config] if isinstance(config, str) else list(config)
+    here = _place(None)
+    with _undisturbed(), resolvers_put_back():
+        register(here.home, here.spelling)
+        cfg = OmegaConf.create(dict(config)) if isinstance(config, Mapping) else _composed(overrides, "train", here)
+        checked = check_run(cfg)
+        directory = Path(run_dir).absolute() if run_dir is not None else run_directory(here.home, cfg)
+
+    from groundup.cli.train import start  # imports torch
+    from groundup.sweep.isolation import put_back
+
+    with put_back(), _logged(directory):
+        return start(checked, directory, overrides) | {"run_dir": directory}
+
+
+def evaluate(
+    run: AnyPath,
+    ckpt: str = "best",
+    *,
+    data: Mapping[str, Any] | None = None,
+    accelerator: str = "auto",
+    draws: int = 1,
+    trust: str | Iterable[str] = (),
+) -> dict[str, Any]:
+    """The test metrics of a finished run: see `groundup.run.evaluate.evaluate`.
+
+    Args:
+        run: its directory.
+        ckpt: `best`, `last` or a path.
+        data: data keys to use instead of the run's own, such as `root` where the files have moved.
+        accelerator: cpu, cuda, mps or auto.
+        draws: how often, where predictions depend on random numbers.
+        trust: packages of one's own whose parts the run has.
+    """
+    from groundup.run.evaluate import evaluate
+    from groundup.sweep.isolation import put_back
+
+    with put_back():
+        place.trust(trust)
+        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws)
+
+
+def predict(
+    run: AnyPath, images: AnyPath, ckpt: str = "best", *, top: int = 1, trust: str | Iterable[str] = ()
+) -> list[Prediction]:
+    """The classes of image files by a run's network, each with its probability: see `groundup.run.predict.predict`.
+
+    Args:
+        run: its directory.
+        images: a file, or a folder of them.
+        ckpt: `best`, `last` or a path.
+        top: how many classes an image, the likeliest first.
+        trust: packages of one's own whose parts the run has.
+    """
+    from groundup.run.predict import predict
+    from groundup.sweep.isolation import put_back
+
+    with put_back():
+        place.trust(trust)
+        return list(predict(Path(run).absolute(), Path(images), ckpt, top))
+
+
+def _place(config_dir: AnyPath | None) -> Place:
+    """Whoever calls a function is at home where the process is."""
+    if config_dir is None:
+        return Place(home(), (CONF,), "groundup {}")
+    own = Path(config_dir).expanduser().absolute()
+    if not own.is_dir():
+        raise UserError(f"config_dir={config_dir}: no such folder; accepted: one of configs of your own")
+    return Place(home(), (own, CONF), "groundup {}")
+
+
+def _composed(overrides: Sequence[str], config: str, here: Place) -> DictConfig:
+    """What Hydra composes, without its own node."""
+    words = [literal(word) for word in overrides]
+    try:
+        loader = make_loader(here.confs, PROVIDER)
+        cfg = loader.load_configuration(config, words, RunMode.RUN)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        from groundup.command.explain import explain
+
+        raise UserError(explain(error, list(overrides), here.config_file(config), False, here.confs)) from error
+    with read_write(cfg), open_dict(cfg):
+        del cfg["hydra"]
+    return cfg
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Composes apart from the command of Hydra's, if any, that this process is."""
+    with _composing:
+        command, base = HydraConfig.instance().cfg, version.getbase()
+        HydraConfig.instance().cfg = None
+        version.setbase("1.3")
+        try:
+            yield
+        finally:
+            HydraConfig.instance().cfg = command
+            if isinstance(base, Version):  # else nobody has said yet, and whoever needs it will
+                VersionBase.instance().setbase(base)
+
+
+@contextmanager
+def _logged(run_dir: Path) -> Iterator[None]:
+    """Writes in the run's own log what is logged meanwhile, as a command does; where else it goes is the program's."""
+    logger = logging.getLogger("groundup")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    handler, before = LogFile(str(run_dir / LOG), encoding="utf-8"), logger.level
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(min(logging.INFO, before or logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+        handler.close()
