@@ -11,10 +11,12 @@ import pytest
 import torch
 import yaml
 from launch import SMALL
+from PIL import Image
 
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
+from groundup.run.predict import predict
 from groundup.rundir.directory import GROUPS
 
 
@@ -93,6 +95,8 @@ def test_no_command_executes_a_crafted_checkpoint(command, own_run, tmp_path, pl
 )
 @pytest.mark.parametrize("script", ["evaluate.py", "predict.py"])
 def test_a_run_whose_config_names_foreign_code_is_refused(command, own_run, tmp_path, script, group, target, argument):
+    if script == "predict.py" and group == "data":
+        pytest.skip("it builds none, see the next test")
     file = own_run / "config.yaml"
     config = yaml.safe_load(file.read_text())
     config[group] |= {"_target_": target, "_args_": [argument.format(tmp_path / "executed")]}
@@ -100,6 +104,25 @@ def test_a_run_whose_config_names_foreign_code_is_refused(command, own_run, tmp_
     images = [f"images={own_run}"] if script == "predict.py" else []
     (own_run / "image.png").touch()
     refused(command(script, f"run={own_run}", *images), "refused")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("group", ["optimizer", "scheduler", "callbacks", "logger", "data"])
+def test_what_a_reader_does_not_build_may_be_anybodys_and_is_not_even_imported(own_run, tmp_path, group):
+    code = {"name": "x", "_target_": "os.system", "command": f"touch {tmp_path}/executed"}
+    metrics = evaluate(own_run, accelerator="cpu")
+    file = own_run / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config[group] = {"x": code} if group in ("callbacks", "logger") else code
+    file.write_text(yaml.safe_dump(config))
+    image = tmp_path / "image.png"
+    Image.new("L", (8, 8), 128).save(image)
+    assert len(list(predict(own_run, image))) == 1
+    if group == "data":  # the control: this one is built
+        with pytest.raises(UserError, match=r"data\._target_=os\.system: refused"):
+            evaluate(own_run, accelerator="cpu")
+    else:
+        assert evaluate(own_run, accelerator="cpu") == metrics
     assert not (tmp_path / "executed").exists()
 
 

@@ -20,7 +20,8 @@ def evaluate(cfg: DictConfig) -> None:
     from groundup.rundir.results import as_json
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
-    metrics = evaluate(Path(config["run"]), config["ckpt"], config["accelerator"], chosen, config["draws"])
+    run_dir, ckpt = Path(config["run"]), config["ckpt"]
+    metrics = evaluate(run_dir, ckpt, config["accelerator"], chosen, config["draws"], config["trust"])
     tell(as_json(metrics))
     if config["out"] is not None:
         write_metrics(metrics, Path(config["out"]))

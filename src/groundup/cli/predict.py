@@ -19,7 +19,8 @@ def predict(cfg: DictConfig) -> None:
     from groundup.run.predict import predict
 
     out = None if config["out"] is None else Path(config["out"])
-    publish(predict(Path(config["run"]), Path(config["images"]), config["ckpt"], config["top"]), out)
+    run_dir, images = Path(config["run"]), Path(config["images"])
+    publish(predict(run_dir, images, config["ckpt"], config["top"], config["trust"]), out)
 
 
 main = Command("predict", predict, sweeps=False).run

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from groundup.config.contradictions import (
     refuse_contradictions,
@@ -17,6 +17,7 @@ from groundup.config.image_sizes import fit_images, look_at_images
 from groundup.config.normal_form import drop_idle_nesterov, drop_sweep, is_sweep, make_absolute, plain, was_checked
 from groundup.config.options import Evaluate, Predict, Study, Sweep
 from groundup.config.schedulers import refuse_without_partial, refuse_wrong_scheduler
+from groundup.config.trusted import trusted
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
 from groundup.data.folder import EXTENSIONS, scan
 from groundup.data.folder_spec import Scan
@@ -73,6 +74,7 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     if is_sweep():
         refuse_several_devices_in_sweep(config)
     drop_sweep(config)
+    trusted(config.pop("trust", None))  # no part of a run, whose directory has no say in it
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
     if config["resume"] != "auto":
@@ -103,6 +105,15 @@ def check_sweep(cfg: DictConfig) -> dict[str, Any]:
     if sweep["resume"] != "auto":
         make_absolute(sweep, "resume")
     return sweep
+
+
+def check_trust(cfg: DictConfig) -> tuple[str, ...]:
+    """The packages that a command trusts, see `config.trusted`.
+
+    Raises:
+        UserError: one of them is none.
+    """
+    return trusted(plain(OmegaConf.masked_copy(cfg, ["trust"])).get("trust"))
 
 
 def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +161,7 @@ def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
 def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:
     config = plain(cfg)
     refuse_wrong_values(options, config)
+    config["trust"] = trusted(config["trust"])
     make_absolute(config, "run")
     make_absolute(config, "out")
     if not (Path(config["run"]) / CONFIG).is_file():

@@ -18,6 +18,10 @@ def _without_password(storage: str) -> str:
     return storage
 
 
+# Packages of the user's own; what their names may be, see `groundup.config.trusted`.
+Trust = list[str] | str | None
+
+
 class Sweep(Node):
     """How jobs are swept; no part of any of them."""
 
@@ -33,6 +37,7 @@ class Run(Node):
     resume: Text | None
     init_from: Text | None = None
     freeze: list[Text] = Field(default_factory=list)
+    trust: Trust = None
     sweep: Sweep | None = None
 
 
@@ -62,6 +67,7 @@ class Evaluate(Node):
     ckpt: Text
     draws: Positive
     out: Text | None
+    trust: Trust = None
     accelerator: Accelerator
     data: EvaluateData
 
@@ -71,4 +77,5 @@ class Predict(Node):
     images: Text
     ckpt: Text
     out: Text | None
+    trust: Trust = None
     top: Positive

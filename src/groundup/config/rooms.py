@@ -39,6 +39,12 @@ NAMED_GROUPS = {  # of parts with names of the user's choice
 }
 
 
+def rooms_of(group: str) -> tuple[str, ...]:
+    """The packages of ours that the parts of a group live in."""
+    _, home, annexes = _group(group)
+    return tuple(f"groundup.{room}" for room in (home, *annexes))
+
+
 @overload
 def options_of(group: Literal["model"], node: Mapping[str, Any]) -> type[Model] | None: ...
 @overload

@@ -9,14 +9,17 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
 from groundup.config.extras import EXTRAS, refuse_without
-from groundup.config.rooms import NAMED_GROUPS, accepted, all_options
+from groundup.config.located import located
+from groundup.config.rooms import NAMED_GROUPS, accepted, all_options, rooms_of
+from groundup.config.theirs import classes, why_not_theirs
+from groundup.config.trusted import is_within
 from groundup.errors import UserError
 from groundup.printable import printable
 
@@ -31,67 +34,74 @@ class Kind:
 
     Attributes:
         words: for a message.
-        base: the class that it is a subclass of.
-        names: the packages that it is looked up in; no other is even imported.
+        bases: the classes that it is a subclass of one of.
+        names: the packages that it is looked up in; no other is even imported, unless it is trusted.
         modules: where it is defined.
         others: where it is not, though within `modules`.
+        trusted: what a part of a package that is trusted may be, or a function of it give, besides.
     """
 
     words: str
-    base: str
+    bases: tuple[str, ...]
     names: tuple[str, ...]
     modules: tuple[str, ...]
     others: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
 
 LOSSES = ("torch.nn.modules.loss", "groundup.learning.losses")
 NETWORK = Kind(
     "networks of torch.nn, torchvision and groundup",
-    "torch.nn.Module",
+    ("torch.nn.Module",),
     ("torch.nn", "torchvision.models", "torchvision.ops", "groundup"),
-    (
-        "torch.nn.modules",
-        "torchvision.models",
-        "torchvision.ops",
-        "groundup.models",
-        "groundup.learning",
-        "groundup.noprop",
-    ),
+    ("torch.nn.modules", "torchvision.models", "torchvision.ops", *rooms_of("model")),
     LOSSES,
+    trusted=("groundup.numpy_nets.chain.Chain",),
 )
 KINDS = {  # by the first key of the place; deeper in it, as arguments, networks alone
     "model": NETWORK,
     "loss": Kind(
         "losses of torch.nn and groundup",
-        "torch.nn.Module",
+        ("torch.nn.Module",),
         ("torch.nn", "groundup"),
         LOSSES,
+        trusted=("torch.Tensor",),  # of logits and classes, which come later
     ),
     "optimizer": Kind(
         "optimizers of torch and groundup",
-        "torch.optim.Optimizer",
+        ("torch.optim.Optimizer",),
         ("torch.optim", "groundup"),
-        ("torch.optim", "groundup.optimizers", "groundup.learning"),
+        ("torch.optim", *rooms_of("optimizer")),
     ),
-    "scheduler": Kind("schedules of groundup", "builtins.object", ("groundup",), ("groundup.learning.schedules",)),
-    "data": Kind("data of groundup", "lightning.pytorch.LightningDataModule", ("groundup",), ("groundup.data",)),
+    "scheduler": Kind(
+        "schedules of groundup",
+        ("collections.abc.Callable",),
+        ("groundup",),
+        ("groundup.learning.schedules",),
+        trusted=("torch.optim.lr_scheduler.LRScheduler", "builtins.float"),  # the factor of a step
+    ),
+    "data": Kind("data of groundup", ("lightning.pytorch.LightningDataModule",), ("groundup",), rooms_of("data")),
     "callbacks": Kind(
         "callbacks of Lightning and groundup",
-        "lightning.pytorch.Callback",
+        ("lightning.pytorch.Callback",),
         ("lightning.pytorch.callbacks", "groundup"),
-        ("lightning.pytorch.callbacks", "groundup.callbacks"),
+        ("lightning.pytorch.callbacks", *rooms_of("callbacks")),
     ),
-    "logger": Kind("loggers of groundup", "lightning.pytorch.loggers.Logger", ("groundup",), ("groundup.loggers",)),
+    "logger": Kind("loggers of groundup", ("lightning.pytorch.loggers.Logger",), ("groundup",), rooms_of("logger")),
 }
-FACTORIES = ("groundup.models", "groundup.numpy_nets.models")
 
 
-def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
+def refuse_foreign_targets(config: Mapping[str, Any], trust: Collection[str] = ()) -> None:
     """Refuses a config that asks for more than parts of a run, each in its place. Builds nothing.
 
     Accepted are, by class and by where they are *defined*, networks, losses, optimizers, schedules, data, callbacks and
     loggers; no argument of them may name a file or ask for weights from the internet. A string with an interpolation,
     which could become anything, is refused too.
+
+    Args:
+        config: the groups, as a run directory has them.
+        trust: packages whose parts are accepted too, each in its place, with arguments of any kind, see
+            `config.trusted`.
 
     Raises:
         UserError: naming the first place.
@@ -106,23 +116,32 @@ def refuse_foreign_targets(config: Mapping[str, Any]) -> None:
             _refuse_reaching_out(place, node, None)
             continue
         kind = _kind_of(place)
-        found = _find(node["_target_"], kind) if kind is not None else None
-        if kind is None or found is None:
-            accepted = kind.words if kind is not None else f"parts in {', '.join(KINDS)}"
-            raise UserError(
-                f"{_key((*place, '_target_'))}={_value(node['_target_'])}: refused; accepted in the config of "
-                f"a run are {accepted}"
-            )
-        _refuse_reaching_out(place, node, found)
+        if kind is None:
+            raise _refusal(place, node, f"parts in {', '.join(KINDS)}")
+        if (found := _find(node["_target_"], kind, trust)) is not None:
+            _refuse_reaching_out(place, node, found)
+            continue
+        reason = why_not_theirs(node["_target_"], trust, kind.bases + kind.trusted, len(place) > _depth(place))
+        if reason is not None:
+            raise _refusal(place, node, f"{kind.words}{reason}")
+
+
+def _refusal(place: tuple[str, ...], node: Mapping[str, Any], accepted: str) -> UserError:
+    given = f"{_key((*place, '_target_'))}={_value(node['_target_'])}"
+    return UserError(f"{given}: refused; accepted in the config of a run are {accepted}")
 
 
 def _kind_of(place: tuple[str, ...]) -> Kind | None:
     """Of the node in this place; None where none may stand."""
     kind = KINDS.get(place[0]) if place else None
-    depth = 2 if place and place[0] in NAMED_GROUPS else 1  # a part stands under a name there
-    if kind is None or len(place) < depth:
+    if kind is None or len(place) < _depth(place):
         return None
-    return kind if len(place) == depth else NETWORK
+    return kind if len(place) == _depth(place) else NETWORK
+
+
+def _depth(place: tuple[str, ...]) -> int:
+    """Keys to a part of a group: it stands under a name where there are several."""
+    return 2 if place[0] in NAMED_GROUPS else 1
 
 
 def _is_shipped(place: tuple[str, ...], target: Any) -> bool:
@@ -144,29 +163,41 @@ def _shipped() -> dict[str, list[str]]:
     }
 
 
-def _find(target: Any, kind: Kind) -> Any:
-    """The class or function of this kind that a name stands for; None where it is none."""
-    if not isinstance(target, str) or not _within(target, kind.names):
+def _find(target: Any, kind: Kind, trust: Collection[str] = ()) -> Any:
+    """The class or function of this kind that a name stands for; None where it is none.
+
+    What a trusted package has from elsewhere is looked up under the name that it has there.
+    """
+    if not isinstance(target, str):
         return None
     if (package := target.partition(".")[0]) in EXTRAS:
         refuse_without(package, target)
     try:
-        found = locate(target)  # as `instantiate` does, without a word in the log
-    except (ImportError, ValueError, AttributeError):
+        if is_within(target, kind.names):
+            found = locate(target)  # as `instantiate` does, without a word in the log
+        elif is_within(target, trust):
+            found = located(target)
+        else:
+            return None
+    except (ImportError, ValueError, AttributeError, UserError):
         return None
     if not isinstance(found, type):
         return found if kind is NETWORK and _makes_networks(found) else None
+    return found if _is_defined_for(found, kind) else None
+
+
+def _is_defined_for(found: type, kind: Kind) -> bool:
     module = found.__module__
-    defined = _within(module, kind.modules) and not _within(module, kind.others) and "." not in found.__qualname__
-    return found if defined and issubclass(found, locate(kind.base)) else None
+    defined = is_within(module, kind.modules) and not is_within(module, kind.others) and "." not in found.__qualname__
+    return defined and issubclass(found, classes(kind.bases))
 
 
 def _makes_networks(found: Any) -> bool:
-    """Whether this is a function of ours that makes networks, or one that torchvision lists."""
+    """Whether this is a function of ours that `conf/` names, or one that torchvision lists."""
     if not isinstance(found, FunctionType) or "." in found.__qualname__:
         return False
-    if not _within(found.__module__ or "", ("torchvision.models",)):
-        return _within(found.__module__ or "", FACTORIES)
+    if not is_within(found.__module__ or "", ("torchvision.models",)):
+        return f"{found.__module__}.{found.__qualname__}" in _shipped()["model"]
     from torchvision.models import get_model_builder, list_models
 
     return found in map(get_model_builder, list_models())
@@ -193,11 +224,7 @@ def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found:
 
 def _is_layer(found: Any) -> bool:
     """Whether arguments of this class are of no kind but numbers, words and other layers: `Sequential` has no names."""
-    return isinstance(found, type) and _within(found.__module__, ("torch.nn.modules",))
-
-
-def _within(name: str, packages: tuple[str, ...]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)
+    return isinstance(found, type) and is_within(found.__module__, ("torch.nn.modules",))
 
 
 def _strings(place: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], str]]:

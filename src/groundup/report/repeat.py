@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from groundup.report.runs import Run
 
-NOT_REPEATED = ("seed", "resume")
+NOT_REPEATED = ("seed", "resume", "trust")  # whom to trust is not for a run's directory to say
 
 
 def commands(runs: Sequence[Run]) -> list[str]:

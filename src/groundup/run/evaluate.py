@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
-from groundup.learning.learner import Learner
 from groundup.learning.metrics import recalls, share
+from groundup.learning.predictor import Predictor
 from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
-from groundup.run.learners import build_learner
+from groundup.run.learners import build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
 from groundup.run.trainer import accelerator_for
@@ -42,7 +42,12 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(
-    run_dir: Path, ckpt: str = "best", accelerator: str = "auto", data: Mapping[str, Any] | None = None, draws: int = 1
+    run_dir: Path,
+    ckpt: str = "best",
+    accelerator: str = "auto",
+    data: Mapping[str, Any] | None = None,
+    draws: int = 1,
+    trust: Collection[str] = (),
 ) -> dict[str, Any]:
     """Runs the test split through a run's network.
 
@@ -53,6 +58,7 @@ def evaluate(
         draws: how often, where predictions depend on random numbers.
         data: data keys to use instead of the run's own, such as `root` where the files have moved. Missing files are
             fetched from the published address, or from the `mirror` given here, never from the run's.
+        trust: packages of your own, parts of which the run's data, network and loss may be; see `config.trusted`.
 
     Returns:
         `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, NaN for one
@@ -63,7 +69,7 @@ def evaluate(
         UserError: no such run or checkpoint, it has no test split, or one with classes that the network does not know.
     """
     keep_freed_memory()
-    config = read_config(run_dir)
+    config = read_config(run_dir, ("data", "model", "loss"), trust)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     checkpoint = load_checkpoint(checkpoint_file)
     refuse_another_network(checkpoint, config, checkpoint_file)
@@ -73,17 +79,17 @@ def evaluate(
         spec = _test_spec(options, trained, config["seed"])
         refuse_heavy_parts(config, spec)
         module = kinds.data(options, spec, config["seed"])
-        learner = build_learner(config, spec)
-        trainer = _make_trainer(accelerator_for(learner, accelerator), config["trainer"]["precision"], run_dir)
-    put_weights(learner, checkpoint, checkpoint_file)
+        predictor = build_predictor(config, spec)
+        trainer = _make_trainer(accelerator_for(predictor, accelerator), config["trainer"]["precision"], run_dir)
+    put_weights(predictor, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
-    if draws > 1 and not learner.draws_at_inference:
+    if draws > 1 and not predictor.draws_at_inference:
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
-        every = [_evaluate_draw(trainer, learner, module, draw) for draw in range(draws)]
-    _say_what_is_absent(learner)
-    return every[0] if draws == 1 else _means(every, learner.spec.class_names)
+        every = [_evaluate_draw(trainer, predictor, module, draw) for draw in range(draws)]
+    _say_what_is_absent(predictor)
+    return every[0] if draws == 1 else _means(every, predictor.spec.class_names)
 
 
 def _test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
@@ -121,17 +127,17 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
     return options
 
 
-def _evaluate_draw(trainer: Trainer, learner: Learner, data: LightningDataModule, draw: int) -> dict[str, Any]:
-    learner.draw = draw
-    metrics = dict(trainer.test(learner, datamodule=data, verbose=False)[0])
-    per_class = dict(zip(learner.spec.class_names, learner.evaluated.per_class, strict=True))
-    return metrics | {"test/per_class": per_class, "test/confusion": learner.evaluated.confusion.tolist()}
+def _evaluate_draw(trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int) -> dict[str, Any]:
+    predictor.draw = draw
+    metrics = dict(trainer.test(predictor, datamodule=data, verbose=False)[0])
+    per_class = dict(zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True))
+    return metrics | {"test/per_class": per_class, "test/confusion": predictor.evaluated.confusion.tolist()}
 
 
-def _say_what_is_absent(learner: Learner) -> None:
+def _say_what_is_absent(predictor: Predictor) -> None:
     absent = [
         name
-        for name, value in zip(learner.spec.class_names, learner.evaluated.per_class, strict=True)
+        for name, value in zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True)
         if math.isnan(value)
     ]
     if absent:

@@ -13,10 +13,13 @@ from groundup.borrowed.hydra import locate
 from groundup.config.build import build, build_by_name, named_arguments
 from groundup.config.given_sizes import refuse_other_sizes, sizes_of
 from groundup.config.model_kinds import model_kind
+from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.classifier import Classifier
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
+from groundup.learning.predictor import Predictor
+from groundup.learning.schedules import Constant
 from groundup.options import ModelKind
 from groundup.run import kinds
 from groundup.spec import DatasetSpec
@@ -38,6 +41,26 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
     if config["trainer"]["precision"] == "64-true":
         learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
     return learner
+
+
+def build_predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor:
+    """The network as far as it predicts. What it is trained by is not built: it may be somebody else's."""
+    parts = {
+        "spec": spec,
+        "loss": kinds.loss(config["loss"], spec.num_classes),
+        "optimizer": _no_optimizer,
+        "lr_schedule": Constant(),
+        "seed": config["seed"],
+    }
+    made = build_model(config["model"], spec, parts)
+    predictor = made if isinstance(made, Predictor) else Predictor(made, spec, parts["loss"], config["seed"])
+    if config["trainer"]["precision"] == "64-true":
+        predictor.double()
+    return predictor
+
+
+def _no_optimizer(groups: Any) -> torch.optim.Optimizer:
+    raise UserError("a network that was read to predict is not trained")
 
 
 def build_model(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> nn.Module:

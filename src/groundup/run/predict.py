@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
-from groundup.learning.learner import Learner
+from groundup.learning.predictor import Predictor
 from groundup.printable import printable
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.learners import build_learner
+from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
@@ -42,12 +43,15 @@ class Prediction:
     error: str | None = None
 
 
-def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> Iterator[Prediction]:
+def predict(
+    run_dir: Path, images: Path, ckpt: str = "best", top: int = 1, trust: Collection[str] = ()
+) -> Iterator[Prediction]:
     """Classifies image files as the run's network sees them: its colours, size, background and normalisation.
 
     Args:
         images: a file of any name, or a folder; all images below a folder are taken, hidden ones passed over.
         top: how many classes an image.
+        trust: packages of your own, parts of which the run's network and loss may be; see `config.trusted`.
 
     Returns:
         A prediction for each file, in their order, as soon as its batch is done. One that cannot be read has an
@@ -58,7 +62,7 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
             cannot be read.
     """
     keep_freed_memory()
-    config = read_config(run_dir)
+    config = read_config(run_dir, ("model", "loss"), trust)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
     checkpoint = load_checkpoint(checkpoint_file)
@@ -72,11 +76,12 @@ def predict(run_dir: Path, images: Path, ckpt: str = "best", top: int = 1) -> It
     with building_from(run_dir):
         refuse_heavy_parts(config, spec)
         refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number
-        learner = build_learner(config, spec)
-    put_weights(learner, checkpoint, checkpoint_file)
-    learner.eval()
-    background = config["data"].get("background", "white")  # a run on other data, or made before, has none
-    predictions = _predict(learner, spec, background, files, min(top, spec.num_classes))
+        predictor = build_predictor(config, spec)
+    put_weights(predictor, checkpoint, checkpoint_file)
+    predictor.eval()
+    ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
+    background = config["data"].get("background", "white") if ours else "white"  # other data, and older runs, have none
+    predictions = _predict(predictor, spec, background, files, min(top, spec.num_classes))
     return predictions if images.is_dir() else _refuse_errors(predictions)
 
 
@@ -97,12 +102,12 @@ def find_images(images: Path) -> list[Path]:
 
 
 def _predict(
-    learner: Learner, spec: DatasetSpec, background: Background, files: list[Path], top: int
+    predictor: Predictor, spec: DatasetSpec, background: Background, files: list[Path], top: int
 ) -> Iterator[Prediction]:
     for start in range(0, len(files), BATCH):
         read = {file: _read(file, spec, background) for file in files[start : start + BATCH]}
         images = {file: image for file, image in read.items() if isinstance(image, Tensor)}
-        found = _classify(learner, spec, images, top) if images else {}
+        found = _classify(predictor, spec, images, top) if images else {}
         for file, image in read.items():
             yield found[file] if isinstance(image, Tensor) else Prediction(file, error=image)
 
@@ -116,11 +121,11 @@ def _read(file: Path, spec: DatasetSpec, background: Background) -> Tensor | str
 
 
 @torch.inference_mode()
-def _classify(learner: Learner, spec: DatasetSpec, images: dict[Path, Tensor], top: int) -> dict[Path, Prediction]:
+def _classify(predictor: Predictor, spec: DatasetSpec, images: dict[Path, Tensor], top: int) -> dict[Path, Prediction]:
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     pixels = torch.stack(list(images.values())).float() / 255
-    probabilities = learner.probabilities(learner(((pixels - mean) / std).to(learner.dtype)))
+    probabilities = predictor.probabilities(predictor(((pixels - mean) / std).to(predictor.dtype)))
     are_numbers = probabilities.isfinite().all(dim=1).tolist()
     best, classes = (tensor.tolist() for tensor in probabilities.topk(top))
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,20 @@ from pydantic import ValidationError
 
 from groundup.config.rooms import options_of
 from groundup.config.trust import refuse_foreign_targets
+from groundup.config.trusted import trusted
 from groundup.errors import UserError
 from groundup.printable import printable
-from groundup.rundir.directory import BUILT, GROUPS, load_config
+from groundup.rundir.directory import GROUPS, load_config
 from groundup.rundir.names import CONFIG
 
 
-def read_config(run_dir: Path) -> dict[str, Any]:
+def read_config(run_dir: Path, built: Sequence[str], trust: Collection[str] = ()) -> dict[str, Any]:
     """The part of a run's resolved config that it takes to read the run; what may stand there, see `config.trust`.
+
+    Args:
+        run_dir: of the run.
+        built: the groups that will be built of it. The others are looked at as data, if at all, and may name any parts.
+        trust: packages that these may be of, too; see `config.trusted`.
 
     Raises:
         UserError: no run directory, no readable config.yaml, or one that asks for more than parts of a run.
@@ -26,8 +32,8 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     if not (run_dir / CONFIG).is_file():
         raise UserError(f"run={run_dir}: no {CONFIG} there; accepted: a run directory such as outputs/runs/*/*")
     config = load_config(run_dir)
-    refuse_foreign_targets({group: config[group] for group in BUILT})
-    for group in BUILT:
+    refuse_foreign_targets({group: config[group] for group in built}, trusted(trust))
+    for group in ("data", *built):  # of which predictions take the background
         _refuse_wrong_values(run_dir, group, config[group])
     return {key: config[key] for key in (*GROUPS, "seed")}
 

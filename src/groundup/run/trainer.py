@@ -18,15 +18,15 @@ from lightning.pytorch.strategies import DDPStrategy
 from groundup.callbacks.checkpoints import AtomicCheckpointIO
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.errors import UserError
-from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
+from groundup.learning.predictor import Predictor
 from groundup.run.failures import one_line_cause
 from groundup.run.loops import use_own_loops
 
 log = logging.getLogger(__name__)
 
 
-def trainer_options(config: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
+def trainer_options(config: Mapping[str, Any], learner: Predictor) -> dict[str, Any]:
     """The keys of the Trainer; a hand-written network puts it on the CPU."""
     options = dict(config["trainer"])
     options["accelerator"] = accelerator_for(learner, options["accelerator"])
@@ -35,7 +35,7 @@ def trainer_options(config: Mapping[str, Any], learner: Learner) -> dict[str, An
     return options
 
 
-def accelerator_for(learner: Learner, asked: str) -> str:
+def accelerator_for(learner: Predictor, asked: str) -> str:
     """What computes this model: what was asked for, but the CPU for a hand-written network, with a word about it."""
     if not _computes_in_numpy(learner):
         return asked
@@ -45,7 +45,7 @@ def accelerator_for(learner: Learner, asked: str) -> str:
     return "cpu"
 
 
-def _computes_in_numpy(learner: Learner) -> bool:
+def _computes_in_numpy(learner: Predictor) -> bool:
     return isinstance(learner.net, NumPyNet)
 
 

@@ -11,8 +11,7 @@ from groundup.rundir.lock import is_held
 from groundup.rundir.names import CHECKPOINTS, CONFIG, LOCK, METRICS
 from groundup.rundir.plain import Unreadable, read_yaml
 
-BUILT = ("data", "model", "loss", "optimizer", "scheduler")  # to read a run; callbacks and loggers only to train it
-GROUPS = (*BUILT, "trainer")
+GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")  # of every run; besides callbacks and loggers
 
 
 def is_running(run_dir: Path) -> bool:

@@ -14,13 +14,13 @@ from hydra.core.override_parser.types import Override, RangeSweep, ValueType
 from groundup.command.words import split_values
 from groundup.errors import UserError
 
-OWN = "sweep"  # the group of keys that are about the sweep itself
+OWN = ("sweep", "trust")  # keys, and groups of them, that are about the sweep itself
 
 
 def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[list[str]]:
     """The overrides of each job, the last key varying fastest; values as they were typed.
 
-    Keys of `sweep` are left out: they say how to sweep, not what a job is.
+    Keys of `sweep` are left out, and `trust`: they say how to sweep, not what a job is.
 
     Raises:
         UserError: no jobs, or more than `max_jobs`, or a sweep whose values cannot be listed.
@@ -42,7 +42,7 @@ def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[li
 
 def is_own(key: str) -> bool:
     """Whether a key is about the sweep itself."""
-    return key.partition(".")[0] == OWN
+    return key.partition(".")[0] in OWN
 
 
 def _varies(override: Override) -> bool:

@@ -26,7 +26,7 @@ from groundup.rundir.state import read_state
 NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")
 ELSEWHERE = re.compile(r"\.\.|(^|[^\w])/")  # of a group: options are files, and these would lie outside of `conf/`
 LONGEST = 2000  # letters of a word: Hydra's parser takes seconds for longer ones, and its stack for nested ones
-RESERVED = ("hydra", "sweep", "resume")  # how a command is carried out, not what a job is
+RESERVED = ("hydra", "sweep", "resume", "trust")  # how a command is carried out, not what a job is
 REPEAT = "repeat the sweep's own settings in this command, if they are yours"
 
 
@@ -35,6 +35,7 @@ def refuse_foreign_jobs(
     jobs: Iterable[FrozenJob],
     typed: Collection[str],
     compose: Callable[[list[str]], Mapping[str, Any]],
+    trust: Collection[str] = (),
 ) -> None:
     """Refuses jobs of a sweep's directory that do more than a stranger's may.
 
@@ -43,6 +44,7 @@ def refuse_foreign_jobs(
         jobs: as they are there.
         typed: the words of this command that make jobs.
         compose: gives the checked config of a job's words, by this checkout's `conf/`.
+        trust: packages that parts may be of, too, see `config.trusted`.
 
     Raises:
         UserError: naming the first word or the first place in a config.
@@ -51,9 +53,9 @@ def refuse_foreign_jobs(
         _refuse_incomplete(sweep_dir, job)
         refuse_foreign_words(sweep_dir, job.overrides, typed)
         try:
-            _refuse_foreign_config(job.config)
+            _refuse_foreign_config(job.config, trust)
         except UserError as error:
-            _refuse_where_it_differs(sweep_dir, job, compose, error)
+            _refuse_where_it_differs(sweep_dir, job, compose, trust, error)
 
 
 def _refuse_incomplete(sweep_dir: Path, job: FrozenJob) -> None:
@@ -90,7 +92,11 @@ def _more_than_a_value(word: str) -> str:
 
 
 def _refuse_where_it_differs(
-    sweep_dir: Path, job: FrozenJob, compose: Callable[[list[str]], Mapping[str, Any]], refusal: UserError
+    sweep_dir: Path,
+    job: FrozenJob,
+    compose: Callable[[list[str]], Mapping[str, Any]],
+    trust: Collection[str],
+    refusal: UserError,
 ) -> None:
     """What this checkout composes to is its own, whatever it names."""
     try:
@@ -98,14 +104,14 @@ def _refuse_where_it_differs(
     except UserError:  # nothing: `conf/` has other options now
         own = {}
     try:
-        _refuse_foreign_config({key: value for key, value in job.config.items() if own.get(key) != value})
+        _refuse_foreign_config({key: value for key, value in job.config.items() if own.get(key) != value}, trust)
     except UserError as error:
         where = f"sweep.resume={sweep_dir}: job {job.number} is not what this command and conf/ make of it, and"
         raise UserError(f"{where} {error}") from refusal
 
 
-def _refuse_foreign_config(config: Mapping[str, Any]) -> None:
-    refuse_foreign_targets(config)
+def _refuse_foreign_config(config: Mapping[str, Any], trust: Collection[str]) -> None:
+    refuse_foreign_targets(config, trust)
     if config.get("init_from") is not None:
         raise UserError(
             f"init_from={printable(str(config['init_from']))}: only weights that the command names are read"

@@ -25,7 +25,7 @@ from groundup.borrowed.hydra import with_searchpath
 from groundup.borrowed.optuna import planned_values, set_user_attribute
 from groundup.command.tell import tell
 from groundup.command.words import show
-from groundup.config.check import check_study, check_sweep
+from groundup.config.check import check_study, check_sweep, check_trust
 from groundup.data.folder import scan
 from groundup.errors import UserError
 from groundup.files import write_whole
@@ -88,7 +88,7 @@ def run_study(
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
         jobs = read_jobs(sweep_dir)
-        refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer))
+        refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer), check_trust(master))
         study = _open_study(sweep_dir, options, words)
         Search(study, sweep_dir, space, options, composer).run(
             jobs, number, settings["fail_fast"], context, task, master

@@ -34,7 +34,7 @@ from groundup.command.mode import words_of as words_of_command
 from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
-from groundup.config.check import check_run, check_sweep
+from groundup.config.check import check_run, check_sweep, check_trust
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.errors import Interrupted, SweepFailed, UserError
@@ -125,7 +125,8 @@ def _begin_or_go_on(
     composer = Composer(context.config_loader, master)
     compose_all = functools.cache(lambda: freeze(jobs, composer))
     typed = {word for overrides in jobs for word in overrides}
-    refuse = functools.partial(refuse_foreign_jobs, typed=typed, compose=functools.partial(checked, composer=composer))
+    compose = functools.partial(checked, composer=composer)
+    refuse = functools.partial(refuse_foreign_jobs, typed=typed, compose=compose, trust=check_trust(master))
     if resume is not None and resume != "auto":
         return Path(resume), named_sweep(Path(resume), jobs, compose_all, refuse)
     if resume == "auto" and (found := newest_sweep(new_dir.parent, jobs, compose_all, refuse)):
