@@ -95,8 +95,7 @@ def test_no_command_executes_a_crafted_checkpoint(command, own_run, tmp_path, pl
 )
 @pytest.mark.parametrize("script", ["evaluate.py", "predict.py"])
 def test_a_run_whose_config_names_foreign_code_is_refused(command, own_run, tmp_path, script, group, target, argument):
-    if script == "predict.py" and group == "data":
-        pytest.skip("it builds none, see the next test")
+    group = "model" if script == "predict.py" and group == "data" else group  # it builds none, see the next test
     file = own_run / "config.yaml"
     config = yaml.safe_load(file.read_text())
     config[group] |= {"_target_": target, "_args_": [argument.format(tmp_path / "executed")]}
