@@ -100,3 +100,16 @@ def test_what_is_overridden_is_what_moves_a_module(move):
     layer = nn.Sequential(Watched(1, 1))
     move(layer)
     assert layer[0].moved
+
+
+def test_hooks_of_every_module_and_optimizer_are_seen():
+    from torch.nn.modules.module import register_module_forward_pre_hook
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+    before = sum(map(len, borrowed.global_hooks()))
+    registers = (register_module_forward_pre_hook, register_optimizer_step_pre_hook)
+    handles = [register(lambda *_: None) for register in registers]
+    assert sum(map(len, borrowed.global_hooks())) == before + 2
+    for handle in handles:
+        handle.remove()
+    assert sum(map(len, borrowed.global_hooks())) == before

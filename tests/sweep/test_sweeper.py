@@ -247,3 +247,14 @@ class FrozenTime:
         from datetime import datetime
 
         return datetime(2000, 1, 1)
+
+
+def test_a_part_that_ends_the_process_is_a_failed_job(sweep, runs, tmp_path):
+    def leave(config, run_dir):
+        if run_dir.name == "1":
+            raise SystemExit(3)
+
+    runs.behave = leave
+    assert sweep(*LRS) == 1
+    assert statuses(tmp_path) == ["finished", "failed", "finished", "finished"]
+    assert "SystemExit: 3" in results(tmp_path, 1)["error"]

@@ -9,7 +9,8 @@ which `.to(...)`, `.half()` and the like go through (`learning.numpy_net`, `mode
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -41,6 +42,16 @@ def has_hooks(module: nn.Module) -> bool:
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
+
+
+def global_hooks() -> list[dict[Any, Any]]:
+    """The hooks that see every module and every optimizer of this process, to be looked through and put back.
+
+    In public they are registered one by one, and removed by whoever has kept the handle.
+    """
+    names = [pair for kind in (nn.Module, Optimizer) for pair in vars(sys.modules[kind.__module__]).items()]
+    hooks = [value for name, value in names if name.startswith("_global_") and name.endswith("_hooks")]
+    return [value for value in hooks if isinstance(value, dict)]
 
 
 def takes_scaled_gradients(optimizer: Optimizer) -> bool:

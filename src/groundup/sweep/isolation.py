@@ -10,6 +10,7 @@ import logging
 import os
 import random
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,12 +32,13 @@ def isolated() -> Iterator[None]:
 def put_back() -> Iterator[None]:
     """Puts back, after what is done inside, all that a run can change of its process.
 
-    That is: random number generators, environment variables, the current directory, warning filters, log levels,
-    signal handlers, and torch's threads, default type, precision and determinism.
+    That is: random number generators, environment variables, the current directory, warning filters, log levels and
+    handlers, signal handlers, where Python finds modules and prints, the garbage collector, NumPy's and matplotlib's
+    settings, and torch's threads, defaults, precision, determinism, modes and global hooks.
     """
     with ExitStack() as after, warnings.catch_warnings():
-        for restore in (_random_numbers(), _environment(), _directory(), _log_levels(), _signals(), *_torch()):
-            after.callback(restore)
+        for remember in (*REMEMBER, _torch):
+            after.callback(remember())
         yield
 
 
@@ -78,15 +80,51 @@ def _directory() -> Callable[[], None]:
     return lambda: os.chdir(before)
 
 
-def _log_levels() -> Callable[[], None]:
+def _logging() -> Callable[[], None]:
+    """A handler that a job has added would write down what the jobs after it say."""
     from groundup.borrowed.lightning import LOGS
 
-    names = ["", *LOGS, "py.warnings"]
-    levels = {name: logging.getLogger(name).level for name in names}
+    loggers = [logging.getLogger(name) for name in ("", *LOGS, "py.warnings", "groundup")]
+    before = [(logger, logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
+    disabled = logging.root.manager.disable
 
     def restore() -> None:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        logging.disable(disabled)
+        for logger, level, handlers, propagate in before:
+            logger.setLevel(level)
+            logger.handlers[:], logger.propagate = handlers, propagate
+
+    return restore
+
+
+def _python() -> Callable[[], None]:
+    path, streams, collects = sys.path[:], (sys.stdout, sys.stderr), gc.isenabled()
+
+    def restore() -> None:
+        sys.path[:] = path
+        sys.stdout, sys.stderr = streams
+        (gc.enable if collects else gc.disable)()
+
+    return restore
+
+
+def _numpy() -> Callable[[], None]:
+    errors, printed = np.geterr(), np.get_printoptions()
+
+    def restore() -> None:
+        np.seterr(**errors)
+        np.set_printoptions(**printed)
+
+    return restore
+
+
+def _matplotlib() -> Callable[[], None]:
+    """Of pictures; matplotlib may be imported by the job itself."""
+    before = sys.modules["matplotlib"].rcParams.copy() if "matplotlib" in sys.modules else None
+
+    def restore() -> None:
+        if (module := sys.modules.get("matplotlib")) is not None:
+            module.rcParams.update(before if before is not None else module.rcParamsOrig)
 
     return restore
 
@@ -102,25 +140,10 @@ def _signals() -> Callable[[], None]:
     return restore
 
 
-def _torch() -> list[Callable[[], None]]:
-    import torch
+def _torch() -> Callable[[], None]:
+    from groundup.sweep.torch_state import remember  # in a job: not before
 
-    threads, default = torch.get_num_threads(), torch.get_default_dtype()
-    determinism, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    precision, state = torch.get_float32_matmul_precision(), torch.get_rng_state()
-    cudnn = torch.backends.cudnn
-    flags = {name: getattr(cudnn, name) for name in ("benchmark", "deterministic", "allow_tf32")}
+    return remember()
 
-    def restore() -> None:
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(default)
-        torch.use_deterministic_algorithms(determinism, warn_only=warn_only)
-        torch.set_float32_matmul_precision(precision)
-        torch.set_rng_state(state)
-        for name, value in flags.items():
-            setattr(cudnn, name, value)
 
-    return [restore]
+REMEMBER = (_random_numbers, _environment, _directory, _logging, _signals, _python, _numpy, _matplotlib)

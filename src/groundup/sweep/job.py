@@ -85,7 +85,9 @@ class Job:
             with isolated():
                 cfg.trainer.devices = devices(cfg, int(hydra.job.num))
                 self._run(cfg)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and not self._at_home:  # of the launcher, which runs the job once more
+                raise
             self._keep(error, run_dir, cfg, overrides)
             failure = f"{type(error).__name__}: {error}"
         self.report(run_dir, overrides, time.monotonic() - start)
@@ -124,7 +126,7 @@ class Job:
         return True
 
     @staticmethod
-    def _keep(error: Exception, run_dir: Path, cfg: DictConfig, overrides: list[str]) -> None:
+    def _keep(error: BaseException, run_dir: Path, cfg: DictConfig, overrides: list[str]) -> None:
         """Writes down a failure that the run itself could not."""
         known = isinstance(error, UserError | RunFailed)
         if not known:
