@@ -57,6 +57,14 @@ def test_type_checkers_of_others_are_told_that_there_are_types():
     assert (PROJECT / "src" / "groundup" / marker).read_bytes() == b""
 
 
+def test_what_is_no_python_is_in_the_wheel_too():
+    package = PROJECT / "src" / "groundup"
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["groundup"]
+    packed = {file for pattern in patterns for file in package.glob(pattern)}
+    files = {file for file in package.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+    assert {file for file in files if file.suffix != ".py"} == packed
+
+
 def test_the_citation_says_what_the_project_says():
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
     assert citation["version"] == groundup.__version__
