@@ -23,6 +23,7 @@ from groundup.command.grammar import literal, wrong
 from groundup.command.resolvers import options
 from groundup.command.words import hide, show
 from groundup.config.extras import LAUNCHERS, not_installed
+from groundup.config.familiar import familiar, familiar_option
 from groundup.config.interpolation import explain_interpolation, reason_of
 from groundup.config.suggest import nearest
 from groundup.errors import chain
@@ -115,7 +116,8 @@ def _no_such_option(missing: str, accepted: Sequence[str], conf: Path, overrides
     if not choices:
         return f"{group}={option}: there is no {group} '{option}'; none exists"
     meant = nearest(option, choices)
-    hint = f" did you mean {group}={meant}?" if meant else ""
+    here = familiar_option(group, option)
+    hint = f" here: {here}." if here else f" did you mean {group}={meant}?" if meant else ""
     choices.sort(key=lambda choice: choice != meant)
     return f"{group}={option}: there is no {group} '{option}';{hint} Accepted: {', '.join(choices)}"
 
@@ -151,6 +153,9 @@ def _no_such_key(cause: ConfigAttributeError | ConfigKeyError, overrides: Sequen
         return f"{message}{chosen}; a launcher with settings is chosen by hydra/launcher=joblib or another"
     deeper = [] if parent else _deeper_keys(cause.parent_node)
     meant = nearest(key.removeprefix(prefix), [*accepted, *deeper])
+    here = familiar(given, value, primary.stem) or familiar(key, value, primary.stem)
+    if here and here != f"{prefix}{meant}={value}":
+        return f"{message}; here: {here}"
     hint = f"; did you mean {prefix}{meant}={value}?" if meant else "."
     listed = f" Accepted: {', '.join(prefix + name for name in accepted)}" if accepted else ""
     return f"{message}{hint}{listed}"

@@ -75,7 +75,7 @@ class Command:
                     return _compose_and_run(task, config)
             # TRACEBACKS: else Hydra itself prints errors, its own way
             with _one_message(place.config_file(config), self.sweeps, place), _environment(TRACEBACKS, "1"):
-                _refuse_unknown_options()
+                _refuse_unknown_options(self.name)
                 _refuse_missing_configs(config, place)
                 self._refuse_sweep_where_there_is_none(place)
                 with _paths_as_typed(place), _settings_of_single_jobs_hidden():
@@ -246,7 +246,7 @@ def _arguments(argv: Sequence[str]) -> Iterator[None]:
         sys.argv = before
 
 
-def _refuse_unknown_options() -> None:
+def _refuse_unknown_options(command: str) -> None:
     """Hydra's own parser, with a message instead of twenty lines of usage."""
     parser = get_args_parser()
 
@@ -257,12 +257,24 @@ def _refuse_unknown_options() -> None:
         if not option.startswith("-"):
             raise UserError(f"{option}: settings on both sides of an option; put -m before or after all settings")
         accepted = "--help, --cfg job, --multirun (-m), --shell-completion (-sc), --resolve, --hydra-help"
-        setting = option.lstrip("-") if "=" in option else f"{option.lstrip('-')}=VALUE"
-        meant = difflib.get_close_matches(option, re.findall(r"--[\w-]+", accepted), n=1, cutoff=0.75) or [setting]
+        meant = difflib.get_close_matches(option, re.findall(r"--[\w-]+", accepted), n=1, cutoff=0.75)
+        meant = meant or [_as_setting(option, command)]
         raise UserError(f"{option}: unknown option; did you mean {meant[0]}? Accepted: KEY=VALUE, {accepted}")
 
     parser.error = refuse  # type: ignore[method-assign]
     parser.parse_args()
+
+
+def _as_setting(option: str, command: str) -> str:
+    """What `--batch-size 64` or `--lr=0.1` would be as a setting."""
+    from groundup.config.familiar import familiar
+
+    name, _, value = option.partition("=")
+    after = sys.argv[sys.argv.index(option) + 1 :] if option in sys.argv else []
+    if not value and after and not after[0].startswith("-") and "=" not in after[0]:
+        value = after[0]
+    key = name.lstrip("-").replace("-", "_")
+    return familiar(key, value, command) or f"{key}={value or 'VALUE'}"
 
 
 def _refuse_missing_configs(config_name: str, place: Place) -> None:

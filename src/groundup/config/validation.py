@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from groundup.config.extras import EXTRAS, is_installed, not_installed
+from groundup.config.familiar import familiar
 from groundup.config.options import Run
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
 from groundup.config.signature import signature_of
@@ -89,7 +90,8 @@ def _node_problems(
         key, value = _locate(node, problem["loc"])
         name = f"{prefix}{key}"
         if problem["type"] == "extra_forbidden":
-            message = _unknown_key(options, key, prefix, siblings)
+            here = familiar(name, shown(value)) if options is Run or prefix == "model." else None
+            message = f"there is no such key; here: {here}" if here else _unknown_key(options, key, prefix, siblings)
         elif problem["type"] == "too_short":
             message = "must be a list of at least one"
         elif problem["type"] in ("missing", "string_pattern_mismatch") or value is None:
