@@ -61,6 +61,12 @@ def test_a_logger_gets_settings_first_and_the_status_last(told):
     assert (last["params"]["status"], ended) == ("finished", {"ended": "success"})
 
 
+def test_a_logger_that_keeps_weights_is_told_where_the_best_are(told):
+    run_dir, _ = told
+    [best] = [line["best"] for line in lines(run_dir) if "best" in line]
+    assert best == str(run_dir / "checkpoints" / "best.ckpt")
+
+
 def test_lightnings_csv_has_its_folder_in_the_run_directory(told):
     run_dir, results = told
     rows = table(run_dir / "csv" / "metrics.csv")

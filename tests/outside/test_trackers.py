@@ -139,6 +139,21 @@ def test_a_wandb_run_of_somebody_elses_is_not_written_into(make_config, tmp_path
         run(with_loggers(config, mine=PLAIN["wandb"]), tmp_path / "two")
 
 
+@needs("wandb")
+@needs("mlflow")
+def test_the_best_weights_are_kept_there_where_it_is_asked_for(make_config, tmp_path):
+    config = make_config("logger=[wandb,mlflow]", "logger.wandb.log_model=true", "+logger.mlflow.log_model=true")
+    run(config, tmp_path / "run")
+    best = (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes()
+    [folder] = offline(tmp_path / "run")
+    kept = [record.request.log_artifact.artifact for record in wandb_file.records(folder) if record.HasField("request")]
+    kept += [record.artifact for record in wandb_file.records(folder) if record.HasField("artifact")]
+    assert any("best" in artifact.aliases for artifact in kept)
+    _, [found] = mlflow_runs(tmp_path)
+    artifacts = tmp_path / "mlartifacts" / found.info.run_id / "artifacts"
+    assert (artifacts / "best" / "best.ckpt").read_bytes() == best
+
+
 # MLflow
 
 

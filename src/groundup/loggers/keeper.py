@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 
@@ -56,6 +57,7 @@ class Ending:
         chosen: the names of those that were set on the command line.
         metrics: of the test, and the best ones of validation; as far as there are any.
         step: the last one.
+        checkpoint: of a finished run, its best and last ones as Lightning's callback would have them.
     """
 
     status: str
@@ -63,6 +65,7 @@ class Ending:
     chosen: Collection[str]
     metrics: Mapping[str, float]
     step: int
+    checkpoint: ModelCheckpoint | None = None
 
 
 class Keeper:
@@ -95,6 +98,8 @@ class Keeper:
 
     def end(self, logger: Logger, run: Ending) -> None:
         """After everything, in the first process alone. Lightning has called `finalize` after training, and testing."""
+        if run.checkpoint is not None:
+            logger.after_save_checkpoint(run.checkpoint)  # uploaded, where it was asked for, when it is finalised
         best = {name: value for name, value in run.metrics.items() if not name.startswith("test/")}  # that it has
         if best:
             logger.log_metrics(best, step=run.step)

@@ -36,6 +36,10 @@ class WandB(Logger):
 
     target: Literal["lightning.pytorch.loggers.WandbLogger"] = Field(alias="_target_")
     project: Text | None = None
+    entity: Text | None = None
+    group: Text | None = None
+    tags: list[Text] | None = None
+    log_model: bool = False
 
 
 class MLflow(Logger):

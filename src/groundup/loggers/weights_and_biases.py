@@ -72,6 +72,9 @@ class WandbKeeper(Keeper):
         experiment: Any = logger.experiment
         try:
             experiment.summary.update({**run.metrics, "status": run.status})
+            if run.checkpoint is not None:
+                logger.after_save_checkpoint(run.checkpoint)  # for `log_model`
+                logger.finalize("success")
         finally:
             experiment.finish(exit_code=EXIT_CODES[run.status])
 

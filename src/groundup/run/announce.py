@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
 from groundup.config.hyperparameters import chosen, hyperparameters
 from groundup.loggers.keeper import Beginning, Ending
 from groundup.models.summary import summarize
 from groundup.run.parts import Parts
+from groundup.rundir.names import BEST, LAST
 from groundup.rundir.plain import write_yaml
 
 log = logging.getLogger(__name__)
@@ -35,4 +39,18 @@ def tell_the_end(parts: Parts, config: Mapping[str, Any], results: Mapping[str, 
     metrics = {tag: results[name] for name, tag in shown.items() if results[name] is not None}
     of_command = chosen(results["overrides"])
     step = parts.trainer.global_step
-    parts.loggers.end(Ending(results["status"], hyperparameters(config), of_command, metrics, step))
+    checkpoint = _as_lightnings(parts) if results["status"] == "finished" else None
+    parts.loggers.end(Ending(results["status"], hyperparameters(config), of_command, metrics, step, checkpoint))
+
+
+def _as_lightnings(parts: Parts) -> ModelCheckpoint | None:
+    """What loggers with `log_model` ask the callback about that saves checkpoints: ours is none of Lightning's."""
+    ours = parts.checkpoints
+    if ours is None or ours.best is None:
+        return None
+    folder = ours.folder(parts.trainer)
+    told = ModelCheckpoint(monitor=ours.monitor, mode=ours.mode, save_last=True)
+    told.best_model_path, told.last_model_path = str(folder / BEST.name), str(folder / LAST.name)
+    told.best_model_score = None if ours.best.score is None else torch.tensor(ours.best.score)
+    told.current_score = told.best_model_score
+    return told

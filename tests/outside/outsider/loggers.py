@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -47,6 +48,10 @@ class Diary(Logger):
     def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
         """As WandbLogger has it."""
         self._write(image=key, sizes=[image.size for image in images], step=step)
+
+    @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        self._write(best=checkpoint_callback.best_model_path)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
