@@ -21,10 +21,11 @@ from groundup.options import Node
 
 TO_LEARNERS = ("spec", "loss", "optimizer", "lr_schedule", "seed")
 TO_DATA = ("spec", "seed")
+FOLDERS = ("save_dir", "root_dir", "log_dir")  # of a logger; where the config names none, that of the run
 GIVEN = {  # by the run to whatever has arguments of these names, and so not asked of the config
     "model": ("in_channels", "image_size", "num_classes", "rng", *TO_LEARNERS),
     "data": TO_DATA,
-    "logger": ("run_dir", "first_step", "save_dir", "root_dir", "log_dir"),
+    "logger": ("run_dir", "first_step", *FOLDERS),
 }
 TIMING = (
     "interval",
@@ -95,7 +96,7 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
         return None
     arguments = _all_arguments(group, found, name, parameters)
     for key in arguments.keys() & _not_asked(group, partial, parameters, positional):
-        arguments[key] = arguments[key]._replace(default=None, is_asked=False)
+        arguments[key] = arguments[key]._replace(default=None, is_asked=key in FOLDERS)
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
     is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
