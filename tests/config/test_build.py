@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import functools
+from pathlib import Path
 
 import pytest
 import torch
@@ -54,3 +56,38 @@ def test_a_wrong_argument_is_named():
 def test_an_error_of_the_part_itself_comes_through():
     with pytest.raises(ValueError, match="dropout probability"):
         build({"_target_": "torch.nn.Dropout", "p": 2.0})
+
+
+class Mode(enum.Enum):
+    FAST = "quick"
+    SLOW = "slow"
+
+
+def told(mode: Mode, pair: tuple[int, int], where: Path, tags: set[str], rate: float, bare=None, inner=None):
+    return {**locals()}
+
+
+TOLD = {"_target_": f"{__name__}.told", "mode": "SLOW", "pair": [1, 2], "where": "/x", "tags": ["a"], "rate": 1}
+
+
+def test_values_arrive_as_their_annotations_have_them():
+    """A string that is compared with a member of an enumeration is never equal to it, without a word."""
+    made = build({**TOLD, "name": "x", "bare": [1]})
+    expected = {"mode": Mode.SLOW, "pair": (1, 2), "where": Path("/x"), "tags": {"a"}, "rate": 1.0}
+    assert made == expected | {"bare": [1], "inner": None}
+    within = build({**TOLD, "inner": {"a": [{**TOLD, "mode": "quick"}]}})["inner"]["a"][0]
+    assert within == expected | {"mode": Mode.FAST, "bare": None, "inner": None}
+
+
+def test_a_node_within_waits_or_stays_as_it_is_where_it_says_so():
+    waiting = build({**TOLD, "inner": {**TOLD, "_partial_": True, "pair": [3, 4]}})["inner"]
+    assert waiting(bare=5)["pair"] == (3, 4)
+    left = {"_target_": "nowhere.Thing", "x": [1]}
+    assert build({**TOLD, "_recursive_": False, "inner": left})["inner"] == left
+
+
+def test_what_says_nothing_of_its_arguments_gets_them_as_they_are():
+    assert build({"_target_": "builtins.dict", "pair": [1, 2]}) == {"pair": [1, 2]}
+    linear = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}
+    layers = build({"_target_": "torch.nn.Sequential", "_args_": [linear, {"_target_": "torch.nn.ReLU"}]})
+    assert [type(layer).__name__ for layer in layers] == ["Linear", "ReLU"]

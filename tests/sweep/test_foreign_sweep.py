@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,37 @@ def test_a_sweep_of_ones_own_parts_goes_on(train, runs, tmp_path, monkeypatch, c
     assert runs.folders == ["0", "1", "1"]
     assert again(train, tmp_path / "s") == 2  # who says that it is the user's?
     refused(capsys, "its setting +callbacks.mine._target_=my_package.Mine is more than a plain value")
+
+
+def test_a_sweep_of_parts_that_are_trusted_goes_on_without_its_words(train, runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GROUNDUP_TRUST", "")
+    (tmp_path / "my_package.py").write_text(
+        "from lightning.pytorch import Callback\n\n\nclass Mine(Callback):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_package", raising=False)
+    own = ("callbacks.progress._target_=my_package.Mine", "trainer.accelerator=cpu", "seed=0,1")
+    assert train("-m", *own, "trust=[my_package]", f"hydra.sweep.dir={tmp_path}/s") == 0
+    assert "trust" not in (tmp_path / "s" / "jobs.jsonl").read_text()  # it says how, not what
+    jobs = read_jobs(tmp_path / "s")
+    for job in jobs:  # as if an option of another `conf/` had chosen it
+        job.overrides[:] = [word for word in job.overrides if "my_package" not in word]
+    write_jobs(tmp_path / "s", jobs)
+    (tmp_path / "s" / "1" / "results.json").unlink()
+    capsys.readouterr()
+    assert again(train, tmp_path / "s") == 2
+    refused(capsys, "callbacks.progress._target_=my_package.Mine: refused", "trust=[my_package] or GROUNDUP_TRUST")
+    assert again(train, tmp_path / "s", "trust=[my_package]") == 0
+    assert runs.folders == ["0", "1", "1"]
+
+
+def test_the_words_of_a_sweep_say_nothing_of_whom_to_trust(stranger, train, runs, capsys):
+    place = stranger(lambda jobs: jobs[0].overrides.append("trust=[my_package]"))
+    assert again(train, place) == 2
+    refused(capsys, "its setting trust=[my_package] is no setting of a job")
+    assert again(train, place, "trust=[os]") == 2
+    assert train("-m", "seed=0,1", "trust=a,b") == 2
+    assert "trust=a,b: it holds for the whole sweep" in capsys.readouterr().err
 
 
 def test_what_conf_names_is_trusted_and_what_differs_from_it_is_not():

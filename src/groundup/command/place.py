@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.command.resolvers import register
-from groundup.config.trusted import trust_too
 from groundup.paths import CONF, Home, settle
 
 TRUST = "GROUNDUP_TRUST"
@@ -63,7 +62,6 @@ class Place:
     def settle(self) -> None:
         """Makes this process, and those that it starts, one of a command from here, which finds the project's parts."""
         settle(self.home)
-        trust_too(self.trust)
         register(self.home, self.spelling)
         trust(self.trust)
         project = str(self.home.project)

@@ -10,6 +10,9 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from groundup.config.located import find_package
+from groundup.config.rooms import ships
+from groundup.config.signature import converted, has_node
 from groundup.errors import UserError
 
 
@@ -61,10 +64,26 @@ def named_arguments(factory: Any) -> tuple[set[str], bool]:
 
 
 def _factory(node: Mapping[str, Any]) -> Any:
+    """What waits for the remaining arguments. Nodes within are built; values become what their annotations say."""
+    target, whole = str(node.get("_target_")), node.get("_recursive_") is False
+    within = {} if whole else {key: _build_within(value) for key, value in node.items() if has_node(value)}
     try:
-        return instantiate(dict(node) | {"_partial_": True}, _convert_="all")
+        if not ships(target):
+            find_package(target)
+        settings = {key: value for key, value in node.items() if key not in within}
+        factory = instantiate(settings | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:
-        raise UserError(f"_target_={node.get('_target_')}: {_innermost(error)}") from error
+        raise UserError(f"_target_={target}: {_innermost(error)}") from error
+    values = factory.keywords if ships(target) else converted(target, factory.keywords)
+    arguments = within.pop("_args_", factory.args)
+    return functools.partial(factory.func, *arguments, **values, **within)
+
+
+def _build_within(value: Any) -> Any:
+    """A value whose nodes, at any depth, are built."""
+    if isinstance(value, Mapping):
+        return build_as_is(value) if "_target_" in value else {key: _build_within(item) for key, item in value.items()}
+    return [_build_within(item) for item in value] if isinstance(value, list) else value
 
 
 def _finish(node: Mapping[str, Any], factory: Any, extra: Mapping[str, Any]) -> Any:

@@ -67,6 +67,11 @@ def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
     return next(iter(same_name or same_target), None)
 
 
+def ships(target: str) -> bool:
+    """Whether this is a part that has options here, of whatever group."""
+    return any(options_of(group, {"_target_": target}) is not None for group in (*GROUPS, *NAMED_GROUPS))
+
+
 @overload
 def all_options(group: Literal["model"]) -> list[type[Model]]: ...
 @overload

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, WrapValidator, create_model
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator, create_model
 
 from groundup.config.annotations import judged
 from groundup.config.located import located
 from groundup.config.rooms import options_of
+from groundup.errors import UserError
 from groundup.options import Node
 
 TO_LEARNERS = ("spec", "loss", "optimizer", "lr_schedule", "seed")
@@ -78,6 +79,20 @@ def signature_of(group: str | None, node: Mapping[str, Any]) -> Signature | None
     """
     partial = node.get("_partial_") is True
     return _signature(group, node["_target_"], str(node.get("name")), partial, len(node.get("_args_") or ()))
+
+
+def converted(target: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of arguments as their annotations have them: a list as a tuple, a string as a path, or as an enumeration's
+    member. What cannot be converted, or is not annotated, stays as it is.
+    """
+    try:
+        signature = _signature(None, target, "", True, 0)
+        made = signature.options.model_validate({"_target_": target, **values}) if signature else None
+    except (UserError, ValidationError):  # what is wrong is said where a config is checked
+        made = None
+    fields = type(made).model_fields if made is not None else {}
+    said = {field.alias or key: getattr(made, key) for key, field in fields.items()}
+    return {key: said.get(key, value) for key, value in values.items()}
 
 
 def has_node(value: Any) -> bool:

@@ -43,13 +43,6 @@ def trusted(given: str | Collection[str] | None = None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names.values() if not is_within(name, ("groundup",))))
 
 
-def trust_too(packages: Iterable[str]) -> None:
-    """Trusts these as well, in this process and in those that it starts."""
-    if packages := tuple(packages):
-        before = filter(None, os.environ.get(VARIABLE, "").split(","))
-        os.environ[VARIABLE] = ",".join(dict.fromkeys((*before, *packages)))
-
-
 def _refuse_what_is_nobodys_own(place: str, name: str) -> None:
     if not is_name(name):
         raise UserError(f"{printable(place)}: must be the name of a package of yours: trust=[mypkg]")
