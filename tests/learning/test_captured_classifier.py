@@ -257,6 +257,7 @@ def a_trainer(**changes):
         "accumulate_grad_batches": 1,
         "_detect_anomaly": False,
         "optimizers": [optimizer],
+        "lr_scheduler_configs": [],
         "precision_plugin": object(),
     }
     return SimpleNamespace(**facts | {"callbacks": [GradientNorm(), Callback()]} | changes)
@@ -276,6 +277,7 @@ def test_every_other_reason_is_stated():
         "trainer.strategy: that of": {"strategy": DDPStrategy(parallel_devices=[torch.device("cuda", 0)])},
         "it is mps": {"strategy": SingleDeviceStrategy("mps")},
         "trainer.detect_anomaly=true": {"_detect_anomaly": True},
+        "scheduler: a scheduler of PyTorch": {"lr_scheduler_configs": [object()]},
         "precision=16-mixed": {"precision_plugin": SimpleNamespace(scaler=object())},
         "data.in_memory=false": {"datamodule": streamed},
         "object gives no positions": {"datamodule": object()},
