@@ -29,6 +29,9 @@ def run(train, runs, tmp_path):
     return lambda *words: train(*words, CPU, f"hydra.run.dir={tmp_path}/run")
 
 
+GLOBAL = "# @package _global_\n"
+
+
 def config(runs):
     [call] = runs.calls
     return call["config"]
@@ -96,36 +99,61 @@ def test_the_search_path_is_swept_too(train, runs, write, tmp_path):
     ]
 
 
-def test_an_option_that_ours_hides_is_refused(run, train, runs, write, capsys, tmp_path):
+def test_a_folder_that_is_named_comes_before_ours(run, train, runs, write, tmp_path):
+    write("callbacks/own", "defaults: [default, _self_]\n")
+    write("callbacks/default", "progress_csv: null\n")
+    folder = write("model/mlp", PARTS["model/own"].replace("[mlp, _self_]", "[lenet, _self_]").partition("hidden")[0])
+    assert run("--config-dir", str(folder), "model=mlp", "callbacks=own") == 0
+    assert config(runs)["model"]["name"] == "lenet"
+    assert config(runs)["callbacks"].keys() == {"progress_csv"}
+    assert train("-m", f"--config-dir={folder}", "model=mlp,cnn", CPU, f"hydra.sweep.dir={tmp_path}/s") == 0
+    assert [call["config"]["model"]["name"] for call in runs.calls[1:]] == ["lenet", "cnn"]
+
+
+def test_an_option_on_the_search_path_that_ours_hides_is_refused(run, train, runs, write, capsys, tmp_path):
     folder = write("model/mlp", "_target_: groundup.models.mlp.MLP\nname: mlp\nhidden_dims: [3]\n")
+    place = f"hydra.searchpath=[file://{folder}]"
     hidden = f"model=mlp: {folder}/model/mlp.yaml is hidden by groundup's own option of that name"
-    assert run("--config-dir", str(folder), "model=mlp") == 2
+    assert run(place, "model=mlp") == 2
     assert hidden in capsys.readouterr().err
-    assert train("-m", "--config-dir", str(folder), "model=mlp,lenet", CPU, f"hydra.sweep.dir={tmp_path}/s") == 2
+    assert train("-m", place, "model=mlp,lenet", CPU, f"hydra.sweep.dir={tmp_path}/s") == 2
     assert hidden in capsys.readouterr().err
-    assert run("--config-dir", str(folder), "model=lenet") == 0  # not chosen, so it does no harm
+    assert run(place, "model=lenet") == 0  # not chosen, so it does no harm
     assert len(runs.calls) == 1
 
 
 def test_a_default_that_ours_hides_is_refused_also_where_an_own_option_builds_on_it(run, write, capsys):
     write("callbacks/own", PARTS["callbacks/own"])
     folder = write("callbacks/default", "say: null\n")
-    assert run("--config-dir", str(folder), "callbacks=own") == 2
+    assert run(f"hydra.searchpath=[{folder}]", "callbacks=own") == 2
     assert f"callbacks=default: {folder}/callbacks/default.yaml is hidden by" in capsys.readouterr().err
 
 
-def test_the_same_option_in_both_places_is_no_harm(run, runs, write):
+def test_the_same_option_in_both_places_is_no_harm(run, write):
     ours = Path(__file__).parents[2] / "conf" / "model" / "mlp.yaml"
-    assert run("--config-dir", str(write("model/mlp", ours.read_text())), "model=mlp") == 0
+    assert run(f"hydra.searchpath=[{write('model/mlp', ours.read_text())}]", "model=mlp") == 0
 
 
-def test_a_primary_config_that_ours_hides_is_refused(run, write, capsys):
-    folder = write("train", "defaults: [_self_]\nseed: 3\n")
-    assert run("--config-dir", str(folder), "--config-name", "train") == 2
-    assert f"--config-name=train: {folder}/train.yaml is hidden by" in capsys.readouterr().err
+def test_a_primary_config_of_the_folder_is_taken(run, runs, write):
+    write("own", "defaults: [train, _self_]\nseed: 4\n")
+    folder = write("model/mine", PARTS["model/own"])
+    assert run("--config-dir", str(folder), "--config-name", "own", "model=mine") == 0
+    assert (config(runs)["seed"], config(runs)["model"]["hidden_dims"]) == (4, [8])
 
 
-GLOBAL = "# @package _global_\n"
+def test_a_group_of_ones_own_is_added(run, runs, write, capsys):
+    folder = write("hparams_search/own", "# @package _global_\nseed: 4\n")
+    assert run("--config-dir", str(folder), "hparams_search=own") == 2
+    assert "did you mean +hparams_search=own?" in capsys.readouterr().err
+    assert run("--config-dir", str(folder), "+hparams_search=own") == 0
+    assert config(runs)["seed"] == 4
+
+
+def test_a_sweeper_of_another_package_is_answered_in_a_line(train, write, capsys):
+    target = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    folder = write("experiment/own", f"{GLOBAL}hydra:\n  sweeper:\n    _target_: {target}\n")
+    assert train("-m", "--config-dir", str(folder), "experiment=own", "seed=0,1", CPU) == 2
+    assert f"_target_: {target}: there is no such plugin here; leave it out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -144,7 +172,7 @@ GLOBAL = "# @package _global_\n"
         ),
         (f"{GLOBAL}trainer:\n  max_epoch: 1\n", "Trainer (in FILE)"),
         (f"{GLOBAL}seed: one\n", "seed=one: must be a whole number (in FILE)"),
-        (f"{GLOBAL}mine: {{a: 1}}\n", "there is no such key. Accepted: seed, resume, sweep"),
+        (f"{GLOBAL}mine: {{a: 1}}\n", "there is no such key. Accepted: seed, resume"),
         (f"{GLOBAL}defaults:\n  - override /model: nosuch\n", "model=nosuch: there is no model 'nosuch'"),
         (f"{GLOBAL}defaults:\n  - override /model: nosuch\n", "speednet (in FILE)"),
         (

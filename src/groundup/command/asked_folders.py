@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from groundup.command.config_files import folder_of
 from groundup.command.place import Place
 from groundup.command.words import split_values
 from groundup.errors import UserError
+
+CONFIG_DIR = ("--config-dir", "-cd")
+
+
+def config_dir_of(words: Sequence[str]) -> str | None:
+    """The folder of `--config-dir DIR` or `--config-dir=DIR`: options of one's own, which come before ours.
+
+    Hydra would put it after those of the command, and take ours of the same name without a word.
+    """
+    for word, after in pairwise([*words, ""]):
+        if word in CONFIG_DIR:
+            return after
+        if word.startswith(f"{CONFIG_DIR[0]}="):
+            return word.partition("=")[2]
+    return None
 
 
 def folders_asked_for(asked: Namespace, place: Place) -> list[Path]:
@@ -26,19 +43,6 @@ def refuse_missing_folders(asked: Namespace) -> None:
             raise UserError(
                 f"hydra.searchpath=[{place}]: no such folder; accepted: file://DIR, or pkg://PACKAGE.MODULE"
             )
-
-
-def refuse_hidden_primary(asked: Namespace, place: Place) -> None:
-    """Raises UserError for a typed `--config-name` that names a file of ours and another one in `--config-dir`."""
-    if asked.config_name is None or asked.config_dir is None or asked.config_path is not None:
-        return
-    name = asked.config_name.removesuffix(".yaml")
-    own, other = place.config_file(name), Path(asked.config_dir) / f"{name}.yaml"
-    if own.is_file() and other.is_file() and own.read_bytes() != other.read_bytes():
-        raise UserError(
-            f"--config-name={asked.config_name}: {other} is hidden by {own}, which is found first; "
-            "give yours another name"
-        )
 
 
 def _typed(asked: Namespace) -> list[str]:

@@ -18,6 +18,7 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from groundup.command.config_files import find
 from groundup.command.explain_files import explain_file, file_of_choice
 from groundup.command.grammar import literal, wrong
 from groundup.command.resolvers import options
@@ -47,7 +48,7 @@ def explain(
         return by_file
     if isinstance(error, OverrideParseException):
         return _bad_grammar(error.override, overrides)
-    if isinstance(error, KeyError | AssertionError):
+    if isinstance(error, KeyError | AssertionError | RuntimeError):
         return _of_hydras_own_node(error, overrides)
     if nameless := next((word for word in overrides if re.match(r"[+~]*(=|@|$)", word)), None):
         return wrong(nameless)
@@ -62,7 +63,7 @@ def explain(
         return _no_such_key(cause, overrides, primary)
     message = str(error) or str(cause)
     if (group := re.match(r"Could not override '([^'/]+)'\. No match", message)) and primary.is_file():
-        return _no_such_group(group[1], overrides, primary)
+        return _no_such_group(group[1], overrides, primary, folders)
     if message.startswith("Error merging override ") and cause is not None:  # a value of a type that it cannot have
         return f"{message.removeprefix('Error merging override ')}: {str(cause).splitlines()[0]}"
     return _reworded(message, overrides, sweeps)
@@ -73,6 +74,8 @@ def _of_hydras_own_node(error: Exception, overrides: Sequence[str]) -> str:
     if isinstance(error, KeyError):
         given = next((word for word in overrides if "hydra.job.env_copy" in word), "hydra.job.env_copy")
         return f"{given}: there is no environment variable {error.args[0]}"
+    if unknown := re.match(r"Unknown plugin class : '(.*)'", str(error)):
+        return f"_target_: {unknown[1]}: there is no such plugin here; leave it out for groundup's own of that option"
     given = next((word for word in overrides if "hydra.verbose" in word), "hydra.verbose")
     return f"{given}: accepted: true, false, the name of a logger, or a list of names"
 
@@ -122,9 +125,11 @@ def _no_such_option(missing: str, accepted: Sequence[str], conf: Path, overrides
     return f"{group}={option}: there is no {group} '{option}';{hint} Accepted: {', '.join(choices)}"
 
 
-def _no_such_group(group: str, overrides: Sequence[str], primary: Path) -> str:
+def _no_such_group(group: str, overrides: Sequence[str], primary: Path, folders: Sequence[Path]) -> str:
     """For a group of `conf/` that this command's config does not choose from."""
     given, value = _given(group, overrides)
+    if find(f"{group}/{value}", folders):
+        return f"{given}={value}: no defaults list chooses from {group}; did you mean +{given}={value}?"
     accepted = accepted_keys({key: None for key in yaml.safe_load(primary.read_text()) if key != "defaults"})
     accepted = list(dict.fromkeys(accepted + _groups(primary)))
     return f"{given}={value}: there is no key '{group}'. Accepted: {', '.join(accepted)}"

@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from groundup.borrowed.hydra import get_args_parser
-from groundup.command.asked_folders import folders_asked_for, refuse_hidden_primary, refuse_missing_folders
+from groundup.command.asked_folders import config_dir_of, folders_asked_for, refuse_missing_folders
 from groundup.command.completion import with_options_of_line
 from groundup.command.config_files import look_at_files, with_files
 from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_sweep_of_ours, refuse_two_modes
@@ -63,12 +63,14 @@ class Command:
 
     def run(self, place: Place, words: Sequence[str]) -> None:
         """Does what the words of a command line ask for, and ends the process where that went wrong."""
+        words = options_first(with_options_of_line(words))
+        place = place.with_folder(config_dir_of(words))
         place.settle()
         os.environ.pop(SWEEP_DIR, None)  # of an earlier sweep of this process
         wants_tracebacks = asked_for_tracebacks()
         task = (BareTask if wants_tracebacks else Task)(self.function, place, tuple(sys.argv))
         config = place.config or self.name
-        with _arguments([sys.argv[0], *options_first(with_options_of_line(words))]), further_configs(place.confs[1:]):
+        with _arguments([sys.argv[0], *words]), further_configs(place.confs[1:]):
             if wants_tracebacks:
                 self._refuse_sweep_where_there_is_none(place)
                 with _paths_as_typed(place):
@@ -186,9 +188,9 @@ def _message(error: Exception, primary: Path, sweeps: bool, place: Place) -> str
 
 
 def _is_unchecked_by_hydra(error: Exception) -> bool:
-    """Whether it is of `hydra.job.env_copy` or `hydra.verbose`, whose values Hydra uses as they come."""
+    """Whether it is of `hydra.job.env_copy`, `hydra.verbose` or a plugin, whose values Hydra uses as they come."""
     where = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
-    uses = {KeyError: "_load_configuration_impl", AssertionError: "configure_log"}
+    uses = {KeyError: "_load_configuration_impl", AssertionError: "configure_log", RuntimeError: "_instantiate"}
     return uses.get(type(error)) in where
 
 
@@ -284,7 +286,6 @@ def _refuse_missing_configs(config_name: str, place: Place) -> None:
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
         raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
     refuse_missing_folders(asked)
-    refuse_hidden_primary(asked, place)
     if (folder is not None and "://" in folder) or any("hydra.searchpath" in word for word in asked.overrides):
         return  # it may be anywhere
     main = place.confs[0] if folder is None else place.beside / folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groundup.command.resolvers import register
@@ -44,6 +44,12 @@ class Place:
     def of_console(cls) -> Place:
         """`groundup`, in whatever folder."""
         return cls(Home.of_nobody(), (CONF,), "groundup {}")
+
+    def with_folder(self, folder: str | None) -> Place:
+        """With a folder of configs that is asked before all others, where there is one of that name."""
+        if not folder or not Path(folder).is_dir():
+            return self
+        return replace(self, confs=(Path(folder).resolve(), *self.confs))
 
     def spell(self, command: str) -> str:
         """How a command is typed from here: `python train.py`, `groundup train`."""

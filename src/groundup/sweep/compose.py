@@ -87,7 +87,8 @@ def _refuse_settings_of_sweep(cfg: DictConfig, sweep: dict[str, Any]) -> None:
         if value == sweep.get(key):
             continue
         choice = cfg.hydra.runtime.choices.get(f"hydra/{key}")
-        how = f"hydra/{key}={choice}" if key in ("launcher", "sweeper") else f"hydra.{key}"
+        chosen = isinstance(value, dict) and value.get("_target_") != sweep[key].get("_target_")
+        how = f"hydra/{key}={choice}" if chosen else f"hydra.{key}"
         raise UserError(
             f"hydra.{key}: there is one for the whole sweep, and an option that is swept sets another; accepted: {how} "
             "on the command line, or in an option that all jobs share"
