@@ -23,7 +23,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import make_loader, resolvers_put_back
-from groundup.command import place
 from groundup.command.grammar import literal
 from groundup.command.place import Place
 from groundup.command.resolvers import register, run_directory
@@ -110,8 +109,7 @@ def evaluate(
     from groundup.sweep.isolation import put_back
 
     with put_back():
-        place.trust(trust)
-        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws)
+        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, _names(trust))
 
 
 def predict(
@@ -130,8 +128,11 @@ def predict(
     from groundup.sweep.isolation import put_back
 
     with put_back():
-        place.trust(trust)
-        return list(predict(Path(run).absolute(), Path(images), ckpt, top))
+        return list(predict(Path(run).absolute(), Path(images), ckpt, top, _names(trust)))
+
+
+def _names(packages: str | Iterable[str]) -> tuple[str, ...]:
+    return (packages,) if isinstance(packages, str) else tuple(packages)
 
 
 def _place(config_dir: AnyPath | None) -> Place:
