@@ -319,6 +319,28 @@ def test_without_validation_the_last_epoch_counts(of, tmp_path):
     with pytest.raises(UserError, match=r"callbacks.early_stopping.monitor=val/loss: there is no validation data, for"):
         of("OnlyTraining", "callbacks=early_stopping")
 
+    plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "_partial_": True, "name": "plateau"}
+    with pytest.raises(UserError, match="with scheduler=plateau, which goes by val/loss: there is no validation data"):
+        look_at_images(of("OnlyTraining") | {"scheduler": plateau})
+
+
+@pytest.mark.parametrize("name", ["Shuffling", "Hooked"])
+def test_a_network_that_begins_from_training_images_sees_some(with_data, tmp_path, name):
+    small = ("model=speednet", "model.widths=[8]", "model.depth=1", "trainer.max_epochs=1")
+    config = with_data(own(name), "logger=none", *small)
+    run(config, tmp_path / "a")
+    run(config, tmp_path / "b")
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    whitening = weights(tmp_path / "a")["net.whiten.weight"].flatten(1)
+    assert torch.allclose(whitening[: len(whitening) // 2], -whitening[len(whitening) // 2 :])  # of eigenvectors
+
+
+def test_prototypes_are_refused(with_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Module, "dataset", lambda self, split: TensorDataset(*pairs(size=14)))
+    config = with_data(own("Module", bs=15), "logger=none", "model=noprop_dt", "model.embedding=prototype")
+    with pytest.raises(UserError, match="images of each class are asked for, and the data module gives batches alone"):
+        run(config, tmp_path)
+
 
 def test_predictions_are_refused_where_nobody_knows_how_images_are_normalised(of, tmp_path, trusted):
     from PIL import Image

@@ -9,6 +9,7 @@ from groundup.config.contradictions import refuse_monitor_without_val_loader
 from groundup.config.data_module import look_at_data_module
 from groundup.config.given_sizes import refuse_other_sizes
 from groundup.config.rooms import accepted, all_options, options_of
+from groundup.config.schedulers import refuse_scheduler_without_val_loader
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.config.validation import shown
 from groundup.data.augment_names import check_names
@@ -63,6 +64,7 @@ def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
         _refuse_small_images(config["model"], data, spec.image_size, "")
         if not getattr(spec, "val_size", 1):
             refuse_monitor_without_val_loader(config)
+            refuse_scheduler_without_val_loader(config)
     else:
         train, test = data.get("limit_train") or spec.train_size, data.get("limit_test") or spec.test_size
         refuse_heavy_images(data, spec, min(train, spec.train_size) + min(test, spec.test_size))

@@ -93,6 +93,21 @@ def refuse_wrong_scheduler(config: Mapping[str, Any]) -> None:
     _refuse_wrong_monitor(config, found)
 
 
+def refuse_scheduler_without_val_loader(config: Mapping[str, Any]) -> None:
+    """Refuses a scheduler that goes by a validation, with a data module of somebody else's that has none.
+
+    Raises:
+        UserError: naming both.
+    """
+    node = config["scheduler"]
+    found = scheduler_of(node)
+    if found is not None and str(monitor := monitor_of(node, found)).startswith("val/"):
+        raise UserError(
+            f"data={config['data']['name']} with scheduler={node['name']}, which goes by {monitor}: there is no "
+            "validation data, for the data module has no val_dataloader; accepted: scheduler.monitor=train/loss"
+        )
+
+
 def _refuse_wrong_monitor(config: Mapping[str, Any], found: Callable[..., Any]) -> None:
     node, monitor = config["scheduler"], str(monitor_of(config["scheduler"], found))
     if node.get("interval") == "step":

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Generator, Tensor
 
+from groundup.data.module import ImageData
 from groundup.data.pairs import as_pair
 from groundup.data.streams import AUGMENT, SHUFFLE
 from groundup.errors import UserError
@@ -162,6 +163,25 @@ def take_over(module: LightningDataModule, name: str, spec: DatasetSpec, seed: i
 
     for split in splits_of(module):
         setattr(module, HOOKS[split], make(split))
+
+
+def training_images(module: LightningDataModule, count: int, device: torch.device) -> Tensor:
+    """At most `count` training images `(N, C, H, W)`, as a network sees them: where we do not make them ready
+    ourselves, those of the first batches.
+    """
+    if isinstance(module, ImageData):
+        return module.some_images(count, device)
+    found: list[Tensor] = []
+    with random_numbers_kept():
+        for batch in the_loader(module.train_dataloader(), "training loader"):
+            if changes_batches(module):
+                batch = module.on_before_batch_transfer(batch, 0)
+                batch = module.transfer_batch_to_device(batch, device, 0)
+                batch = module.on_after_batch_transfer(batch, 0)
+            found.append(batch[0].to(device))
+            if sum(map(len, found)) >= count:
+                break
+    return torch.cat(found)[:count]
 
 
 def splits_of(module: LightningDataModule) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from groundup.data.loaders import training_images
 from groundup.learning.contract import Losses
 from groundup.learning.learner import Learner
 
@@ -20,7 +21,8 @@ class Classifier(Learner):
         super().on_fit_start()
         begin = getattr(self.net, "init_from_images", None)
         if begin is not None and not self.progress.is_resumed:  # else its weights are in the checkpoint
-            begin(self.trainer.datamodule.some_images(INIT_IMAGES, self.device))  # type: ignore[attr-defined]
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            begin(training_images(data, INIT_IMAGES, self.device))
             self.keep_given()
 
     def losses(self, images: Tensor, target: Tensor) -> Losses:

@@ -15,12 +15,17 @@ from groundup.learning.learner import Learner
 from groundup.noprop.embedding import Embedding
 
 
-def training_images_of(data: ImageData | Any, device: torch.device) -> Callable[[int], Tensor]:
+def training_images_of(data: Any, device: torch.device) -> Callable[[int], Tensor]:
     """A function from class numbers to all training images of that class, (N, C, H, W), normalised, not augmented.
 
     Raises:
         UserError: the images are not in memory, or a class has none.
     """
+    if not isinstance(data, ImageData):
+        raise UserError(
+            "model.embedding=prototype: images of each class are asked for, and the data module gives batches alone; "
+            "accepted: one_hot, learned"
+        )
     images = data.splits["train"]
     if not isinstance(images, Images):
         raise UserError("model.embedding=prototype with data.in_memory=false; accepted: one_hot, learned")
