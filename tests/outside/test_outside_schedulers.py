@@ -146,6 +146,13 @@ def test_the_rates_of_a_run_are_those_of_pytorchs_own_scheduler(config_of, tmp_p
     assert found != by_hand(make, len(found), lambda step: step % 4 == 1)  # it matters when
 
 
+def test_a_rate_that_has_no_effect_is_said(config_of, tmp_path, caplog):
+    run(config_of(torchs("StepLR", step_size=1)), tmp_path / "follows")
+    assert not caplog.text
+    run(config_of(torchs("OneCycleLR", max_lr=0.2, total_steps=24, interval="step")), tmp_path / "sets")
+    assert "OneCycleLR sets the learning rate itself, 0.008 at first; optimizer.lr has no effect" in caplog.text
+
+
 def test_groups_of_several_rates_keep_their_ratios(config_of, tmp_path):
     muon = ("optimizer=muon", "optimizer.lr=0.02", "optimizer.other_lr=0.004")
     run(noting(config_of(torchs("StepLR", step_size=1, gamma=0.5), *muon)), tmp_path)

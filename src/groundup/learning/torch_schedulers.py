@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from groundup.errors import UserError
+
+log = logging.getLogger(__name__)
 
 MOST_TRIED = 200_000  # steps of a scheduler before training: two seconds or so
 
@@ -68,6 +71,11 @@ class TorchScheduler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it goes on though no step was taken
             scheduler = self.make(trial)
+            if self._ignores_rates(optimizer, rates, trial.rates()):
+                log.warning(
+                    f"scheduler: {type(scheduler).__name__} sets the learning rate itself, {trial.rates()[0]:g} at "
+                    "first; optimizer.lr has no effect"
+                )
             differ = _differ(rates)
             kept_apart = not differ or _differ(trial.rates())
             for call in range(min(calls, MOST_TRIED)):
@@ -81,6 +89,12 @@ class TorchScheduler:
                 f"scheduler: {type(scheduler).__name__} gives all {len(rates)} groups of the optimizer one rate, where "
                 f"their own are {', '.join(f'{rate:g}' for rate in rates)}; accepted: a list, of one for each group"
             )
+
+    def _ignores_rates(self, optimizer: Optimizer, rates: Sequence[float], found: list[float]) -> bool:
+        """Whether the rates of the first step are the same if the optimizer's own are twice as large."""
+        twice = _WithoutWeights(optimizer, [2 * rate for rate in rates])
+        self.make(twice)
+        return any(found) and found == twice.rates()
 
 
 def _differ(rates: Sequence[float]) -> bool:
