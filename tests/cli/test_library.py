@@ -68,6 +68,12 @@ def test_a_config_that_was_changed_is_checked_again(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_several_processes_are_the_commands_alone(tmp_path):
+    with pytest.raises(UserError, match=r"trainer\.devices=2 in a function call: accepted is 1"):
+        groundup.train([*SMALL, "trainer.devices=2"], run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_predictions_are_those_of_the_run(make_config, whole_run, tmp_path):
     from PIL import Image
 

@@ -24,10 +24,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import make_loader, resolvers_put_back
 from groundup.command.grammar import literal
-from groundup.command.place import Place
+from groundup.command.place import Place, names
 from groundup.command.resolvers import register, run_directory
 from groundup.command.search_path import PROVIDER
 from groundup.config.check import check_run
+from groundup.config.contradictions import refuse_several_devices_in_call
 from groundup.errors import UserError
 from groundup.paths import CONF, home
 from groundup.rundir.links import LogFile
@@ -77,6 +78,7 @@ def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | Non
         register(here.home, here.spelling)
         cfg = OmegaConf.create(dict(config)) if isinstance(config, Mapping) else _composed(overrides, "train", here)
         checked = check_run(cfg)
+        refuse_several_devices_in_call(checked.config)
         directory = Path(run_dir).absolute() if run_dir is not None else run_directory(here.home, cfg)
 
     from groundup.cli.train import start  # imports torch
@@ -109,7 +111,7 @@ def evaluate(
     from groundup.sweep.isolation import put_back
 
     with put_back():
-        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, _names(trust))
+        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, names(trust))
 
 
 def predict(
@@ -128,11 +130,7 @@ def predict(
     from groundup.sweep.isolation import put_back
 
     with put_back():
-        return list(predict(Path(run).absolute(), Path(images), ckpt, top, _names(trust)))
-
-
-def _names(packages: str | Iterable[str]) -> tuple[str, ...]:
-    return (packages,) if isinstance(packages, str) else tuple(packages)
+        return list(predict(Path(run).absolute(), Path(images), ckpt, top, names(trust)))
 
 
 def _place(config_dir: AnyPath | None) -> Place:

@@ -38,7 +38,7 @@ class Place:
         folder = Path(file).resolve().parent
         own = folder / "conf"
         confs = (own,) if _is_same(own, CONF) else (own, CONF) if own.is_dir() else (CONF,)
-        return cls(Home.of_project(folder), confs, "python {}.py", config, _names(trust))
+        return cls(Home.of_project(folder), confs, "python {}.py", config, names(trust))
 
     @classmethod
     def of_console(cls) -> Place:
@@ -77,12 +77,13 @@ class Place:
 
 def trust(packages: Iterable[str]) -> None:
     """Trusts these packages, or the one that a string names, too, in this process and in those that it starts."""
-    named = [*filter(None, os.environ.get(TRUST, "").split(",")), *_names(packages)]
+    named = [*filter(None, os.environ.get(TRUST, "").split(",")), *names(packages)]
     if named:
         os.environ[TRUST] = ",".join(dict.fromkeys(named))
 
 
-def _names(packages: Iterable[str]) -> tuple[str, ...]:
+def names(packages: Iterable[str]) -> tuple[str, ...]:
+    """A string is the name of one."""
     return (packages,) if isinstance(packages, str) else tuple(packages)
 
 

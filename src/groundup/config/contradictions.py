@@ -67,12 +67,28 @@ def refuse_several_devices_in_sweep(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: there would be some.
     """
-    devices = config["trainer"]["devices"]
-    if not (devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1)):
+    if _may_be_several(config["trainer"]["devices"]):
         raise UserError(
-            f"trainer.devices={shown(devices)} in a sweep: accepted is 1; "
+            f"trainer.devices={shown(config['trainer']['devices'])} in a sweep: accepted is 1; "
             "every further process would start the whole sweep again. Run the jobs one by one, without -m"
         )
+
+
+def refuse_several_devices_in_call(config: Mapping[str, Any]) -> None:
+    """Refuses a run of several processes that is no command.
+
+    Raises:
+        UserError: it would be one.
+    """
+    if _may_be_several(config["trainer"]["devices"]):
+        raise UserError(
+            f"trainer.devices={shown(config['trainer']['devices'])} in a function call: accepted is 1; every further "
+            "process would start the whole program again. By the command: groundup train"
+        )
+
+
+def _may_be_several(devices: Any) -> bool:
+    return not (devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1))
 
 
 def _needs_validation(callback: Mapping[str, Any]) -> bool:
