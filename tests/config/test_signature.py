@@ -62,6 +62,11 @@ class Net(nn.Module):
         super().__init__()
 
 
+class Random(nn.Module):
+    def __init__(self, num_classes: int, spec, seed: int):
+        super().__init__()
+
+
 class Deeper(Net):
     def __init__(self, extra: int = 1, **options):
         super().__init__(**options)
@@ -176,6 +181,11 @@ def test_a_missing_argument_is_asked_for_and_what_the_run_gives_is_not(problems)
     assert problems("model", "make_net", depth="x") == "model.depth=x: must be a whole number"
     assert problems("model", "Calm") == ""
     assert problems("data", "Stars", root="/x") == ""
+
+
+def test_what_the_run_does_not_give_to_this_kind_of_model_is_asked_for(problems):
+    assert problems("model", "Random") == "model.seed=null: must be given: model.seed=VALUE"
+    assert problems("model", "Random", seed=3) == ""
 
 
 def test_what_the_run_gives_whatever_is_said_may_not_be_said(problems):

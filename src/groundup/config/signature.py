@@ -16,23 +16,26 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValida
 
 from groundup.config.annotations import judged
 from groundup.config.located import located
+from groundup.config.model_kinds import kind_of_class
 from groundup.config.rooms import options_of
 from groundup.errors import UserError
-from groundup.options import Node
+from groundup.options import ModelKind, Node
 
 TO_LEARNERS = ("spec", "loss", "optimizer", "lr_schedule", "seed")
 TO_DATA = ("spec", "seed")
 FOLDERS = ("save_dir", "root_dir", "log_dir")  # of a logger; where the config names none, that of the run
+TO_NETWORKS = ("in_channels", "image_size", "num_classes", "spec")
 GIVEN = {  # by the run to whatever has arguments of these names, and so not asked of the config
-    "model": ("in_channels", "image_size", "num_classes", "rng", *TO_LEARNERS),
+    "model": (*TO_NETWORKS, "rng", *TO_LEARNERS),  # a function need not say what it makes
     "data": TO_DATA,
     "logger": ("run_dir", "first_step", *FOLDERS),
 }
-TIMING = (
-    "interval",
-    "frequency",
-    "monitor",
-)  # keys beside the arguments of a scheduler of PyTorch, looked at elsewhere
+TO_MODELS = {  # of a class of this kind
+    ModelKind.NETWORK: TO_NETWORKS,
+    ModelKind.MODULE: TO_NETWORKS,
+    ModelKind.NUMPY: (*TO_NETWORKS, "rng"),
+}
+TIMING = ("interval", "frequency", "monitor")  # beside the arguments of a scheduler of PyTorch; looked at elsewhere
 KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -110,7 +113,8 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
     except (ValueError, TypeError):  # a builtin that does not tell
         return None
     arguments = _all_arguments(group, found, name, parameters)
-    for key in arguments.keys() & _not_asked(group, partial, parameters, positional):
+    by_run = _given_by_name(group, found)
+    for key in arguments.keys() & _not_asked(group, partial, parameters, positional, by_run):
         arguments[key] = arguments[key]._replace(default=None, is_asked=key in FOLDERS)
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
@@ -119,14 +123,22 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
     return Signature(_options(target, arguments, is_open, group), given)
 
 
-def _not_asked(group: str | None, partial: bool, parameters: Sequence[inspect.Parameter], positional: int) -> set[str]:
+def _given_by_name(group: str | None, found: Any) -> tuple[str, ...]:
+    kind = kind_of_class(found) if group == "model" and isinstance(found, type) else None
+    everything = GIVEN.get(group or "", ())
+    return everything if kind is None else TO_MODELS.get(kind, everything)
+
+
+def _not_asked(
+    group: str | None, partial: bool, parameters: Sequence[inspect.Parameter], positional: int, by_run: Sequence[str]
+) -> set[str]:
     """Arguments that may be left out of a node, though the signature has no default for them."""
     names = [parameter.name for parameter in parameters]
     if partial and group in ("optimizer", "scheduler"):
         return {*names[: positional + 1]}  # the first is the parameters, or the optimizer
     if partial:  # the rest comes when it is called
         return set(names)
-    return {*names[:positional], *GIVEN.get(group or "", ())}
+    return {*names[:positional], *by_run}
 
 
 def _given(group: str | None, found: Any) -> tuple[str, ...]:
