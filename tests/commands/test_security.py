@@ -10,14 +10,20 @@ import random
 import pytest
 import torch
 import yaml
-from launch import SMALL
+from launch import SMALL, small_config
 from PIL import Image
 
+from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
+from groundup.run.resume import find_resume
 from groundup.rundir.directory import GROUPS
+
+
+class OwnData(ImageData):
+    """Data of the user's own."""
 
 
 class Payload:
@@ -172,6 +178,18 @@ def edit(run_dir, **groups):
     for group, values in groups.items():
         config[group] |= values
     file.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["data of ours", "data of our own package"])
+def test_resuming_imports_nothing_that_the_run_directory_names(own_run, tmp_path, monkeypatch, own):
+    (tmp_path / "evil_data.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(own_run, data={"_target_": "evil_data.Data"})
+    config = small_config() | {"resume": str(own_run)}
+    if own:
+        config["data"] = config["data"] | {"_target_": f"{__name__}.OwnData"}
+    with pytest.raises(UserError, match=r"that run has data\._target_=evil_data\.Data, now asked is"):
+        find_resume(config, own_run.parent)
 
 
 @pytest.fixture

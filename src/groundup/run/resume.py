@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,9 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
-    before, now = _what_must_stay(load_config(run_dir, "resume")), _what_must_stay(config)
+    there = load_config(run_dir, "resume")
+    keys = (*DATA_KEYS, *_their_keys(config["data"], there["data"]))
+    before, now = _what_must_stay(there, keys), _what_must_stay(config, keys)
     if different := [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]:
         key = min(different, key=lambda key: (not key.endswith("name"), key))
         raise UserError(
@@ -158,10 +160,10 @@ def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
         )
 
 
-def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
+def _what_must_stay(config: Mapping[str, Any], data_keys: Iterable[str]) -> dict[str, Any]:
     """The network, its loss, the optimizer whose state is kept, and which images are for training and validation."""
     data, limit = config["data"], config["trainer"].get("limit_val_batches")
-    kept = {f"data.{key}": data.get(key) for key in (*DATA_KEYS, *_their_keys(data))}
+    kept = {f"data.{key}": data.get(key) for key in data_keys}
     kept["trainer.limit_val_batches"] = None if limit is None else f"{limit} of {data.get('eval_batch_size')} images"
     if data.get("name") == "image_folder":
         kept["data.root"] = data.get("root")
@@ -172,10 +174,14 @@ def _what_must_stay(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _their_keys(data: Mapping[str, Any]) -> list[str]:
-    """What may change the images of data of somebody else's: all that is not known to change none."""
+def _their_keys(data: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """What may change the images of data of somebody else's: all that is not known to change none.
+
+    Args:
+        data: of this command, whose class is looked at.
+        there: of the run's directory, which anybody may have written: nothing that it names is imported.
+    """
     if theirs(data) is None:
-        return []
-    if has_our_keys(data):
-        return [key for key in data if key not in ImageData.model_fields]
-    return [key for key in data if key not in CHANGES_NO_IMAGE]
+        return ["_target_"] if "_target_" in there else []
+    kept = set(ImageData.model_fields) if has_our_keys(data) else set(CHANGES_NO_IMAGE)
+    return [key for key in {**data, **there} if key not in kept]
