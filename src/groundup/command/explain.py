@@ -28,6 +28,7 @@ from groundup.config.familiar import familiar, familiar_option
 from groundup.config.interpolation import explain_interpolation, reason_of
 from groundup.config.suggest import nearest
 from groundup.errors import chain
+from groundup.paths import CONF
 
 UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
 
@@ -128,7 +129,7 @@ def _no_such_option(missing: str, accepted: Sequence[str], conf: Path, overrides
 def _no_such_group(group: str, overrides: Sequence[str], primary: Path, folders: Sequence[Path]) -> str:
     """For a group of `conf/` that this command's config does not choose from."""
     given, value = _given(group, overrides)
-    if find(f"{group}/{value}", folders):
+    if (own := find(f"{group}/{value}", folders)) and not own.is_relative_to(CONF):
         return f"{given}={value}: no defaults list chooses from {group}; did you mean +{given}={value}?"
     accepted = accepted_keys({key: None for key in yaml.safe_load(primary.read_text()) if key != "defaults"})
     accepted = list(dict.fromkeys(accepted + _groups(primary)))
