@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import os
 import sys
 from types import ModuleType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
 from groundup.config.extras import EXTRAS, needs
+from groundup.config.normal_form import where_typed
 from groundup.config.suggest import nearest
 from groundup.errors import UserError
 
@@ -44,7 +44,7 @@ def find_package(target: str) -> None:
     The directory stands behind all others from then on, so that it hides none of them. A script finds what lies beside
     itself, a command that is installed finds nothing of the kind; this is for whoever types either in a project.
     """
-    package, here = target.partition(".")[0], os.getcwd()
+    package, here = target.partition(".")[0], where_typed()
     if here in sys.path or not package.isidentifier() or _is_known(package):
         return
     if importlib.machinery.PathFinder.find_spec(package, [here]) is not None:

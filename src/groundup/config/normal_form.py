@@ -59,10 +59,10 @@ def drop_idle_nesterov(optimizer: dict[str, Any]) -> None:
 def make_absolute(node: dict[str, Any], key: str) -> None:
     """Paths are relative to where the command was typed, which a later `evaluate.py` need not share. A URL stays."""
     if node.get(key) and "://" not in node[key]:
-        node[key] = os.path.abspath(os.path.join(_where_typed(), os.path.expanduser(node[key])))
+        node[key] = os.path.abspath(os.path.join(where_typed(), os.path.expanduser(node[key])))
 
 
-def _where_typed() -> str:
+def where_typed() -> str:
     """The current directory, but for `hydra.job.chdir=true`, which makes that the run's."""
     if HydraConfig.initialized() and HydraConfig.get().job.chdir:
         return HydraConfig.get().runtime.cwd
