@@ -149,8 +149,6 @@ def refusal(config, tmp_path):
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        (own("Lit"), "Lit is a LightningModule, whose training_step and optimizers would never be called; accepted: a"),
-        (own("lit"), "Lit is a LightningModule"),
         (own("Lit", _partial_=True), "gives an object of functools.partial, no network"),
         (own("nothing"), "gives an object of builtins.NoneType, no network"),
         (own("Wide"), "it answers 2 images with a tensor of shape (2, 15), data=digits has 10 classes"),
@@ -167,14 +165,10 @@ def test_what_is_no_network_for_these_images_is_refused(make_config, tmp_path, n
     assert "a torch.nn.Module from images (N, C, H, W) to logits (N, 10), which the project trains" in message
 
 
-def test_a_lightning_module_of_the_other_package_is_told_too(make_config, tmp_path, monkeypatch):
-    class LightningModule(Linear):  # by name alone the same, as pytorch_lightning's
-        pass
-
-    monkeypatch.setitem(globals(), "Other", type("Other", (LightningModule,), {}))
-    assert "Other is a LightningModule" in refusal(
-        with_node(make_config("logger=none"), "model", own("Other")), tmp_path
-    )
+@pytest.mark.parametrize("name", ["Lit", "lit"])
+def test_a_lightning_module_beside_a_loss_and_an_optimizer_that_it_does_not_use_is_refused(make_config, tmp_path, name):
+    message = refusal(with_node(make_config("logger=none"), "model", own(name)), tmp_path)
+    assert "LightningModule" in message
 
 
 def test_a_network_with_nothing_to_learn_is_refused(make_config, tmp_path):

@@ -13,7 +13,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loops.fetchers import _DataFetcher as DataFetcher
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from lightning.pytorch.trainer.call import _call_callbacks_load_state_dict, _call_callbacks_on_load_checkpoint
+from lightning.pytorch.trainer.call import (
+    _call_callbacks_load_state_dict,
+    _call_callbacks_on_load_checkpoint,
+    _call_lightning_module_hook,
+)
+from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection, _ResultMetric
+from torch import Tensor
 
 # Its loops
 
@@ -81,6 +87,68 @@ def load_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     """Gives callbacks what a checkpoint holds of them; in public that comes with `Trainer.fit` alone."""
     _call_callbacks_on_load_checkpoint(trainer, checkpoint)
     _call_callbacks_load_state_dict(trainer, checkpoint)
+
+
+# What a module has logged. `Trainer.callback_metrics` mixes training and validation, this epoch's and those before.
+
+
+def logged_in_training(trainer: Trainer) -> dict[str, float]:
+    """What was logged of the epoch of training that goes on or ends, as one figure of the epoch each."""
+    return _of_epoch(trainer.fit_loop.epoch_loop._results)
+
+
+def logged_in_validation(trainer: Trainer) -> dict[str, float]:
+    """What was logged of the validation that just ended; to be asked in `on_validation_end`."""
+    return _of_epoch(trainer.fit_loop.epoch_loop.val_loop._results)
+
+
+def logged_for_steps_alone(trainer: Trainer) -> list[str]:
+    """The names that were logged in training without a figure of the epoch, `on_epoch=False`."""
+    results = trainer.fit_loop.epoch_loop._results
+    return [entry.meta.name for entry in results.values() if not entry.meta.on_epoch]
+
+
+def _of_epoch(results: _ResultCollection) -> dict[str, float]:
+    before, found = results.dataloader_idx, dict[str, Tensor]()
+    for number in dict.fromkeys(entry.meta.dataloader_idx for entry in results.values()):
+        results.dataloader_idx = number
+        found |= results.metrics(on_step=False)["callback"]
+    results.dataloader_idx = before
+    doubled = {f"{entry.meta.name}_epoch" for entry in results.values() if entry.meta.forked}  # under both names
+    return {name: float(value) for name, value in found.items() if name not in doubled}
+
+
+def epoch_sums(trainer: Trainer) -> dict[str, list[Tensor]]:
+    """What the figures of an epoch that goes on are made of, by Lightning's key: plain tensors, for a checkpoint.
+
+    A module's own metrics, objects of torchmetrics, are not among them.
+    """
+    entries = trainer.fit_loop.epoch_loop._results.items()
+    return {key: _sums(entry) for key, entry in entries if entry.meta.on_epoch and entry.is_tensor}
+
+
+def add_epoch_sums(trainer: Trainer, before: dict[str, list[Tensor]]) -> None:
+    """Adds what an earlier part of the run has come to in this epoch; what is added is taken out of `before`."""
+    results = trainer.fit_loop.epoch_loop._results
+    for key in [key for key in before if key in results and not results[key].has_reset]:
+        entry, (value, *count) = results[key], (tensor.to(results[key].value.device) for tensor in before.pop(key))
+        entry.value = entry.meta.reduce_fx(value, entry.value) if _is_extreme(entry) else value + entry.value
+        if count:
+            entry.cumulated_batch_size = count[0] + entry.cumulated_batch_size
+        entry._computed = None
+
+
+def _is_extreme(entry: _ResultMetric) -> bool:
+    return entry.meta.is_max_reduction or entry.meta.is_min_reduction
+
+
+def _sums(entry: _ResultMetric) -> list[Tensor]:
+    return [entry.value.clone(), *([entry.cumulated_batch_size.clone()] if entry.meta.is_mean_reduction else [])]
+
+
+def end_batch(trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
+    """Calls the hook of the module that ends a batch, which Lightning calls after those of callbacks."""
+    _call_lightning_module_hook(trainer, "on_train_batch_end", outputs, batch, batch_idx)
 
 
 # What it was given, and keeps for itself

@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from lightning.fabric.utilities.apply_func import apply_to_collection
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundup.callbacks.best_weights import Choice
 from groundup.errors import UserError, chain
 from groundup.files import whole
-from groundup.learning.checkpoint import load_checkpoint, load_weights
-from groundup.learning.learner import Learner
+from groundup.learning.checkpoint import load_checkpoint
+from groundup.learning.companion import course_of, put_checkpoint
 from groundup.rundir.identity import KEY, STACKED
 from groundup.rundir.names import BEST, CHECKPOINTS, LAST
 from groundup.rundir.ranks import is_helper
 
 log = logging.getLogger(__name__)
+
+# Where Lightning puts those of a module and of its data, and of what class they are
+HYPERPARAMETERS = {"hyper_parameters", "datamodule_hyper_parameters", "hparams_type"}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -45,10 +49,30 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         path = Path(path)
-        checkpoint = apply_to_collection(checkpoint, torch.Tensor, _alone) | self.marks
+        checkpoint = apply_to_collection(_without_objects(checkpoint), torch.Tensor, _alone) | self.marks
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:  # opened here: a full disk is then an OSError, not torch's own riddle
             _save(checkpoint, file)
+
+
+def _without_objects(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Without hyperparameters that are networks or functions, which `save_hyperparameters` keeps unless it is told.
+
+    A checkpoint with them could not be read back safely, and nobody needs them: the run's config has them all.
+    """
+    kept = {key: value for key, value in checkpoint.items() if key not in HYPERPARAMETERS}
+    for key in HYPERPARAMETERS & checkpoint.keys():
+        if isinstance(checkpoint[key], Mapping):
+            kept[key] = {name: value for name, value in checkpoint[key].items() if _is_plain(value)}
+    return kept
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value, *value.values())))
+    return value is None or type(value) in (bool, int, float, str, torch.Tensor)
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
@@ -91,19 +115,19 @@ class Checkpoints(Checkpoint):
         self.best: Choice | None = None
         self._begins_anew = False
 
-    def on_validation_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        if trainer.sanity_checking or not self.monitor.startswith("val/"):
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        course = course_of(trainer, pl_module)
+        if trainer.sanity_checking or self.monitor not in course.val_metrics_now:
             return
         if trainer.fit_loop.epoch_loop.done:
             return  # the epoch ends here, and its end saves
-        choice = self._choice(trainer, pl_module.train_metrics() | pl_module.val_metrics_now)
+        choice = self._choice(trainer, course.train_metrics() | course.val_metrics_now)
         if choice.score is not None and self._is_better(choice):
             self._save(trainer, choice)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        training = {name: value for name, value in logged.items() if name.startswith("train/")}
-        choice = self._choice(trainer, training | pl_module.val_metrics_now)
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        course = course_of(trainer, pl_module)
+        choice = self._choice(trainer, course.trained | course.val_metrics_now)
         if self._is_better(choice):
             self._save(trainer, choice)
         else:
@@ -195,7 +219,7 @@ class Checkpoints(Checkpoint):
             "the best is chosen among what is trained from here on"
         )
 
-    def load(self, learner: Learner, folder: Path) -> None:
+    def load(self, learner: LightningModule, folder: Path) -> None:
         """Puts the best weights into `learner`.
 
         Raises:
@@ -203,7 +227,8 @@ class Checkpoints(Checkpoint):
         """
         if self.best is None:
             raise UserError("resume: that run has nothing left to train, and its best weights are not there")
-        checkpoint = load_weights(learner, folder / BEST.name)
+        checkpoint = load_checkpoint(folder / BEST.name)
+        put_checkpoint(learner, checkpoint, folder / BEST.name)
         if not self.best.is_of(checkpoint, self.state_key):
             raise UserError(f"{folder / BEST.name}: holds other weights than this run has saved there")
 

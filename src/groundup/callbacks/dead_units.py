@@ -7,6 +7,7 @@ from torch import Tensor
 
 from groundup.callbacks.probe import activations, probe_images
 from groundup.callbacks.watcher import Watcher, anything, is_due, last_step, write_scalars
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 
@@ -30,7 +31,10 @@ class DeadUnits(Watcher):
         images = probe_images(trainer, self.images)
         if images is None:
             return
-        shares = {f"dead_units/{name}": dead_share(out) for name, out in activations(pl_module, images).items()}
+        shares = {
+            f"dead_units/{name}": dead_share(out)
+            for name, out in activations(course_of(trainer, pl_module).net, images).items()
+        }
         write_scalars(trainer, shares, last_step(trainer))
 
 

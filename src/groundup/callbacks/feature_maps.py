@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 from groundup.callbacks.probe import activations, probe_images
 from groundup.callbacks.shown_images import pixels_of
 from groundup.callbacks.watcher import Watcher, is_due, last_step, write_picture
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles
 
@@ -30,10 +31,11 @@ class FeatureMaps(Watcher):
         image = probe_images(trainer, 1)
         if image is None:
             return
+        course = course_of(trainer, pl_module)
         step, moment = last_step(trainer), f"after epoch {trainer.current_epoch + 1}"
-        layers = {name: output[0] for name, output in activations(pl_module, image).items() if output.dim() == 4}
+        layers = {name: output[0] for name, output in activations(course.net, image).items() if output.dim() == 4}
         if layers:
-            shown = draw_tiles(as_tiles(pixels_of(image, pl_module.spec)), "the image", columns=1, side=96)
+            shown = draw_tiles(as_tiles(pixels_of(image, course.spec)), "the image", columns=1, side=96)
             write_picture(trainer, "feature_maps/the image", shown, step)
         for name, maps in layers.items():
             tiles = bright_tiles(maps[: self.count].cpu().numpy())

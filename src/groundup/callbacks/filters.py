@@ -6,6 +6,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from groundup.callbacks.watcher import Watcher, begins, is_due, last_step, write_picture
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 from groundup.pictures.tiles import draw_tiles, signed_tiles
 from groundup.spec import DatasetSpec
@@ -36,7 +37,8 @@ class Filters(Watcher):
             self._show(trainer, pl_module, f"after epoch {trainer.current_epoch + 1}", last_step(trainer))
 
     def _show(self, trainer: Trainer, learner: Learner, moment: str, step: int) -> None:
-        found = first_weights(learner.net, learner.spec) if trainer.is_global_zero else None
+        course = course_of(trainer, learner)
+        found = first_weights(course.net, course.spec) if trainer.is_global_zero else None
         if found is None:
             return
         layer, weights = found

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from groundup.borrowed.torch import takes_scaled_gradients
 from groundup.callbacks.watcher import Watcher, write_scalars
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 
@@ -22,8 +23,11 @@ class GradientNorm(Watcher):
         self._norm: Tensor | None = None
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Learner, optimizer: Optimizer) -> None:  # type: ignore[override]
+        if len(trainer.optimizers) > 1:
+            return  # each has its own part of the gradient, and its own step
         # of several batches that one step sums up, the meter is full after the last or one before
-        if trainer.is_last_batch or pl_module.progress.meter.left < trainer.accumulate_grad_batches:
+        left = course_of(trainer, pl_module).progress.meter.left
+        if trainer.is_last_batch or left < trainer.accumulate_grad_batches:
             self.measure(pl_module)
             scaler = getattr(trainer.precision_plugin, "scaler", None)
             if scaler is not None and takes_scaled_gradients(optimizer):

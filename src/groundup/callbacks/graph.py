@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from groundup.callbacks.probe import probe_images
 from groundup.callbacks.watcher import Watcher, begins, is_tensorboard, writers
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
 from groundup.models.summary import untouched
@@ -25,7 +26,7 @@ class Graph(Watcher):
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        net = pl_module.net
+        net = course_of(trainer, pl_module).net
         if not begins(trainer, by=is_tensorboard) or not trainer.is_global_zero or isinstance(net, NumPyNet):
             return
         image = probe_images(trainer, 1)

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
 from groundup.callbacks.watcher import Watcher, is_due, is_tensorboard, last_step, writers
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 BINS = 64
@@ -31,12 +32,15 @@ class Histograms(Watcher):
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Learner, optimizer: Optimizer) -> None:  # type: ignore[override]
         """Gradients: after the epoch there are none, as validation begins by freeing them."""
         if trainer.is_last_batch and is_due(trainer, self.every_n_epochs, by=is_tensorboard):
-            grads = {name: p.grad for name, p in pl_module.net.named_parameters() if p.grad is not None}
+            grads = {
+                name: p.grad for name, p in course_of(trainer, pl_module).net.named_parameters() if p.grad is not None
+            }
             write_histograms(trainer, "gradients", grads, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         if is_due(trainer, self.every_n_epochs, by=is_tensorboard):
-            write_histograms(trainer, "weights", dict(pl_module.net.named_parameters()), last_step(trainer))
+            net = course_of(trainer, pl_module).net
+            write_histograms(trainer, "weights", dict(net.named_parameters()), last_step(trainer))
 
 
 def write_histograms(trainer: Trainer, group: str, tensors: Mapping[str, Tensor], step: int) -> None:

@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from groundup.borrowed.lightning import accumulates
+from groundup.borrowed.lightning import accumulates, end_batch
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.errors import Interrupted
+from groundup.learning.learner import Learner
 from groundup.rundir.names import LAST
 from groundup.signals import Requests
 
@@ -85,7 +86,9 @@ class StopOnSignal(Checkpoint):
         self._install()  # again: Lightning has put its own handler of SIGTERM in between
         self._in_training = True
 
-    def on_train_batch_end(self, trainer: Trainer, *_: Any, **__: Any) -> None:
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if self.signum is None and trainer.world_size == 1:
             return
         epoch_loop: Any = trainer.fit_loop.epoch_loop  # our own
@@ -93,6 +96,8 @@ class StopOnSignal(Checkpoint):
             return  # the end of the epoch comes next, or gradients that no checkpoint holds, or a validation
         if trainer.world_size > 1 and epoch_loop.batch_idx % AGREE_EVERY:
             return  # processes agree on a step now and then, not at every one
+        if self.signum is not None and not isinstance(pl_module, Learner):
+            end_batch(trainer, outputs, batch, batch_idx)  # a part of the step, such as a mean of weights
         self._save_and_stop(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from groundup.borrowed.lightning import accumulates
 from groundup.borrowed.torch import foreach_copy_, foreach_lerp_
+from groundup.errors import UserError
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 
@@ -49,6 +51,8 @@ class Lookahead(Callback):
         self._fast: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        if not pl_module.automatic_optimization and not isinstance(pl_module, Learner):
+            raise UserError("callbacks.lookahead: the model takes its steps itself, so that nobody knows their number")
         self._fast = float_state(pl_module)
         # of a resumed run they are there already, on the CPU
         self._slow = {name: self._slow.get(name, fast).to(fast.device, copy=True) for name, fast in self._fast.items()}
@@ -56,7 +60,7 @@ class Lookahead(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: Learner, *_: Any) -> None:  # type: ignore[override]
         if accumulates(trainer):
             return  # no step was taken
-        step, total_steps = trainer.global_step, pl_module.total_steps
+        step, total_steps = trainer.global_step, course_of(trainer, pl_module).total_steps
         if step % self.every == 0:
             self._look_ahead(kept(step, total_steps, self.every, self.decay))
         elif step == total_steps:

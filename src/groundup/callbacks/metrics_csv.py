@@ -8,9 +8,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint
 
+from groundup.borrowed.lightning import logged_in_training, logged_in_validation
 from groundup.files import write_csv, write_whole
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 from groundup.rundir.names import METRICS
 
@@ -19,8 +22,11 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-class MetricsCSV(Callback):
+class MetricsCSV(Checkpoint):
     """Writes `epoch, step, seconds, lr` and every metric of each epoch to `metrics.csv` in the run directory.
+
+    Metrics are those of `train_metrics` and of validation, and what else a module or a callback logs of a whole epoch
+    by `LightningModule.log`: so it is a Checkpoint to Lightning, which comes after the module's own hook.
 
     `seconds` counts from the start of training, over all parts of a resumed run. Where an epoch is validated more than
     once, the row has what the last validation in it came to.
@@ -31,20 +37,29 @@ class MetricsCSV(Callback):
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
+        self._validated: tuple[int, Row] = (-1, {})  # the epoch of the last validation, and all that was logged in it
 
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         if trainer.is_global_zero:
             self._rows = _go_on(_path(trainer), trainer.current_epoch)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        if not trainer.sanity_checking:
+            self._validated = trainer.current_epoch, logged_in_validation(trainer)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
+        course = course_of(trainer, pl_module)
         row: Row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
-            "seconds": round(pl_module.progress.seconds, 3),
-            "lr": pl_module.rate,
-            **pl_module.train_metrics(),  # every process takes part in the sum
-            **pl_module.val_metrics,
+            "seconds": round(course.progress.seconds, 3),
+            "lr": "" if course.rate is None else course.rate,
         }
+        others = logged_in_training(trainer)  # every process takes part in the sum
+        epoch, validated = self._validated
+        others |= validated if epoch == trainer.current_epoch else {}
+        for name, value in course.figures({**course.trained, **course.val_metrics, **others}).items():
+            row.setdefault(name, value)
         if trainer.is_global_zero:
             self._rows.append(row)
             _write(_path(trainer), self._rows)

@@ -7,7 +7,6 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from groundup.callbacks.shown_images import first_images
-from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyLayer
 from groundup.models.summary import untouched
 from groundup.numpy_nets import activations as by_hand
@@ -26,12 +25,12 @@ def probe_images(trainer: Trainer, count: int) -> Tensor | None:
     return data.finish("val", len(pixels), device)(pixels, torch.arange(len(pixels), device=device), 0, 0)
 
 
-def activations(learner: Learner, images: Tensor) -> dict[str, Tensor]:
+def activations(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """What every activation layer gives for the images, by the layer's name.
 
     Of a network that has no such layers, what its convolutions give, and its dense layers but the last.
     """
-    layers = _activation_layers(learner.net)
+    layers = _activation_layers(net)
     found: dict[str, Tensor] = {}
 
     def remember(name: str):
@@ -39,8 +38,8 @@ def activations(learner: Learner, images: Tensor) -> dict[str, Tensor]:
 
     hooks = [layer.register_forward_hook(remember(name)) for name, layer in layers.items()]
     try:
-        with untouched(learner.net) as like:
-            learner.net.forward(images.to(like.dtype))  # not by a call: a compiled network passes hooks over
+        with untouched(net) as like:
+            net.forward(images.to(like.dtype))  # not by a call: a compiled network passes hooks over
     finally:
         for hook in hooks:
             hook.remove()

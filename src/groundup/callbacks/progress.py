@@ -8,9 +8,10 @@ import time
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from tqdm import tqdm
 
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -18,10 +19,11 @@ log = logging.getLogger(__name__)
 REFRESH = 0.2  # seconds; a bar that is drawn at every step costs more than a small network's step
 
 
-class Progress(ProgressBar):
+class Progress(ProgressBar, Checkpoint):
     """One bar over the whole training with the time left, and a line for every finished epoch.
 
-    Where standard error is no terminal there is no bar, only the lines.
+    Where standard error is no terminal there is no bar, only the lines. A Checkpoint to Lightning, so that at the end
+    of an epoch it comes after the module's own hook, which may log figures of it.
     """
 
     def __init__(self) -> None:
@@ -60,9 +62,9 @@ class Progress(ProgressBar):
             self._bar.refresh()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        metrics = pl_module.train_metrics()
-        validation = pl_module.val_metrics
-        metrics |= {name: validation[name] for name in ("val/loss", "val/acc") if name in validation}
+        course = course_of(trainer, pl_module)
+        shown = ("val/loss", "val/acc") if isinstance(pl_module, Learner) else course.val_metrics
+        metrics = course.trained | {name: course.val_metrics[name] for name in shown if name in course.val_metrics}
         if not trainer.is_global_zero:
             return
         figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

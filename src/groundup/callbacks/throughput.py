@@ -7,6 +7,7 @@ import time
 from lightning.pytorch import Trainer
 
 from groundup.callbacks.watcher import Watcher, write_scalars
+from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
 
 
@@ -20,7 +21,7 @@ class Throughput(Watcher):
         self._before: tuple[float, int] | None = None  # when losses were last read, and the images by then
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
-        self._before = time.perf_counter(), pl_module.progress.samples(trainer)
+        self._before = time.perf_counter(), course_of(trainer, pl_module).progress.samples(trainer)
 
     def on_steps_logged(self, trainer: Trainer, learner: Learner) -> None:
         now, seen = time.perf_counter(), learner.progress.samples(trainer)

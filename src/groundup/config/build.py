@@ -63,6 +63,18 @@ def named_arguments(factory: Any) -> tuple[set[str], bool]:
     return named, any(each.kind is any_name for each in parameters)
 
 
+def names_of_bases(made: Any) -> set[str]:
+    """What a class takes by names of any kind and hands on: the arguments of the classes above, as far as those go."""
+    names: set[str] = set()
+    for base in made.__mro__ if isinstance(made, type) else ():
+        if "__init__" in vars(base):
+            named, takes_any = named_arguments(base)
+            names |= named
+            if not takes_any:
+                break
+    return names
+
+
 def _factory(node: Mapping[str, Any]) -> Any:
     """What waits for the remaining arguments. Nodes within are built; values become what their annotations say."""
     target, whole = str(node.get("_target_")), node.get("_recursive_") is False

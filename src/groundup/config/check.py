@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +14,17 @@ from groundup.config.contradictions import (
     refuse_several_devices_in_sweep,
 )
 from groundup.config.image_sizes import fit_images, look_at_images
-from groundup.config.normal_form import drop_idle_nesterov, drop_sweep, is_sweep, make_absolute, plain, was_checked
+from groundup.config.normal_form import (
+    drop_idle_nesterov,
+    drop_sweep,
+    is_sweep,
+    make_absolute,
+    plain,
+    typed_words,
+    was_checked,
+)
 from groundup.config.options import Evaluate, Predict, Study, Sweep
+from groundup.config.own_training import settle_training
 from groundup.config.schedulers import refuse_without_partial, refuse_wrong_scheduler
 from groundup.config.trusted import trusted
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
@@ -43,21 +52,22 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     return check_run(cfg).config
 
 
-def check_run(cfg: DictConfig, scan: Scan = scan) -> Checked:
+def check_run(cfg: DictConfig, scan: Scan = scan, words: Sequence[str] | None = None) -> Checked:
     """The resolved config of a run as plain containers, and what is known of its images, for `groundup.run.run`.
 
     Args:
         cfg: as it was composed.
         scan: looks through an image folder; a sweep remembers for its jobs what was found.
+        words: that were typed for it; None: those of this command.
 
     Raises:
         UserError: one line for each problem: key, value given, what is accepted.
     """
-    config = check_words(cfg)
+    config = check_words(cfg, words)
     return Checked(config, look_at_images(config, scan))
 
 
-def check_words(cfg: DictConfig) -> dict[str, Any]:
+def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str, Any]:
     """Checks what the keys say, and looks at nothing that they speak of: at no image, and not at this machine's memory.
 
     Paths are made absolute; `data=digits` is enlarged where the model needs larger images. A job that its sweep has
@@ -69,6 +79,7 @@ def check_words(cfg: DictConfig) -> dict[str, Any]:
     if was_checked():
         return plain(cfg)
     config = with_todays_names(plain(cfg))
+    settle_training(config, typed_words() if words is None else words)
     refuse_without_partial(config)
     refuse_wrong_run(config)
     if is_sweep():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from groundup.config.model_kinds import computes_in_numpy
+from groundup.config.model_kinds import computes_in_numpy, learns_by_itself
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
 from groundup.data.whose import has_our_keys
@@ -23,6 +23,7 @@ def refuse_contradictions(config: Mapping[str, Any]) -> None:
     _refuse_clipping_in_mixed_precision(config)
     _refuse_idle_arguments(config["trainer"])
     _refuse_what_numpy_cannot(config)
+    _refuse_what_a_module_cannot(config)
     _refuse_output_twice(config)
     _refuse_too_many_devices(config)
 
@@ -149,6 +150,22 @@ def _refuse_what_numpy_cannot(config: Mapping[str, Any]) -> None:
                 f"trainer.{key}={shown(trainer[key])} with model={model['name']}: NumPy computes this network; "
                 f"accepted: {listed}"
             )
+
+
+def _refuse_what_a_module_cannot(config: Mapping[str, Any]) -> None:
+    if not learns_by_itself(config["model"]):
+        return
+    model, devices = config["model"]["name"], config["trainer"]["devices"]
+    if len(devices) > 1 if isinstance(devices, list) else devices not in (1, "auto"):
+        raise UserError(
+            f"trainer.devices={shown(devices)} with model={model}: what a LightningModule logs are the figures of one "
+            "process, unless it says otherwise; accepted: 1"
+        )
+    if (sizes := config["data"].get("progressive_sizes")) is not None:
+        raise UserError(
+            f"data.progressive_sizes={shown(sizes)} with model={model}: how long it trains knows a LightningModule "
+            "alone; accepted: null"
+        )
 
 
 def _refuse_output_twice(config: Mapping[str, Any]) -> None:

@@ -28,6 +28,8 @@ def model_kind(node: Mapping[str, Any]) -> ModelKind | None:
     options = options_of("model", node)
     if options is not None:
         return options.kind
+    if node.get("_partial_"):  # a function that waits for more, whatever it would make
+        return None
     try:
         found = locate(str(node.get("_target_")))
     except (ImportError, ValueError, AttributeError):  # what is wrong with it is said when it is built

@@ -33,6 +33,11 @@ def is_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
+def typed_words() -> list[str]:
+    """The words of this command, or of this job; none where the config was composed by other means."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
 def was_checked() -> bool:
     """Whether this is a job of a sweep that has checked it, of which nothing has changed since, see `sweep.frozen`."""
     command: Any = HydraConfig.instance().cfg

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from groundup.config.extras import EXTRAS, is_installed, not_installed
 from groundup.config.familiar import familiar
 from groundup.config.options import Run
+from groundup.config.own_training import is_own
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
 from groundup.config.signature import signature_of
 from groundup.config.suggest import nearest
@@ -62,13 +63,15 @@ def _run_problems(config: Mapping[str, Any]) -> Iterator[str]:
         node = config.get(group)
         if not isinstance(node, Mapping):
             yield _no_group(group, node)
+        elif is_own(config, group):
+            continue
         elif options := Trainer if group == "trainer" else options_of(group, node):
             yield from _node_problems(options, node, f"{group}.")
             yield from _not_installed(options, f"{group}={node.get('name')}")
         else:
             yield from _foreign_problems(group, node)
     for group in NAMED_GROUPS:
-        yield from _named_node_problems(group, config.get(group))
+        yield from _named_node_problems(group, config.get(group), config.get("model"))
 
 
 def _no_group(group: str, given: Any) -> str:
@@ -169,7 +172,7 @@ def _problems_within(value: Any, place: str) -> Iterator[str]:
             yield from _problems_within(item, f"{place}.{index}")
 
 
-def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
+def _named_node_problems(group: str, nodes: Any, model: Any) -> Iterator[str]:
     if not isinstance(nodes, Mapping):
         yield _no_group(group, nodes) + ("" if nodes else f", its parts by {group}.NAME=null")
         return
@@ -179,7 +182,7 @@ def _named_node_problems(group: str, nodes: Any) -> Iterator[str]:
         if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
             yield f"{group}.{name}={shown(node)}: must be null, or keys with a _target_"
         elif options := options_of(group, node):
-            problems = list(_node_problems(options, node, f"{group}.{name}."))
+            problems = list(_node_problems(options, _monitored(node, options, model), f"{group}.{name}."))
             yield from problems or _problems_of_more(options, group, node, f"{group}.{name}")
             yield from _not_installed(options, f"{group}.{name}")
         else:
@@ -196,3 +199,10 @@ def _problems_of_more(options: type[Node], group: str, node: Mapping[str, Any], 
 def _not_installed(options: type[Node], asked: str) -> Iterator[str]:
     if options.package is not None and not is_installed(options.package):
         yield not_installed(asked, options.package, EXTRAS[options.package])
+
+
+def _monitored(node: Mapping[str, Any], options: type[Node], model: Any) -> Mapping[str, Any]:
+    """A node as it is held against its options: what a model of somebody else's logs is seen when it has logged it."""
+    is_theirs = isinstance(model, Mapping) and options_of("model", model) is None
+    named = isinstance(node.get("monitor"), str) and node["monitor"].strip() and "monitor" in options.model_fields
+    return {**node, "monitor": "val/loss"} if is_theirs and named else node

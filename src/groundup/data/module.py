@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.core.hooks import DataHooks
 from torch import Generator, Tensor
 
 from groundup.data import augment as augmentation
@@ -204,7 +205,10 @@ class ImageData(LightningDataModule):
         return self._loader("test", self.eval_batch_size) if self.splits["test"] is not None else []
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return batch  # it is there already
+        """It is there already; what a LightningModule of somebody else's does with it is done all the same."""
+        if self._module_has("transfer_batch_to_device"):
+            return self.trainer.lightning_module.transfer_batch_to_device(batch, device, dataloader_idx)  # type: ignore[union-attr]
+        return batch
 
     def some_images(self, count: int, device: torch.device) -> Tensor:
         """At most `count` of the training images, from first to last: `(N, C, H, W)`, normalised, not augmented."""
@@ -221,7 +225,15 @@ class ImageData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         training = self.trainer is not None and self.trainer.training and not self.positions
         pixels = self.shown_size() if training else None
-        return batch if pixels is None else (resize(batch[0], pixels), batch[1])
+        batch = batch if pixels is None else (resize(batch[0], pixels), batch[1])
+        if self._module_has("on_after_batch_transfer"):  # Lightning would call one of the two hooks alone
+            return self.trainer.lightning_module.on_after_batch_transfer(batch, dataloader_idx)  # type: ignore[union-attr]
+        return batch
+
+    def _module_has(self, hook: str) -> bool:
+        """Whether the module that is trained or evaluated has a hook of its own."""
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        return module is not None and getattr(type(module), hook) is not getattr(DataHooks, hook)
 
     def shown_size(self) -> int | None:
         """Pixels a side of the training images at this step, where they grow during training."""

@@ -71,7 +71,7 @@ def put_weights(module: torch.nn.Module, checkpoint: Mapping[str, Any], path: Pa
         UserError: the weights are of another network, or not all of them are numbers.
     """
     try:
-        module.load_state_dict(checkpoint["state_dict"])
+        module.load_state_dict(checkpoint["state_dict"], strict=getattr(module, "strict_loading", True))
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"checkpoint {path}: made by another network: {_first_difference(error)}") from error
     refuse_what_is_no_number(module, path)

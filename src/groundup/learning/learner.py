@@ -53,6 +53,7 @@ class Learner(Predictor):
         rate: learning rate of the current step.
         progress: how far training is.
         given: weights that the run was told to begin with, by name; what images say of a network does not change them.
+        trained: the `train_metrics` of the last epoch that ended.
     """
 
     passes = 1
@@ -72,6 +73,7 @@ class Learner(Predictor):
         self.rate = 0.0
         self.progress = TrainingProgress()
         self.given: dict[str, Tensor] = {}
+        self.trained: dict[str, float] = {}
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
 
@@ -185,6 +187,10 @@ class Learner(Predictor):
         """`train/loss`, and `train/acc` where steps predict, of the epoch so far, over all processes."""
         return self.progress.metrics(self.trainer)
 
+    def figures(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Metrics as results have them: all of them."""
+        return metrics
+
     def on_train_epoch_end(self) -> None:
         metrics = self.end_epoch()
         self.log_exactly(metrics)
@@ -198,9 +204,9 @@ class Learner(Predictor):
 
     def end_epoch(self) -> dict[str, float]:
         """The epoch's `train_metrics`; those of a new one begin, unless this one has ended before its last batch."""
-        metrics = self.train_metrics()
+        self.trained = self.train_metrics()
         self.progress.end_epoch(self.trainer)
-        return metrics
+        return self.trained
 
     def on_train_end(self) -> None:
         self.progress.end()

@@ -7,7 +7,7 @@ from torch import Generator
 
 from groundup.seeds import mix_seed
 
-_INFERENCE = 1 << 40  # no step of a training comes to it
+INFERENCE = 1 << 40  # no step of a training comes to it
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
@@ -22,4 +22,4 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 def inference_generator(seed: int, draw: int, device: torch.device) -> Generator:
     """A generator for one evaluation or prediction of a run with this seed; each `draw` has other numbers."""
-    return Generator(device).manual_seed(mix_seed(seed, _INFERENCE, draw))
+    return Generator(device).manual_seed(mix_seed(seed, INFERENCE, draw))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,8 @@ from groundup.data.loaders import TrainingLoader
 from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.meter import TrainMeter
+
+MakeMeter = Callable[[int, torch.device | str], Any]  # a TrainMeter, or what stands for one
 
 KEYS = {"batch", "batch_size", "sums", "seconds", "samples"}  # of `TrainingProgress.state`
 
@@ -39,13 +41,17 @@ def steps_of(trainer: Trainer) -> tuple[int, int]:
 class TrainingProgress:
     """The clock of a training and the sums of its epoch, over all parts of a run that was stopped and resumed.
 
+    Args:
+        make_meter: for so many steps, on a device.
+
     Attributes:
         meter: of the steps that this process has taken of the epoch in this part of the run.
         is_resumed: whether the run goes on from a checkpoint.
     """
 
-    def __init__(self) -> None:
-        self.meter = TrainMeter(1)
+    def __init__(self, make_meter: MakeMeter = TrainMeter) -> None:
+        self._make_meter = make_meter
+        self.meter = make_meter(1, "cpu")
         self.is_resumed = False
         self._batch = 0  # of its epoch, that a resumed run goes on with
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
@@ -55,7 +61,7 @@ class TrainingProgress:
     def begin(self, trainer: Trainer) -> None:
         """Starts the clock of training, and goes on with its sums."""
         self._started = time.perf_counter()
-        self.meter = TrainMeter(trainer.log_every_n_steps, trainer.strategy.root_device)  # type: ignore[attr-defined]
+        self.meter = self._make_meter(trainer.log_every_n_steps, trainer.strategy.root_device)  # type: ignore[attr-defined]
         loss, *counts = self._sums_before
         self._sums_before = [0.0, *counts]
         self.meter.loss_sum = loss if trainer.is_global_zero else 0.0  # added to: a sum depends on its order
@@ -106,11 +112,16 @@ class TrainingProgress:
         self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
 
+    def next_batch(self, trainer: Trainer) -> int:
+        """The number of the batch to go on with, in its epoch."""
+        batches = trainer.fit_loop.epoch_loop.batch_progress
+        return 0 if batches.is_last_batch else batches.current.ready
+
     def state(self, trainer: Trainer) -> dict[str, Any]:
         """For a checkpoint: plain numbers."""
-        batches, data = trainer.fit_loop.epoch_loop.batch_progress, trainer.datamodule  # type: ignore[attr-defined]
+        data = trainer.datamodule  # type: ignore[attr-defined]
         return {
-            "batch": 0 if batches.is_last_batch else batches.current.ready,  # to go on with, in its epoch
+            "batch": self.next_batch(trainer),
             # nobody knows by what name another data module has it; all of its keys must stay
             "batch_size": data.batch_size if isinstance(data, ImageData) else None,
             "sums": self._sums(trainer),

@@ -71,10 +71,10 @@ class ModelSummary:
         return "\n".join([*("| " + " | ".join(row) + " |" for row in table), "", self.totals()])
 
 
-def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> ModelSummary:
+def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int] | None) -> ModelSummary:
     """Sends one zero image through `model` and writes down what its layers made of it.
 
-    The image is one of the data set's, or has the given size (C, H, W).
+    The image is one of the data set's, or has the given size (C, H, W). With None there is none, and sizes are unknown.
     A row is a module without children, or one with parameters of its own. A layer or weight used several times is
     listed or counted once. Mode, state and random numbers of the model are as before afterwards.
     """
@@ -88,7 +88,8 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int]) -> Mo
     hooks = [layer.register_forward_hook(record) for layer in layers.values()]
     try:
         with untouched(model) as like, FlopCounterMode(display=False) as flops:
-            model(torch.zeros(1, *size, dtype=like.dtype, device=like.device))
+            if size is not None:
+                model(torch.zeros(1, *size, dtype=like.dtype, device=like.device))
     finally:
         for hook in hooks:
             hook.remove()

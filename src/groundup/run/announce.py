@@ -11,8 +11,9 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from groundup.config.hyperparameters import chosen, hyperparameters
+from groundup.learning.learner import Learner
 from groundup.loggers.keeper import Beginning, Ending
-from groundup.models.summary import summarize
+from groundup.models.summary import ModelSummary, summarize
 from groundup.run.parts import Parts
 from groundup.rundir.names import BEST, LAST
 from groundup.rundir.plain import write_yaml
@@ -26,11 +27,20 @@ def announce(parts: Parts, config: Mapping[str, Any], run_dir: Path) -> None:
     Raises:
         UserError: a logger cannot begin.
     """
-    summary = summarize(parts.learner.net, parts.spec)
+    summary = _summary(parts)
     log.info(str(summary))
     log.info(f"run directory: {run_dir}")
     texts = {"model/layers": summary.markdown(), "config": f"```yaml\n{write_yaml(dict(config))}```"}
     parts.loggers.begin(Beginning(hyperparameters(config), texts))
+
+
+def _summary(parts: Parts) -> ModelSummary:
+    try:
+        return summarize(parts.course.net, parts.spec)
+    except Exception:  # of any kind: the forward of somebody else's module is for something else, or not there
+        if isinstance(parts.module, Learner):
+            raise
+        return summarize(parts.course.net, None)
 
 
 def tell_the_end(parts: Parts, config: Mapping[str, Any], results: Mapping[str, Any]) -> None:

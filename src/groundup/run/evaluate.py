@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.data_module import arguments_of, look_at_test_data
@@ -20,7 +21,8 @@ from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
-from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.learning.checkpoint import load_checkpoint, spec_in
+from groundup.learning.companion import SeededEvaluation, fractions, put_checkpoint
 from groundup.learning.metrics import recalls, share
 from groundup.learning.predictor import Predictor
 from groundup.paths import home
@@ -81,9 +83,13 @@ def evaluate(
         module = kinds.data(options, spec, config["seed"])
         predictor = build_predictor(config, spec)
         trainer = _make_trainer(accelerator_for(predictor, accelerator), config["trainer"]["precision"], run_dir)
-    put_weights(predictor, checkpoint, checkpoint_file)
+    put_checkpoint(predictor, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
+    if not isinstance(predictor, Predictor):
+        _refuse_draws(draws, config["model"])
+        with quiet(), StopOnSignal():
+            return _evaluate_module(trainer, predictor, module, config["seed"])
     if draws > 1 and not predictor.draws_at_inference:
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
@@ -125,6 +131,20 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
             "them, and nothing is downloaded to where a run says; name the folder: data.root=DIR"
         )
     return options
+
+
+def _refuse_draws(draws: int, model: Mapping[str, Any]) -> None:
+    if draws > 1:
+        raise UserError(f"draws={draws}: {model['name']} is a LightningModule, which evaluates by itself; accepted: 1")
+
+
+def _evaluate_module(trainer: Trainer, module: LightningModule, data: LightningDataModule, seed: int) -> dict[str, Any]:
+    """What a LightningModule logs of the test."""
+    if not is_overridden("test_step", module):
+        raise UserError(f"model: {type(module).__name__} has no test_step, so that nothing can be tested")
+    trainer.callbacks.append(SeededEvaluation(seed))  # type: ignore[attr-defined]
+    tested = trainer.test(module, datamodule=data, verbose=False)
+    return fractions({name: value for metrics in reversed(tested) for name, value in metrics.items()}, set())
 
 
 def _evaluate_draw(trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from groundup.learning.learner import Learner
 from groundup.paths import find_checkout, home
 from groundup.run.parts import Parts
 from groundup.rundir.results import git_state, versions
@@ -19,6 +21,11 @@ UNKNOWN_YET = (
     *("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("train_seconds", "samples_per_second", "parameters", "device"),
 )
+
+ENTRIES = {  # that are no metrics
+    *(name for name in UNKNOWN_YET if "/" not in name),
+    *("status", "model", "data", "seed", "overrides", "versions", "git", "error", "devices", "stacked"),
+}
 
 
 def first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -41,32 +48,41 @@ def describe(parts: Parts) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": parts.trainer.num_devices,
-        "parameters": sum(p.numel() for p in parts.learner.parameters()),
+        "parameters": sum(p.numel() for p in parts.module.parameters()),
     }
 
 
 def training_figures(parts: Parts) -> dict[str, Any]:
     """What `results.json` says of the training, as far as it has come."""
-    learner, trainer = parts.learner, parts.trainer
-    seconds = learner.progress.seconds
+    course, trainer = parts.course, parts.trainer
+    seconds = course.progress.seconds
+    samples = course.progress.samples(trainer)
     figures: dict[str, Any] = {
         "epochs": trainer.fit_loop.epoch_progress.current.started,  # type: ignore[attr-defined]
         "steps": trainer.global_step,
         "train_seconds": round(seconds, 3),
-        "samples_per_second": round(learner.progress.samples(trainer) / seconds, 1) if seconds else None,
+        "samples_per_second": round(samples / seconds, 1) if seconds and samples else None,
     }
     best = parts.checkpoints.best if parts.checkpoints else None
-    return figures | best.metrics | {"best_epoch": best.epoch} if best else figures
+    return figures | _metrics(parts, best.metrics) | {"best_epoch": best.epoch} if best else figures
 
 
 def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float]) -> None:
     """Puts the test metrics, none if nothing was tested, into `results` and into the log."""
     if not metrics:
-        log.info("no test split, or none of it asked for: no test metrics")
+        has_step = is_overridden("test_step", parts.module)
+        why = "no test split, or none of it asked for" if has_step else "the model has no test_step"
+        log.info(f"{why}: no test metrics")
         return
-    results |= metrics
-    tested = parts.learner.evaluated
-    results["test/per_class"] = dict(zip(parts.spec.class_names, tested.per_class, strict=True))
-    results["test/confusion"] = tested.confusion.tolist()
+    results |= _metrics(parts, metrics)
+    if isinstance(parts.module, Learner):
+        tested = parts.module.evaluated
+        results["test/per_class"] = dict(zip(parts.spec.class_names, tested.per_class, strict=True))
+        results["test/confusion"] = tested.confusion.tolist()
     if parts.trainer.is_global_zero:
         log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+def _metrics(parts: Parts, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics as results have them; what a module logs by the name of another entry is in metrics.csv alone."""
+    return {name: value for name, value in parts.course.figures(dict(metrics)).items() if name not in ENTRIES}

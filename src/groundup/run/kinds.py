@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import math
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
@@ -38,6 +39,10 @@ from groundup.numpy_nets.chain import Chain
 from groundup.spec import DatasetSpec
 
 NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
+ANSWER = (
+    "to predict, a LightningModule with a forward from images (N, C, H, W) to logits, log-probabilities or "
+    "probabilities (N, {classes})"
+)
 LOSS = "a function of logits (N, {classes}) and classes (N,) to the mean loss, such as torch.nn.CrossEntropyLoss"
 SCHEDULE = (
     "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, see scheduler=constant, "
@@ -105,7 +110,7 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int, passes: int = 1)
 
 
 def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -> nn.Module:
-    """The network that `make` makes, for these images, or the `Learner`; a hand-written one as a module.
+    """The network that `make` makes, for these images, or the LightningModule; a hand-written one as a module.
 
     Raises:
         UserError: it is neither.
@@ -115,12 +120,11 @@ def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -
         made = make()
     if isinstance(made, Chain):
         return NumPyNet(made)
-    if isinstance(made, Learner):
+    if isinstance(made, LightningModule):
         return made
-    # by name: the package pytorch_lightning has another of that name
-    if any(parent.__name__ == "LightningModule" for parent in type(made).__mro__):
-        cause = f"{type(made).__name__} is a LightningModule, whose training_step and optimizers would never be called"
-        raise _refusal("model", node, cause, accepted)
+    if isinstance(made, getattr(sys.modules.get("pytorch_lightning"), "LightningModule", ())):
+        cause = f"{type(made).__name__} is a LightningModule of pytorch_lightning, another package"
+        raise _refusal("model", node, cause, "one of lightning.pytorch: import lightning.pytorch as pl")
     if not isinstance(made, nn.Module):
         raise _refusal("model", node, f"gives {_a(made)}, no network", accepted)
     return made
@@ -132,7 +136,19 @@ def check_output(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> 
     Raises:
         UserError: as said.
     """
-    accepted = NETWORK.format(classes=spec.num_classes)
+    _try_answer(node, net, spec, NETWORK.format(classes=spec.num_classes))
+
+
+def check_answer(node: Mapping[str, Any], module: nn.Module, spec: DatasetSpec) -> None:
+    """Refuses a LightningModule that nothing can be predicted with: its forward does not give a row for each image.
+
+    Raises:
+        UserError: as said.
+    """
+    _try_answer(node, module, spec, ANSWER.format(classes=spec.num_classes))
+
+
+def _try_answer(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec, accepted: str) -> None:
     with told_of("model", node, accepted), untouched(net) as like:
         images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
         logits = net(images)

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 
 from groundup.borrowed.hydra import locate
-from groundup.config.build import build, build_by_name, named_arguments
+from groundup.config.build import build, build_by_name, named_arguments, names_of_bases
 from groundup.config.given_sizes import refuse_other_sizes, sizes_of
-from groundup.config.model_kinds import model_kind
+from groundup.config.model_kinds import learns_by_itself, model_kind
+from groundup.config.own_training import GROUPS, is_own
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.classifier import Classifier
@@ -25,8 +27,32 @@ from groundup.run import kinds
 from groundup.spec import DatasetSpec
 
 
-def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
-    """The network with its way of learning. A model that is a Learner itself brings its own."""
+def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner | LightningModule:
+    """The network with its way of learning: a model that is a Learner, or any other LightningModule, brings its own."""
+    model = config["model"]
+    refuse_other_sizes(model, spec)
+    is_module = learns_by_itself(model)
+    if unsaid := [group for group in GROUPS if is_module and not is_own(config, group)]:
+        raise UserError(
+            f"{unsaid[0]} with model={model['name']}: that of a LightningModule is its own, and the config says "
+            "another; accepted: what `groundup.config.check` makes of it"
+        )
+    made = _own_module(model, spec) if is_module else _learner(config, spec)
+    if config["trainer"]["precision"] == "64-true":
+        made.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
+    return made
+
+
+def _own_module(model: Mapping[str, Any], spec: DatasetSpec) -> LightningModule:
+    offered = sizes_of(spec) | {"spec": spec}
+    to_any = offered.keys() & names_of_bases(locate(str(model["_target_"])))
+    made = kinds.model(model, lambda: build_by_name(model, offered, to_any), spec)
+    assert isinstance(made, LightningModule), "so says its class"
+    made.configure_model()  # Lightning does it too, when weights are loaded already; it does so twice, by its contract
+    return made
+
+
+def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
     parts = {
         "spec": spec,
         "loss": kinds.loss(config["loss"], spec.num_classes),
@@ -34,17 +60,25 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "lr_schedule": kinds.schedule(config["scheduler"]),
         "seed": config["seed"],
     }
-    learner = build_model(config["model"], spec, parts)
-    if not isinstance(learner, Learner):
-        way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
-        learner = way(learner, **parts)
-    if config["trainer"]["precision"] == "64-true":
-        learner.double()  # before weights are loaded: Lightning would do it after, when they are rounded already
-    return learner
+    model = config["model"]
+    learner = _network_or_learner(model, spec, parts)
+    if isinstance(learner, Learner):
+        return learner
+    way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
+    return way(learner, **parts)
 
 
-def build_predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor:
+def build_predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor | LightningModule:
     """The network as far as it predicts. What it is trained by is not built: it may be somebody else's."""
+    model = config["model"]
+    refuse_other_sizes(model, spec)
+    made = _own_module(model, spec) if learns_by_itself(model) else _predictor(config, spec)
+    if config["trainer"]["precision"] == "64-true":
+        made.double()
+    return made
+
+
+def _predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor:
     parts = {
         "spec": spec,
         "loss": kinds.loss(config["loss"], spec.num_classes),
@@ -52,31 +86,24 @@ def build_predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor:
         "lr_schedule": Constant(),
         "seed": config["seed"],
     }
-    made = build_model(config["model"], spec, parts)
-    predictor = made if isinstance(made, Predictor) else Predictor(made, spec, parts["loss"], config["seed"])
-    if config["trainer"]["precision"] == "64-true":
-        predictor.double()
-    return predictor
+    made = _network_or_learner(config["model"], spec, parts)
+    return made if isinstance(made, Predictor) else Predictor(made, spec, parts["loss"], config["seed"])
 
 
 def _no_optimizer(groups: Any) -> torch.optim.Optimizer:
     raise UserError("a network that was read to predict is not trained")
 
 
-def build_model(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> nn.Module:
-    """What the node of a model makes, for images of this kind: a network, or a Learner.
-
-    Args:
-        model: the node.
-        spec: of the images.
-        parts: what a Learner is given.
-
-    Raises:
-        UserError: it makes neither.
-    """
-    refuse_other_sizes(model, spec)
+def _network_or_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> nn.Module:
+    """What the node of a model makes, for images of this kind; `parts`: what a Learner is given."""
     make = _make_learner if _asks_for_training(model) else _make_network
     made = kinds.model(model, lambda: make(model, spec, parts), spec)
+    if isinstance(made, LightningModule) and not isinstance(made, Learner):
+        raise UserError(
+            f"model._target_={model['_target_']}: gives a LightningModule, {type(made).__name__}, and does not say so; "
+            f"accepted: the class itself, or a function that says what it makes, as def make(...) -> "
+            f"{type(made).__name__}"
+        )
     if not isinstance(made, NumPyNet):
         # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
         (made.net if isinstance(made, Learner) else made).to(memory_format=torch.channels_last)

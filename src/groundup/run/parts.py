@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
@@ -23,8 +23,10 @@ from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
+from groundup.learning.companion import Companion
 from groundup.learning.learner import Learner
 from groundup.run import kinds
+from groundup.run.accompany import accompany
 from groundup.run.begin import begin_from, keep_frozen
 from groundup.run.callbacks import build_callbacks
 from groundup.run.learners import build_learner
@@ -44,13 +46,20 @@ class Parts:
 
     spec: DatasetSpec
     data: LightningDataModule
-    learner: Learner
+    module: LightningModule
+    course: Learner | Companion  # what is known of its training: of a Learner, itself
     trainer: Trainer
     checkpoints: Checkpoints | None
     loggers: Loggers
     compile: bool
     identity: str
     first_step: int  # steps that were taken before this part of the run
+
+    @property
+    def learner(self) -> Learner:
+        """The module, where it is a Learner."""
+        assert isinstance(self.module, Learner), "asked of learners alone"
+        return self.module
 
 
 def assemble(
@@ -65,21 +74,25 @@ def assemble(
     spec = spec or look_at_images(config)
     seed_everything(seed)
     learner = build_learner(config, spec)
-    data = kinds.data(config["data"], spec, seed, learner.passes)
+    data = kinds.data(config["data"], spec, seed, learner.passes if isinstance(learner, Learner) else 1)
     if type(learner) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
-        kinds.check_output(config["model"], learner.net, spec)
+        kinds.check_output(config["model"], learner.net, spec)  # type: ignore[arg-type]
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
-    kinds.try_scheduler(learner)
+    if isinstance(learner, Learner):
+        kinds.try_scheduler(learner)
     _refuse_empty_test(config, spec)
     callbacks = build_callbacks(config)
+    course = learner if isinstance(learner, Learner) else accompany(learner, spec, config, callbacks)
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     frozen = config.get("freeze") or []
     callbacks += keep_frozen(learner, frozen)
-    checkpoint = checkpoint_of(learner, resume, config) if resume else None
+    checkpoint = checkpoint_of(learner, spec, resume, config) if resume else None
     if checkpoint is None:
-        learner.given = begin_from(learner, config, spec)
+        given = begin_from(learner, config, spec)
+        if isinstance(learner, Learner):
+            learner.given = given
     if checkpoint and isinstance(data, ImageData):  # Lightning does it too, but when the run's results are at stake
         data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
@@ -95,13 +108,17 @@ def assemble(
             "images, for the data module gives its own loaders; accepted: 1"
         )
     _check_space(run_dir, learner)
+    if trainer.world_size > 1 and isinstance(course, Companion):
+        raise UserError(
+            f"trainer.devices: {trainer.world_size} of them, and a LightningModule is trained by one; accepted: 1"
+        )
     if trainer.world_size > 1:
         stop.hold()
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
     if checkpoints is not None and resume and checkpoint:
         checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
     compiled = config["trainer"]["compile"]
-    return Parts(spec, data, learner, trainer, checkpoints, loggers, compiled, identity, first_step)
+    return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step)
 
 
 def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:
@@ -124,7 +141,7 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed)
 
 
-def _check_space(run_dir: Path, learner: Learner) -> None:
+def _check_space(run_dir: Path, learner: LightningModule) -> None:
     weights = sum(p.numel() * p.element_size() for p in learner.parameters())
     needed = 3 * 3 * weights + 20 * 2**20  # weights and two moments; last, best and one being written; logs
     free = shutil.disk_usage(run_dir).free

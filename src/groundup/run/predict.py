@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from groundup.config.rooms import options_of
@@ -15,9 +16,11 @@ from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
-from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.learning.checkpoint import load_checkpoint, spec_in
+from groundup.learning.companion import put_checkpoint
 from groundup.learning.predictor import Predictor
 from groundup.printable import printable
+from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config
@@ -77,8 +80,10 @@ def predict(
         refuse_heavy_parts(config, spec)
         refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number
         predictor = build_predictor(config, spec)
-    put_weights(predictor, checkpoint, checkpoint_file)
+    put_checkpoint(predictor, checkpoint, checkpoint_file)
     predictor.eval()
+    if not isinstance(predictor, Predictor):
+        kinds.check_answer(config["model"], predictor, spec)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
     background = config["data"].get("background", "white") if ours else "white"  # other data, and older runs, have none
     predictions = _predict(predictor, spec, background, files, min(top, spec.num_classes))
@@ -102,7 +107,7 @@ def find_images(images: Path) -> list[Path]:
 
 
 def _predict(
-    predictor: Predictor, spec: DatasetSpec, background: Background, files: list[Path], top: int
+    predictor: LightningModule, spec: DatasetSpec, background: Background, files: list[Path], top: int
 ) -> Iterator[Prediction]:
     for start in range(0, len(files), BATCH):
         read = {file: _read(file, spec, background) for file in files[start : start + BATCH]}
@@ -121,11 +126,14 @@ def _read(file: Path, spec: DatasetSpec, background: Background) -> Tensor | str
 
 
 @torch.inference_mode()
-def _classify(predictor: Predictor, spec: DatasetSpec, images: dict[Path, Tensor], top: int) -> dict[Path, Prediction]:
+def _classify(
+    predictor: LightningModule, spec: DatasetSpec, images: dict[Path, Tensor], top: int
+) -> dict[Path, Prediction]:
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     pixels = torch.stack(list(images.values())).float() / 255
-    probabilities = predictor.probabilities(predictor(((pixels - mean) / std).to(predictor.dtype)))
+    answers = predictor(((pixels - mean) / std).to(predictor.dtype))
+    probabilities = predictor.probabilities(answers) if isinstance(predictor, Predictor) else probabilities_of(answers)
     are_numbers = probabilities.isfinite().all(dim=1).tolist()
     best, classes = (tensor.tolist() for tensor in probabilities.topk(top))
     return {
@@ -134,6 +142,18 @@ def _classify(predictor: Predictor, spec: DatasetSpec, images: dict[Path, Tensor
         else Prediction(file, error="what the network makes of it is no number (NaN or infinite)")
         for row, file in enumerate(images)
     }
+
+
+def probabilities_of(answers: Tensor) -> Tensor:
+    """What a module of somebody else's answers, `(N, K)`, as probabilities.
+
+    Rows that add up to 1, all of nothing below 0, are such already; else the softmax, which makes them of logits and,
+    as they were, of log-probabilities.
+    """
+    answers = answers.float()
+    sums = answers.sum(dim=1)
+    are_probabilities = (answers >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
+    return answers if are_probabilities else answers.softmax(dim=1)
 
 
 def _refuse_errors(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

@@ -41,6 +41,8 @@ def quiet() -> Iterator[None]:
             r".*smaller than the logging interval.*",
             r".*logging on epoch level in distributed setting.*",  # sums over all processes already
             r".*No .?val_dataloader.*|.*defined a `validation_step` but have no `val_dataloader`.*",
+            r"You passed in a `val_dataloader` but have no `validation_step`.*",  # said in our words
+            r"You have overridden `(on_after_batch_transfer|transfer_batch_to_device)` in both.*",  # see `ImageData`
             r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
         ):
             warnings.filterwarnings("ignore", message)

@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import LightningModule
+
 from groundup.config.validation import shown
 from groundup.data.classes import refuse_others
 from groundup.errors import UserError
-from groundup.learning.checkpoint import load_checkpoint, put_weights, spec_in
+from groundup.learning.checkpoint import load_checkpoint, spec_in
+from groundup.learning.companion import put_checkpoint
 from groundup.learning.learner import Learner
 from groundup.learning.torch_schedulers import TorchScheduler
 from groundup.learning.training_progress import KEYS
 from groundup.rundir.identity import NETWORK, refuse_another_network
+from groundup.spec import DatasetSpec
 
 
-def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+def checkpoint_of(
+    learner: LightningModule, spec: DatasetSpec, resume: Path, config: Mapping[str, Any]
+) -> dict[str, Any]:
     """Reads the checkpoint `resume`, and puts its weights into `learner`.
 
     Raises:
@@ -27,11 +33,12 @@ def checkpoint_of(learner: Learner, resume: Path, config: Mapping[str, Any]) -> 
     if "spec" in checkpoint:  # else it is none of a run in training, which is said below
         classes = spec_in(checkpoint, resume).class_names
         advice = "put the data back as they were, or begin a new run without resume"
-        refuse_others(learner.spec.class_names, classes, f"resume={resume} with data={learner.spec.name}", advice)
+        refuse_others(spec.class_names, classes, f"resume={resume} with data={spec.name}", advice)
     refuse_another_network(checkpoint, config, resume, groups=("model", "loss", "optimizer", "scheduler"))
-    _refuse_another_kind_of_schedule(learner, checkpoint, resume)
+    if isinstance(learner, Learner):
+        _refuse_another_kind_of_schedule(learner, checkpoint, resume)
     _refuse_other_frozen(config, checkpoint, resume)
-    put_weights(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
+    put_checkpoint(learner, checkpoint, resume)  # Lightning does it too, but what does not fit is said here
     _refuse_what_is_none_in_training(checkpoint, resume)
     _refuse_less_than_was_trained(checkpoint, resume, config["trainer"])
     progress, batch_size = checkpoint["progress"], config["data"].get("batch_size")

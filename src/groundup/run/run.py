@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import UserError
+from groundup.learning.learner import Learner
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts, assemble
@@ -73,13 +75,13 @@ def _run_as_helper(
 
 def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -> None:
     """Fits, then tests the chosen checkpoint once. Fills `results` as figures come in."""
-    trainer, learner = parts.trainer, parts.learner
-    if parts.compile:
-        learner.net.compile()  # in place: torch.compile(net) would rename the parameters in checkpoints
+    trainer, module = parts.trainer, parts.module
+    if parts.compile:  # in place: torch.compile(net) would rename the parameters in checkpoints
+        (module.net if isinstance(module, Learner) else module).compile()
     try:
-        trainer.fit(learner, datamodule=parts.data, ckpt_path=resume, weights_only=True)
+        trainer.fit(module, datamodule=parts.data, ckpt_path=resume, weights_only=True)
     except (MisconfigurationException, ValueError, ImportError) as error:
-        if learner.total_steps or not _is_lightnings(error):  # training has begun
+        if parts.course.total_steps or not _is_lightnings(error):  # training has begun
             raise
         raise UserError(f"Lightning's Trainer: {' '.join(str(error).split())}") from error
     finally:
@@ -87,9 +89,10 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
-        parts.checkpoints.load(learner, Checkpoints.folder(trainer))
-    tested = trainer.test(learner, datamodule=parts.data, verbose=False) if parts.spec.test_size else []
-    take_test(parts, results, tested[0] if tested else {})
+        parts.checkpoints.load(module, Checkpoints.folder(trainer))
+    is_tested = parts.spec.test_size and is_overridden("test_step", module)
+    tested = trainer.test(module, datamodule=parts.data, verbose=False) if is_tested else []
+    take_test(parts, results, {name: value for metrics in reversed(tested) for name, value in metrics.items()})
 
 
 def _is_lightnings(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -19,23 +19,26 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
-from groundup.learning.predictor import Predictor
 from groundup.run.failures import one_line_cause
 from groundup.run.loops import use_own_loops
 
 log = logging.getLogger(__name__)
 
+SANITY = 2  # batches, Lightning's own number
 
-def trainer_options(config: Mapping[str, Any], learner: Predictor) -> dict[str, Any]:
+
+def trainer_options(config: Mapping[str, Any], learner: LightningModule) -> dict[str, Any]:
     """The keys of the Trainer; a hand-written network puts it on the CPU."""
     options = dict(config["trainer"])
+    if not isinstance(learner, Predictor):  # what it logs, and so what can be monitored, is not known before
+        options["num_sanity_val_steps"] = SANITY if (asked := options.get("num_sanity_val_steps")) is None else asked
     options["accelerator"] = accelerator_for(learner, options["accelerator"])
     if _computes_in_numpy(learner) and isinstance(options["devices"], list):
         options["devices"] = len(options["devices"])  # CPUs have no numbers
     return options
 
 
-def accelerator_for(learner: Predictor, asked: str) -> str:
+def accelerator_for(learner: LightningModule, asked: str) -> str:
     """What computes this model: what was asked for, but the CPU for a hand-written network, with a word about it."""
     if not _computes_in_numpy(learner):
         return asked
@@ -45,8 +48,8 @@ def accelerator_for(learner: Predictor, asked: str) -> str:
     return "cpu"
 
 
-def _computes_in_numpy(learner: Predictor) -> bool:
-    return isinstance(learner.net, NumPyNet)
+def _computes_in_numpy(learner: LightningModule) -> bool:
+    return isinstance(getattr(learner, "net", None), NumPyNet)
 
 
 class NoProfiler(PassThroughProfiler):

@@ -206,7 +206,7 @@ def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict
         folders = folders_of(composer.master.hydra)
         raise UserError(explain(error, asked, _primary(composer.master), sweeps=True, folders=folders)) from error
     try:
-        config = check_run(cfg, scan).config
+        config = check_run(cfg, scan, overrides).config
     except UserError as error:
         raise UserError(with_files(str(error), composer.master.hydra)) from error.__cause__
     if config["resume"] is not None:

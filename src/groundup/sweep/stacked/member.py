@@ -120,7 +120,7 @@ class Member:
 
     def begin_epoch(self, epoch: int) -> None:
         self.learner.train()
-        for callback in self._callbacks(checkpoints=False):
+        for callback in self.callbacks:
             callback.on_train_epoch_start(self.parts.trainer, self.learner)
 
     def take(self, losses: Sequence[float], sizes: Sequence[int], rates: Sequence[float], hits: int) -> float:

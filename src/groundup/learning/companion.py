@@ -1,0 +1,293 @@
+"""What a run knows of a LightningModule that knows nothing of it: its clock, its random numbers, what it has logged."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.model_helpers import is_overridden
+
+from groundup.borrowed.lightning import (
+    add_epoch_sums,
+    epoch_sums,
+    logged_for_steps_alone,
+    logged_in_training,
+    logged_in_validation,
+)
+from groundup.borrowed.torchmetrics import counted, put_counted
+from groundup.errors import UserError
+from groundup.learning.checkpoint import load_checkpoint, put_weights
+from groundup.learning.image_count import ImageCount, images_in
+from groundup.learning.learner import Learner
+from groundup.learning.predictor import Predictor, Validation
+from groundup.learning.random_numbers import INFERENCE, seed_generators
+from groundup.learning.training_progress import TrainingProgress, steps_of
+from groundup.seeds import mix_seed
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+_TRANSFER = 1 << 41  # what is drawn between two steps, while a batch is brought to the device
+ACCURACIES = ("train/acc", "val/acc", "test/acc")
+
+
+class SeededEvaluation(Callback):
+    """Seeds what a module draws while it is validated and tested: each time alike.
+
+    Args:
+        seed: of the run.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_all(mix_seed(self.seed, INFERENCE, 0), trainer.strategy.root_device)
+
+    on_test_start = on_validation_start
+
+
+class Companion(SeededEvaluation, Checkpoint):
+    """Keeps for a LightningModule of somebody else's what a `Learner` keeps for itself, and changes nothing of it.
+
+    What the module logs as figures of an epoch is what is known of it: `val/acc` is what it logs by that name.
+
+    A Checkpoint to Lightning, so that at the end of an epoch it comes after the module's own hook.
+
+    Args:
+        module: whose training this is.
+        spec: the data set; stored in checkpoints.
+        seed: of what a step draws, from (seed, step, process) alone: from generators of torch, NumPy and Python.
+        parts: callbacks of the run by their keys, to be named where they go by a metric that there is not.
+
+    Attributes:
+        net: the module, as callbacks look at its layers.
+        total_steps: of the training; 0 until it begins.
+        rate: learning rate of the last step; None where there are several optimizers.
+        progress: how far training is.
+        trained: what the module has logged of the last epoch of training.
+        validation: what it has logged of the last validation.
+    """
+
+    def __init__(self, module: LightningModule, spec: DatasetSpec, seed: int, parts: Mapping[str, Callback]):
+        super().__init__(seed)
+        self.net, self.spec, self._parts = module, spec, parts
+        self.total_steps = 0
+        self.rate: float | None = None
+        self.progress = TrainingProgress(ImageCount)
+        self.trained: dict[str, float] = {}
+        self.validation = Validation()
+        self._validated: set[str] | None = None  # names that a validation logs; None: there is none, or it is not known
+        self._sums: dict[str, list[torch.Tensor]] = {}  # of an epoch that a resumed run goes on with
+        self._counted: dict[str, Any] = {}
+        self._told: set[str] = set()
+
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """What was logged of this epoch's last validation; empty where it was not validated."""
+        return self.validation.metrics if self.validation.epoch == self.net.trainer.current_epoch else {}
+
+    @property
+    def val_metrics_now(self) -> dict[str, float]:
+        """Of the weights as they are; empty where a step was taken since the last validation."""
+        return self.validation.metrics if self.validation.step == self.net.trainer.global_step else {}
+
+    def train_metrics(self) -> dict[str, float]:
+        """Nothing: what a module logs is a figure when the epoch has ended, see `trained`."""
+        return {}
+
+    def figures(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Metrics as results have them, see `fractions`."""
+        return fractions(metrics, self._told)
+
+    # Before training: what is monitored must be logged, what is saved must be readable
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._before_check = counted(pl_module)
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        put_counted(pl_module, self._before_check)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.enable_validation:
+            self._refuse_monitors_without_validation(trainer, pl_module)
+        self.total_steps, _ = steps_of(trainer)
+        self.progress.begin(trainer)
+        self.progress.go_on_within_epoch(trainer)
+        self._seed_transfer(trainer)
+        if not self.progress.is_resumed:
+            self._try_checkpoint(trainer)
+
+    def _monitors(self, trainer: Trainer) -> Iterator[tuple[str, str]]:
+        """Who goes by a metric, as a key of the config, and by which."""
+        for name, callback in self._parts.items():
+            if isinstance(monitor := getattr(callback, "monitor", None), str):
+                yield f"callbacks.{name}.monitor", monitor
+        for config in trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau and config.monitor is not None:
+                yield "model: monitor of its scheduler", config.monitor
+
+    def _refuse_monitors(self, trainer: Trainer, logged: Collection[str]) -> None:
+        for place, monitor in self._monitors(trainer):
+            if monitor not in logged and monitor.startswith("val"):
+                raise UserError(
+                    f"{place}={monitor}: the model logs no such metric; in validation it logs "
+                    f"{', '.join(sorted(logged)) or 'nothing'}; accepted: {place}=NAME, and mode=min beside it where "
+                    "less is better"
+                )
+
+    def _try_checkpoint(self, trainer: Trainer) -> None:
+        """Refuses a module whose checkpoints could not be read back, by way of its `on_save_checkpoint`, say."""
+        with TemporaryDirectory(dir=trainer.default_root_dir) as folder:
+            file = Path(folder) / "trial.ckpt"
+            trainer.save_checkpoint(file)
+            try:
+                load_checkpoint(file)
+            except UserError as error:
+                raise UserError(
+                    f"model: what its checkpoints hold could not be read back {str(error).partition('values ')[2]}; "
+                    "accepted: tensors and plain containers, in state_dict and on_save_checkpoint"
+                ) from error
+
+    def _refuse_monitors_without_validation(self, trainer: Trainer, module: LightningModule) -> None:
+        lacks = "the model has no validation_step" if not is_overridden("validation_step", module) else "no validation"
+        for place, monitor in self._monitors(trainer):
+            if not monitor.startswith("val"):
+                continue
+            if place != "callbacks.checkpoints.monitor":
+                raise UserError(f"{place}={monitor}: {lacks}; accepted: a metric that it logs in training, or null")
+            log.info(f"{lacks}: the last epoch counts as the best")
+
+    # The course of a training
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._seed_transfer(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._counted:
+            put_counted(pl_module, self._counted)
+            self._counted = {}
+        if self._sums:
+            add_epoch_sums(trainer, self._sums)
+        self.progress.meter.add(images_in(batch))
+        groups = trainer.optimizers[0].param_groups if len(trainer.optimizers) == 1 else [{}]
+        self.rate = float(groups[0]["lr"]) if "lr" in groups[0] else None
+        seed_all(mix_seed(self.seed, trainer.global_step, batch_idx, trainer.global_rank), pl_module.device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._sums:
+            add_epoch_sums(trainer, self._sums)
+        self._seed_transfer(trainer)
+        if self.progress.meter.full or trainer.is_last_batch:
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                if hook := getattr(callback, "on_steps_logged", None):
+                    hook(trainer, self)
+            self.progress.meter.read(trainer.global_step)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = logged_in_validation(trainer)
+        if trainer.sanity_checking:
+            self._validated = set(metrics)
+            self._refuse_monitors(trainer, metrics)
+            return
+        self.validation = Validation(trainer.current_epoch, trainer.global_step, metrics)
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._seed_transfer(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._sums:
+            add_epoch_sums(trainer, self._sums)
+        self._sums = {}
+        self.trained = logged_in_training(trainer)
+        if "train/loss" in logged_for_steps_alone(trainer) and "train/loss" not in self._told:
+            self._told.add("train/loss")
+            log.info("train/loss is logged for steps alone: there is none of an epoch; log it with on_epoch=True")
+        self.progress.end_epoch(trainer)
+        self._refuse_what_nobody_logs(trainer)
+
+    def _refuse_what_nobody_logs(self, trainer: Trainer) -> None:
+        """What is neither a metric of training, now known, nor of validation."""
+        known = {*self.trained, *(self._validated or ()), *self.validation.metrics}
+        was_validated = self._validated is not None or self.validation.epoch >= 0
+        for place, monitor in self._monitors(trainer):
+            if monitor not in known and (was_validated or not monitor.startswith("val")):
+                listed = ", ".join(sorted(known)) or "nothing"
+                raise UserError(f"{place}={monitor}: the model logs no such metric; it logs {listed}")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.progress.end()
+
+    def _seed_transfer(self, trainer: Trainer) -> None:
+        """Seeds what is drawn before the next step begins, as by augmentation in `on_after_batch_transfer`."""
+        numbers = (self.seed, _TRANSFER, trainer.global_step, self.progress.next_batch(trainer), trainer.global_rank)
+        seed_all(mix_seed(*numbers), trainer.strategy.root_device)
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["spec"] = self.spec.plain()
+        if trainer.state.fn == TrainerFn.FITTING:
+            state = self.progress.state(trainer)
+            within: dict[str, Any] = {}
+            if state["batch"]:
+                within["logged"] = self._sums | epoch_sums(trainer)
+                within["counted"] = self._counted or counted(pl_module)
+            validation = dataclasses.asdict(self.validation)
+            checkpoint["progress"] = state | within | {"validation": validation}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["progress"]
+        self.progress.load(state)
+        self.validation = Validation(**state.get("validation", {}))
+        self._sums, self._counted = dict(state.get("logged", {})), dict(state.get("counted", {}))
+
+
+def course_of(trainer: Trainer, module: LightningModule) -> Any:
+    """What callbacks ask how a training goes: a `Learner` itself, or the `Companion` of another LightningModule."""
+    if isinstance(module, LightningModule) and not isinstance(module, Learner):
+        return next(each for each in trainer.callbacks if isinstance(each, Companion))  # type: ignore[attr-defined]
+    return module
+
+
+def fractions(metrics: dict[str, float], told: set[str]) -> dict[str, float]:
+    """Metrics without accuracies that are no fractions of 1: 95.3 is no such figure, and 0.953 nobody has logged.
+
+    Args:
+        metrics: by name.
+        told: of which this has been said; changed.
+    """
+    wrong = {name for name in ACCURACIES if metrics.get(name, 0.0) < 0 or metrics.get(name, 0.0) > 1}
+    for name in sorted(wrong - told):
+        log.warning(f"{name}={metrics[name]:.4g}, as the model logs it, is no fraction of 0..1: results leave it out")
+    told |= wrong
+    return {name: value for name, value in metrics.items() if name not in wrong}
+
+
+def put_checkpoint(module: LightningModule, checkpoint: dict[str, Any], path: Path) -> None:
+    """Puts what a checkpoint holds into a module, as Lightning does when it trains: its own hook sees it first.
+
+    Raises:
+        UserError: see `put_weights`.
+    """
+    if not isinstance(module, Predictor):  # of which the hook has the progress of training, and nothing else
+        module.on_load_checkpoint(dict(checkpoint))
+    put_weights(module, checkpoint, path)
+
+
+def seed_all(seed: int, device: torch.device) -> None:
+    """Seeds torch's generators, NumPy's and Python's: a module may draw from any."""
+    seed_generators(seed, device)
+    np.random.seed(seed & 0xFFFFFFFF)
+    random.seed(seed)

@@ -1,0 +1,58 @@
+"""What a LightningModule of somebody else's has beside it in a run, and which callbacks have nothing to look at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule
+from torch import Tensor
+
+from groundup.callbacks.dead_units import DeadUnits
+from groundup.callbacks.evaluation_watcher import EvaluationWatcher
+from groundup.callbacks.feature_maps import FeatureMaps
+from groundup.callbacks.graph import Graph
+from groundup.callbacks.smooth_loss import SmoothLoss
+from groundup.learning.companion import Companion
+from groundup.models.summary import untouched
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+
+def accompany(
+    module: LightningModule, spec: DatasetSpec, config: Mapping[str, Any], callbacks: list[Callback]
+) -> Companion:
+    """Puts a `Companion` before the callbacks of a run, and leaves out those that would have nothing to show.
+
+    Args:
+        module: of the run.
+        spec: of its images.
+        config: of the run.
+        callbacks: built of it, in its order; changed.
+    """
+    named = dict(zip((name for name, node in config["callbacks"].items() if node), callbacks, strict=True))
+    idle: tuple[type[Callback], ...] = (EvaluationWatcher, SmoothLoss)
+    if not answers_images(module, spec):
+        idle += (FeatureMaps, DeadUnits, Graph)
+    left_out = [name for name, callback in named.items() if isinstance(callback, idle)]
+    if left_out:
+        log.info(
+            f"callbacks without anything to show: {', '.join(left_out)}; what a LightningModule makes of single images "
+            "it keeps to itself"
+        )
+    companion = Companion(module, spec, config["seed"], named)
+    callbacks[:] = [companion, *(callback for callback in callbacks if not isinstance(callback, idle))]
+    return companion
+
+
+def answers_images(module: LightningModule, spec: DatasetSpec) -> bool:
+    """Whether its `forward` makes a tensor of images `(N, C, H, W)`."""
+    try:
+        with untouched(module) as like:
+            images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
+            return isinstance(module(images), Tensor)
+    except Exception:  # of any kind: it is for something else, or not there
+        return False
