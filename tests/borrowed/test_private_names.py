@@ -136,8 +136,9 @@ def parts(cls: type) -> set[str]:
 
 
 def overridden(cls: type) -> set[str]:
-    """The private parts of a class that a library's class above it has too."""
-    above = [base for base in cls.__mro__[1:] if base.__module__.partition(".")[0] not in ("groundup", "builtins")]
+    """The private parts of a class that a library's class above it has too; those of `enum` are documented."""
+    not_theirs = ("groundup", "builtins", "enum")
+    above = [base for base in cls.__mro__[1:] if base.__module__.partition(".")[0] not in not_theirs]
     return {f"{cls.__module__}.{cls.__name__}.{name}" for base in above for name in parts(cls) & parts(base)}
 
 

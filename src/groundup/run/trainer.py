@@ -19,6 +19,7 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO
 from groundup.config.trainer_arguments import WORKING_ARGUMENTS
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
+from groundup.learning.predictor import Predictor
 from groundup.run.failures import one_line_cause
 from groundup.run.loops import use_own_loops
 
