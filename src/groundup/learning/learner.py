@@ -52,7 +52,7 @@ class Learner(Predictor):
         total_steps: of the training; 0 until it begins, and so is `steps_per_epoch`.
         rate: learning rate of the current step.
         progress: how far training is.
-        given: weights that the run was told to begin with, by name; what images say of a network does not change them.
+        weights_given: those that the run was told to begin with, by name; what images say of a network does not change them.
         trained: the `train_metrics` of the last epoch that ended.
     """
 
@@ -72,7 +72,7 @@ class Learner(Predictor):
         self.total_steps = self.steps_per_epoch = 0
         self.rate = 0.0
         self.progress = TrainingProgress()
-        self.given: dict[str, Tensor] = {}
+        self.weights_given: dict[str, Tensor] = {}
         self.trained: dict[str, float] = {}
         self._make_optimizer = optimizer
         self._base_rates: list[float] = []
@@ -146,10 +146,10 @@ class Learner(Predictor):
 
     def keep_given(self) -> None:
         """Puts weights that the run was told to begin with back, after a network was begun from its training images."""
-        self.load_state_dict(self.given, strict=False)
+        self.load_state_dict(self.weights_given, strict=False)
 
     def on_train_start(self) -> None:
-        self.given = {}
+        self.weights_given = {}
         self.begin(*steps_of(self.trainer))
         self.progress.go_on_within_epoch(self.trainer)
 

@@ -92,7 +92,7 @@ def assemble(
     if checkpoint is None:
         given = begin_from(learner, config, spec)
         if isinstance(learner, Learner):
-            learner.given = given
+            learner.weights_given = given
     if checkpoint and isinstance(data, ImageData):  # Lightning does it too, but when the run's results are at stake
         data.load_state_dict(checkpoint.get(type(data).__qualname__, {}))
     first_step = checkpoint["global_step"] if checkpoint else 0
