@@ -52,7 +52,7 @@ class Learner(Predictor):
         total_steps: of the training; 0 until it begins, and so is `steps_per_epoch`.
         rate: learning rate of the current step.
         progress: how far training is.
-        weights_given: those that the run was told to begin with, by name; what images say of a network does not change them.
+        weights_given: those that the run was told to begin with, by name; training images do not change them first.
         trained: the `train_metrics` of the last epoch that ended.
     """
 
