@@ -27,7 +27,6 @@ from groundup.config.data_module import look_at_data_module
 from groundup.config.image_sizes import look_at_images
 from groundup.data.loaders import random_numbers_kept
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.run import readback
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.resume import find_resume
@@ -203,7 +202,7 @@ def of(with_data, monkeypatch):
 
 @pytest.fixture
 def trusted(monkeypatch):
-    monkeypatch.setattr(readback, "refuse_foreign_targets", lambda *_: None)
+    monkeypatch.setenv("GROUNDUP_TRUST", f"outsider,{__name__}")
 
 
 def look(name, **options):

@@ -14,7 +14,6 @@ from groundup.config.check import check_run
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec, make_test_spec
 from groundup.errors import Interrupted, UserError
-from groundup.run import readback
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.resume import find_resume
@@ -59,7 +58,7 @@ def split_of(count, dtype=np.int64, **options):
 
 @pytest.fixture
 def trusted(monkeypatch):
-    monkeypatch.setattr(readback, "refuse_foreign_targets", lambda *_: None)
+    monkeypatch.setenv("GROUNDUP_TRUST", f"outsider,{__name__}")
 
 
 @pytest.fixture
