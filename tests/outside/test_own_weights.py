@@ -22,7 +22,7 @@ from groundup.learning.begin_from import fit, put, read_weights
 from groundup.learning.freezing import freeze, frozen_modules
 from groundup.learning.numpy_net import NumPyNet
 from groundup.numpy_nets import BatchNorm, Dense, Sequential
-from groundup.run.begin import begin_from
+from groundup.run.begin import begin_from, keep_frozen
 from groundup.run.learners import build_learner
 from groundup.run.resume import find_resume
 from groundup.run.run import run
@@ -330,6 +330,14 @@ def test_a_name_of_nothing_and_of_everything_is_refused(config_of, patterns, sai
         freeze(build_learner(config, make_spec(config["data"])), patterns)
 
 
+def test_a_layer_may_be_a_number(config_of):
+    assert config_of(*NET, "freeze=[0]")["freeze"] == [0]
+    net = network()
+    keep_frozen(net, [0])
+    assert not net[0].weight.requires_grad
+    assert net[3].weight.requires_grad
+
+
 def test_a_wrong_value_is_refused(config_of):
     with pytest.raises(UserError, match=r"freeze=features: must be a list; a list is written \[features\]"):
         config_of(*NET, "freeze=features")
@@ -357,4 +365,4 @@ def test_neither_is_stacked_and_a_strangers_sweep_names_no_weights(config_of, be
     assert why_not(config_of(*NET)) is None
     assert _more_than_a_value(f"init_from={begun}")
     with pytest.raises(UserError, match="only weights that the command names are read"):
-        _refuse_foreign_config({"init_from": "/etc/passwd"})
+        _refuse_foreign_config({"init_from": "/etc/passwd"}, ())

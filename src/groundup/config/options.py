@@ -36,7 +36,7 @@ class Run(Node):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: Text | None
     init_from: Text | None = None
-    freeze: list[Text] = Field(default_factory=list)
+    freeze: list[Text | Count] = Field(default_factory=list)
     trust: Trust = None
     sweep: Sweep | None = None
 

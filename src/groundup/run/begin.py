@@ -45,7 +45,7 @@ def begin_from(module: LightningModule, config: Mapping[str, Any], spec: Dataset
     return dict(fitted.taken)
 
 
-def keep_frozen(module: LightningModule, patterns: Sequence[str]) -> list[KeepFrozen]:
+def keep_frozen(module: LightningModule, patterns: Sequence[str | int]) -> list[KeepFrozen]:
     """Freezes what these patterns name; gives the callback that it takes.
 
     Raises:
@@ -53,7 +53,7 @@ def keep_frozen(module: LightningModule, patterns: Sequence[str]) -> list[KeepFr
     """
     if not patterns:
         return []
-    names = freeze(module, patterns)
+    names = freeze(module, [str(pattern) for pattern in patterns])  # layers of a Sequential are numbers
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
     learning, total = sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
     log.info(f"freeze: {learning:,} of {total:,} weights learn; these stay: {_listed(names)}")
