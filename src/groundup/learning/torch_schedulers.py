@@ -17,7 +17,7 @@ from groundup.errors import UserError
 
 log = logging.getLogger(__name__)
 
-MOST_TRIED = 200_000  # steps of a scheduler before training: two seconds or so
+MOST_TRIED = 200_000  # steps of a scheduler before training: half a second or so
 
 
 @dataclass(frozen=True)
