@@ -94,7 +94,7 @@ def test_dead_relus_are_found_in_a_network():
     net = MLP(1, (8, 8), 10, hidden_dims=[8])
     with torch.no_grad():
         net.features[1].bias[:2] = -100
-    found = activations(SimpleNamespace(net=net), torch.randn(50, 1, 8, 8))
+    found = activations(net, torch.randn(50, 1, 8, 8))
     assert {name: dead_share(out) for name, out in found.items()} == {"features.2": 0.25}
     assert not net.features[2]._forward_hooks
 
@@ -103,7 +103,7 @@ def test_a_network_without_activation_layers_shows_its_convolutions():
     from groundup.callbacks.probe import activations
 
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(3 * 36, 10))
-    [(name, output)] = activations(SimpleNamespace(net=net), torch.rand(2, 1, 8, 8)).items()
+    [(name, output)] = activations(net, torch.rand(2, 1, 8, 8)).items()
     assert (name, tuple(output.shape)) == ("0", (2, 3, 6, 6))
 
 
