@@ -9,6 +9,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
@@ -63,7 +64,8 @@ class Signature(NamedTuple):
     given: tuple[str, ...]
 
 
-class Argument(NamedTuple):
+@dataclass(frozen=True)
+class Argument:
     """A parameter: what pydantic holds values against, its default, which may be anything, and whether it is listed."""
 
     kind: Any
@@ -115,7 +117,7 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
     arguments = _all_arguments(group, found, name, parameters)
     by_run = _given_by_name(group, found)
     for key in arguments.keys() & _not_asked(group, partial, parameters, positional, by_run):
-        arguments[key] = arguments[key]._replace(default=None, is_asked=key in FOLDERS)
+        arguments[key] = replace(arguments[key], default=None, is_asked=key in FOLDERS)
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
     is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
@@ -173,7 +175,7 @@ def _all_arguments(
         if group == "data" and ours:  # the arguments of our one class for data are those of several kinds
             inherited = {key: argument for key, argument in inherited.items() if key in ours}
         for key, argument in inherited.items():
-            arguments.setdefault(key, argument._replace(default=None))
+            arguments.setdefault(key, replace(argument, default=None))
     return arguments
 
 
