@@ -17,7 +17,7 @@ from composed import compose
 
 from groundup.config.check import check
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 CPU = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
 SMALL = ("model=mlp", "model.hidden_dims=[16]", *CPU)
 
