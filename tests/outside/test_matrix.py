@@ -132,7 +132,8 @@ def test_is_not_built_for_a_reader_that_was_not_told_whose_it_is(part, call, run
     if part.is_read:
         refused = call("evaluate.py", f"run={run_dir}")
         assert refused.wait() == 2
-        assert "trust=[outsider]" in refused.stderr and refused.stderr.count("\n") <= 2
+        assert "trust=[outsider]" in refused.stderr
+        assert refused.stderr.count("\n") <= 2
 
 
 def test_predicts(part, call, run_dir, tmp_path):
@@ -142,7 +143,8 @@ def test_predicts(part, call, run_dir, tmp_path):
     words = (f"run={run_dir}", f"images={tmp_path}", f"out={tmp_path / 'out.csv'}", "top=1000", "trust=[outsider]")
     predicted = call("predict.py", *words)
     if not part.is_seen_alike:
-        assert predicted.wait() == 2 and predicted.stderr.startswith("error: ")
+        assert predicted.wait() == 2
+        assert predicted.stderr.startswith("error: ")
         return
     assert predicted.wait() == 0, predicted.stderr
     with (tmp_path / "out.csv").open() as file:
