@@ -156,4 +156,4 @@ def test_predicts(part, call, run_dir, tmp_path):
 def test_is_reported(part, call, run_dir, tmp_path):
     reported = call("report.py", str(run_dir), f"out={tmp_path}")
     assert reported.wait() == 0, reported.stderr
-    assert f"{100 * results(run_dir)['test/acc']:.2f}"[:4] in reported.stdout
+    assert f"{results(run_dir)['test/acc']:.4f}" in reported.stdout
