@@ -372,6 +372,20 @@ def test_one_of_the_other_package_is_refused(of_module, tmp_path, monkeypatch):
         run(of_module("Linear") | {"model": own({}, "Other")["model"], "loss": LOSS, **REST}, tmp_path)
 
 
+class Served(Linear):
+    """Has its images with it, as older code does."""
+
+    def train_dataloader(self):
+        return []
+
+
+def test_loaders_of_its_own_are_refused_for_nobody_would_call_them(of_module, tmp_path):
+    with pytest.raises(
+        UserError, match=r"Served\.train_dataloader would never be called, the images are those of data"
+    ):
+        run(of_module("Served"), tmp_path)
+
+
 def test_a_function_that_does_not_say_that_it_makes_one_is_refused(of_module, tmp_path):
     with pytest.raises(UserError, match=r"gives a LightningModule, Linear, and does not say so"):
         run(of_module("Linear") | {"model": own({}, "make")["model"], "loss": LOSS, **REST}, tmp_path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 
 from groundup.borrowed.hydra import locate
@@ -48,8 +49,18 @@ def _own_module(model: Mapping[str, Any], spec: DatasetSpec) -> LightningModule:
     to_any = offered.keys() & names_of_bases(locate(str(model["_target_"])))
     made = kinds.model(model, lambda: build_by_name(model, offered, to_any), spec)
     assert isinstance(made, LightningModule), "so says its class"
+    _refuse_loaders_of_its_own(made, spec)
     made.configure_model()  # Lightning does it too, when weights are loaded already; it does so twice, by its contract
     return made
+
+
+def _refuse_loaders_of_its_own(module: LightningModule, spec: DatasetSpec) -> None:
+    for split in ("train", "val", "test"):
+        if is_overridden(f"{split}_dataloader", module):
+            raise UserError(
+                f"model: {type(module).__name__}.{split}_dataloader would never be called, the images are those of "
+                f"data={spec.name}; accepted: its loaders in a LightningDataModule, chosen by data=NAME"
+            )
 
 
 def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
