@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from groundup.config.options import Evaluate, EvaluateData, Predict, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
+from groundup.config.signature import signature_of
 from groundup.config.trainer_options import TrainerKeys
 from groundup.options import Node
 
@@ -75,7 +76,7 @@ def _rows(group: str, file: Path) -> Iterator[str]:
     """Of the keys that the file itself has; what its part is may be said by the one that it builds on."""
     base = file.with_stem("base")
     node = {entry.key: entry.value for each in (base, file) if each.is_file() for entry in _entries(each)}
-    options = TrainerKeys if group == "trainer" else options_of(group, node)
+    options = TrainerKeys if group == "trainer" else _options_of(group, node)
     for entry in filter(_is_key, _entries(file)):
         yield _row(f"{group}.{entry.key}", entry, options, entry.key)
 
@@ -91,7 +92,15 @@ def _named_rows(group: str, file: Path) -> Iterator[str]:
             yield f"| `{group}.{name}` | | no keys | `{target.value}` |"
         for entry in keys:
             leaf = entry.key.partition(".")[2]
-            yield _row(f"{group}.{entry.key}", entry, options_of(group, {"_target_": target.value}), leaf)
+            yield _row(f"{group}.{entry.key}", entry, _options_of(group, {"_target_": target.value}), leaf)
+
+
+def _options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
+    """Of a part without options, what its signature says."""
+    if options := options_of(group, node):
+        return options
+    signature = signature_of(group, node)
+    return signature.options if signature else None
 
 
 def _command(command: str, options: type[Node]) -> str:
@@ -176,6 +185,8 @@ def _words(schema: dict[str, Any], kinds: Mapping[str, str] = ONE) -> str:
 
 def _refusal(options: type[Node], key: str) -> str:
     """In the words in which a value of no kind is refused."""
+    if key not in options.model_fields:  # of a signature, which has them by other names
+        return "what the class takes"
     for validator in options.model_fields[key].metadata:
         try:
             assert isinstance(validator, AfterValidator)

@@ -1,4 +1,4 @@
-"""One more model is a class with its options beside it, and a YAML: no list names it, and all else finds it."""
+"""One more model is a class and a YAML, and options where values have bounds: no list names it, all else finds it."""
 
 from __future__ import annotations
 
@@ -42,9 +42,14 @@ units: 64 # between images and logits
 """
 
 
+def without_options(text: str) -> str:
+    """Another model, `bare`, of two files: its signature says what it may be told."""
+    return text.replace("Tiny", "Bare").replace("tiny", "bare")
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """The project with a model more, of three files."""
+    """The project with two models more, of three files and of two."""
     root = tmp_path_factory.mktemp("copy")
     for folder in ("conf", "src", "tests"):
         shutil.copytree(
@@ -58,6 +63,8 @@ def copy(tmp_path_factory) -> Path:
     with (models / "options.py").open("a") as file:
         file.write(OPTIONS)
     (root / "conf" / "model" / "tiny.yaml").write_text(YAML)
+    (models / "bare.py").write_text(without_options(TINY))
+    (root / "conf" / "model" / "bare.yaml").write_text(without_options(YAML))
     return root
 
 
@@ -73,22 +80,32 @@ def test_its_values_are_checked_and_its_keys_named(copy):
     assert "did you mean model.units?" in wrong.stderr
 
 
+def test_values_of_one_without_options_are_checked_by_its_signature(copy):
+    wrong = python(copy, "train.py", "model=bare", "model.units=few", "+model.unit=1")
+    assert wrong.returncode == 2
+    assert "model.units=few: must be a whole number" in wrong.stderr
+    assert "did you mean model.units?" in wrong.stderr
+
+
 def test_it_is_on_the_page_of_options(copy):
     assert python(copy, "docs/make_options.py").returncode == 0
     page = (copy / "docs" / "options.md").read_text()
     assert "### model=tiny\n\nHardly a network\n" in page
     assert "| `model.units` | `64` | a whole number ≥ 1 and ≤ 1,000,000 | between images and logits |" in page
+    assert "### model=bare\n\nHardly a network\n" in page
+    assert "| `model.units` | `64` | a whole number | between images and logits |" in page
 
 
 @pytest.mark.slow
 def test_the_tests_of_networks_and_options_find_it(copy):
     files = ("tests/models/test_networks.py", "tests/config/test_options.py", "tests/config/test_configs.py")
-    ended = python(copy, "-m", "pytest", "-q", "-k", "tiny", "-p", "no:cacheprovider", *files)
+    ended = python(copy, "-m", "pytest", "-q", "-k", "tiny or bare", "-p", "no:cacheprovider", *files)
     assert ended.returncode == 0, ended.stdout
-    assert int(re.search(r"(\d+) passed", ended.stdout)[1]) > 12
-    with (copy / "conf" / "model" / "tiny.yaml").open("a") as file:  # the control: they do look at it
-        file.write("depth: 2\n")
-    assert python(copy, "-m", "pytest", "-q", "-k", "tiny", "-p", "no:cacheprovider", files[1]).returncode == 1
+    assert int(re.search(r"(\d+) passed", ended.stdout)[1]) > 25
+    for name in ("tiny", "bare"):  # the control: they do look at it
+        with (copy / "conf" / "model" / f"{name}.yaml").open("a") as file:
+            file.write("depth: 2\n")
+        assert python(copy, "-m", "pytest", "-q", "-k", name, "-p", "no:cacheprovider", files[1]).returncode == 1
 
 
 def test_the_page_of_options_is_the_one_that_is_written():

@@ -15,7 +15,9 @@ from pydantic import Field
 from groundup.config.hyperparameters import WITHOUT_EFFECT
 from groundup.config.options import Evaluate, EvaluateData, Predict, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, accepted, all_options, options_of
+from groundup.config.signature import signature_of
 from groundup.config.trainer_options import TrainerKeys
+from groundup.config.validation import refuse_wrong_values
 from groundup.options import Node, Positive
 from groundup.rundir.aliases import MOVED
 from groundup.sweep.stacked import stackable
@@ -127,8 +129,11 @@ def disagreements(node: dict[str, Any], options: type[Node], takes: dict[str, An
 
 @each_part
 def test_yaml_options_and_signature_say_the_same(option, prefix, node):
-    options = options_of(option.partition("=")[0], node)
-    assert options is not None
+    group = option.partition("=")[0]
+    options = options_of(group, node)
+    if options is None:  # the signature says it all
+        refuse_wrong_values(signature_of(group, node).options, node)
+        return
     found = disagreements(node, options, parameters(get_object(node["_target_"])))
     intended = {key for of, key in DIFFERENT if of == option and key.startswith(prefix)}
     assert {f"{prefix}{key}" for key in found} == intended, found

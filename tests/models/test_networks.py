@@ -22,7 +22,7 @@ from groundup.models.cnn import CNN
 from groundup.models.lenet import LeNet
 from groundup.models.mlp import MLP
 from groundup.models.resnet import resnet18
-from groundup.options import ModelKind
+from groundup.options import Model, ModelKind
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 NODES = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FILES}
@@ -45,7 +45,7 @@ def build(name: str, shape: tuple[int, int, int], num_classes: int = 10, seed: i
 
 def smallest_side(name: str) -> int:
     """As its options say, which a config is checked by; the network itself must agree."""
-    return options_of("model", NETWORKS[name]).smallest_image(NETWORKS[name])
+    return (options_of("model", NETWORKS[name]) or Model).smallest_image(NETWORKS[name])
 
 
 def smallest_shape(name: str, channels: int = 1) -> tuple[int, int, int]:
