@@ -19,9 +19,11 @@ from lightning.pytorch import Callback
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.check import check
 from groundup.config.trust import refuse_foreign_targets
+from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
+from groundup.run.learners import build_learner
 from groundup.run.parts import assemble
 from groundup.run.predict import predict
 from groundup.run.quiet import quiet
@@ -130,14 +132,19 @@ def test_asked_for_a_gpu_it_says_in_one_line_that_numpy_computes_on_the_cpu(tmp_
     assert [line for line in caplog.messages if "NumPy" in line] == said
 
 
+def learner_of(config):
+    return build_learner(config, make_spec(config["data"]))
+
+
 def test_auto_says_so_where_there_is_a_gpu_alone(compose_config, tmp_path, caplog, monkeypatch):
     caplog.set_level("INFO")
     config = check(compose_config(*NET))
     for there in (False, True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert trainer_options(config)["accelerator"] == "cpu"
+        assert trainer_options(config, learner_of(config))["accelerator"] == "cpu"
         assert len(caplog.messages) == there
-    assert trainer_options(check(compose_config("model=mlp")))["accelerator"] == "auto"  # the control
+    config = check(compose_config("model=mlp"))
+    assert trainer_options(config, learner_of(config))["accelerator"] == "auto"  # the control
     assert len(caplog.messages) == 1
 
 

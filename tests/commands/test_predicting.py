@@ -21,7 +21,7 @@ import groundup.run.predict
 from groundup.command.predictions import logged, publish
 from groundup.config.check import check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.learning.learner import Learner
+from groundup.learning.predictor import Predictor
 from groundup.run.predict import Prediction, predict
 
 
@@ -100,14 +100,14 @@ def test_a_row_and_a_line_are_there_before_the_next_is_awaited(tmp_path, capsys)
 
 
 def test_a_network_that_gives_no_numbers_is_said_for_each_image(digits_run, images, monkeypatch):
-    original = Learner.probabilities
+    original = Predictor.probabilities
 
     def nan_for_the_second(self, logits):
         found = original(self, logits).clone()
         found[1, 3] = torch.nan
         return found
 
-    monkeypatch.setattr(Learner, "probabilities", nan_for_the_second)
+    monkeypatch.setattr(Predictor, "probabilities", nan_for_the_second)
     found = list(predict(digits_run, images, top=2))
     assert [one.image.name for one in found if one.classes] == ["0.png", "3.png"]
     assert "no number" in found[1].error

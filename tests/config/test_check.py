@@ -414,7 +414,9 @@ def test_relative_paths_are_relative_to_where_the_command_was_typed(compose_conf
     monkeypatch.chdir(tmp_path)
     assert check(cfg)["data"]["root"] == str(tmp_path / "files")
     assert check(cfg)["data"]["mirror"] == "/home/me/mirror"
-    hydra = OmegaConf.create({"hydra": {"mode": "RUN", "job": {"chdir": True}, "runtime": {"cwd": "/typed/here"}}})
+    hydra = OmegaConf.create(
+        {"hydra": {"mode": "RUN", "job": {"chdir": True}, "runtime": {"cwd": "/typed/here"}, "overrides": {"task": []}}}
+    )
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)  # the current directory is that of the run
     assert check(cfg)["data"]["root"] == "/typed/here/files"
 

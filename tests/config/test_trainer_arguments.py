@@ -33,8 +33,10 @@ from groundup.config.trainer_arguments import (
 )
 from groundup.config.trainer_options import TrainerKeys
 from groundup.data.module import ImageData
+from groundup.data.specs import make_spec
 from groundup.errors import RunFailed, UserError
 from groundup.run.callbacks import build_callbacks
+from groundup.run.learners import build_learner
 from groundup.run.parts import assemble
 from groundup.run.run import run
 from groundup.run.trainer import build_trainer, trainer_options
@@ -198,10 +200,14 @@ def test_argument_deterministic(train, chosen, states):
     assert seen == [states]
 
 
+def options_of(config):
+    return trainer_options(config, build_learner(config, make_spec(config["data"])))
+
+
 def test_argument_devices(make_config, tmp_path):
     """That two processes come to the same numbers is tests/commands/test_several_processes.py's to show."""
     for devices in (1, 2):
-        options = trainer_options(make_config(*TINY)) | {"devices": devices}
+        options = options_of(make_config(*TINY)) | {"devices": devices}
         assert build_trainer(options, tmp_path, [], [], "run").world_size == devices
 
 
@@ -439,7 +445,7 @@ def test_refused_arguments_say_why_and_their_defaults_are_accepted(make_config, 
     default = {True: "true", False: "false", None: "null"}.get(REFUSED_ARGUMENTS[name].default, "1")
     for asks_for_nothing in {default if name != "overfit_batches" else "0", "null"}:
         config = make_config(f"+trainer.{name}={asks_for_nothing}")
-        assert build_trainer(trainer_options(config), "nowhere", [], [], "run").max_epochs == 2
+        assert build_trainer(options_of(config), "nowhere", [], [], "run").max_epochs == 2
 
 
 def test_all_refused_arguments_are_tried():
@@ -514,7 +520,7 @@ def test_callback_Callback(train):
 def test_callback_Checkpoint(make_config, tmp_path):
     order = []
     config = make_config(*TINY, "trainer.max_epochs=1")
-    trainer = build_trainer(trainer_options(config), tmp_path, [Late("late", order), Order("early", order)], [], "run")
+    trainer = build_trainer(options_of(config), tmp_path, [Late("late", order), Order("early", order)], [], "run")
     for callback in trainer.callbacks:
         callback.on_train_epoch_end(trainer, None)
     assert order == ["early", "late"]

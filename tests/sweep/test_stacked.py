@@ -370,10 +370,10 @@ def test_only_what_was_begun_in_a_stack_and_can_be_read_goes_on_in_one(configs, 
 def test_a_stopped_member_saves_what_the_run_alone_would_have_saved(configs, tmp_path, monkeypatch):
     [config] = configs(MLP, ["seed=0"])
 
-    def stop_at_nine(self: StopOnSignal, trainer: Any, *_: Any, **__: Any) -> None:
+    def stop_at_nine(self: StopOnSignal, trainer: Any, *hook: Any) -> None:
         if trainer.global_step == 9:
             self.signum = signal.SIGINT
-        on_batch_end(self, trainer)
+        on_batch_end(self, trainer, *hook)
 
     on_batch_end = StopOnSignal.on_train_batch_end
     with monkeypatch.context() as patch:

@@ -82,7 +82,8 @@ def evaluate(
         refuse_heavy_parts(config, spec)
         module = kinds.data(options, spec, config["seed"])
         predictor = build_predictor(config, spec)
-        trainer = _make_trainer(accelerator_for(predictor, accelerator), config["trainer"]["precision"], run_dir)
+        computes = accelerator_for(predictor, accelerator, config["model"]["name"])
+        trainer = _make_trainer(computes, config["trainer"]["precision"], run_dir)
     put_checkpoint(predictor, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")

@@ -33,19 +33,19 @@ def trainer_options(config: Mapping[str, Any], learner: LightningModule) -> dict
     options = dict(config["trainer"])
     if not isinstance(learner, Predictor):  # what it logs, and so what can be monitored, is not known before
         options["num_sanity_val_steps"] = SANITY if (asked := options.get("num_sanity_val_steps")) is None else asked
-    options["accelerator"] = accelerator_for(learner, options["accelerator"])
+    options["accelerator"] = accelerator_for(learner, options["accelerator"], config["model"]["name"])
     if _computes_in_numpy(learner) and isinstance(options["devices"], list):
         options["devices"] = len(options["devices"])  # CPUs have no numbers
     return options
 
 
-def accelerator_for(learner: LightningModule, asked: str) -> str:
+def accelerator_for(learner: LightningModule, asked: str, name: str) -> str:
     """What computes this model: what was asked for, but the CPU for a hand-written network, with a word about it."""
     if not _computes_in_numpy(learner):
         return asked
     there_is_a_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     if asked in ("cuda", "gpu", "mps") or (asked == "auto" and there_is_a_gpu):
-        log.info(f"accelerator={asked}: NumPy computes this network on the CPU")
+        log.info(f"accelerator={asked}: NumPy computes {name} on the CPU")
     return "cpu"
 
 
