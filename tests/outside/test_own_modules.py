@@ -372,6 +372,51 @@ def test_one_of_the_other_package_is_refused(of_module, tmp_path, monkeypatch):
         run(of_module("Linear") | {"model": own({}, "Other")["model"], "loss": LOSS, **REST}, tmp_path)
 
 
+class SameSteps(Linear):
+    """Tests as it validates."""
+
+    def test_step(self, batch, batch_idx):
+        self.validation_step(batch, batch_idx)
+
+
+def test_figures_of_the_test_by_names_of_validation_are_left_out(of_module, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        results = run(of_module("SameSteps"), tmp_path)
+    assert results["val/acc"] == float(rows(tmp_path)[results["best_epoch"]]["val/acc"])
+    assert results["test/acc"] is None
+    assert "val/acc: logged in test, by another split's name: left out" in caplog.messages
+    assert evaluate(tmp_path, trust=["outsider", __name__]) == {}
+
+
+class TestedEarly(Linear):
+    """Calls a figure of validation one of the test."""
+
+    def measured(self, right):
+        return {"val/acc": right, "test/acc": torch.tensor(0.999)}
+
+    def test_step(self, batch, batch_idx):
+        self.log("test_acc", 0.5)
+
+
+def test_figures_of_validation_by_names_of_the_test_are_left_out(of_module, tmp_path):
+    results = run(of_module("TestedEarly"), tmp_path)
+    assert (results["test/acc"], results["test_acc"]) == (None, 0.5)
+    assert "test/acc" not in rows(tmp_path)[0]
+
+
+class StepsToo(Linear):
+    def test_step(self, batch, batch_idx):
+        right = (self(batch[0]).argmax(1) == batch[1]).float().mean()
+        self.log("test/acc", right, on_step=True, on_epoch=True)
+        self.log("test/confusion", 1.0)
+
+
+def test_a_figure_of_the_test_that_is_logged_for_steps_too_is_that_of_the_whole(of_module, tmp_path):
+    results = run(of_module("StepsToo"), tmp_path)
+    assert results["test/acc"] == run(of_module("Linear"), tmp_path / "plain")["test/acc"] > 0.5
+    assert not {"test/confusion", "test/acc_epoch"} & results.keys()
+
+
 class Served(Linear):
     """Has its images with it, as older code does."""
 

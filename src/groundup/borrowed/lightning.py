@@ -102,6 +102,11 @@ def logged_in_validation(trainer: Trainer) -> dict[str, float]:
     return _of_epoch(trainer.fit_loop.epoch_loop.val_loop._results)
 
 
+def logged_in_test(trainer: Trainer) -> dict[str, float]:
+    """What was logged of the test that just ended; to be asked in `on_test_end`."""
+    return _of_epoch(trainer.test_loop._results)
+
+
 def logged_for_steps_alone(trainer: Trainer) -> list[str]:
     """The names that were logged in training without a figure of the epoch, `on_epoch=False`."""
     results = trainer.fit_loop.epoch_loop._results

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from groundup.borrowed.lightning import logged_in_training, logged_in_validation
 from groundup.files import write_csv, write_whole
-from groundup.learning.companion import course_of
+from groundup.learning.companion import OF_OTHER_SPLITS, course_of
 from groundup.learning.learner import Learner
 from groundup.rundir.names import METRICS
 
@@ -59,7 +59,8 @@ class MetricsCSV(Checkpoint):
         epoch, validated = self._validated
         others |= validated if epoch == trainer.current_epoch else {}
         for name, value in course.figures({**course.trained, **course.val_metrics, **others}).items():
-            row.setdefault(name, value)
+            if not OF_OTHER_SPLITS["train"].match(name):
+                row.setdefault(name, value)
         if trainer.is_global_zero:
             self._rows.append(row)
             _write(_path(trainer), self._rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import random
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from groundup.borrowed.lightning import (
     add_epoch_sums,
     epoch_sums,
     logged_for_steps_alone,
+    logged_in_test,
     logged_in_training,
     logged_in_validation,
 )
@@ -41,20 +43,46 @@ _TRANSFER = 1 << 41  # what is drawn between two steps, while a batch is brought
 ACCURACIES = ("train/acc", "val/acc", "test/acc")
 
 
+OF_OTHER_SPLITS = {  # names that say so, by the split in which they are logged
+    "train": re.compile(r"test([/_.]|$)"),  # figures of a validation may be logged at the end of an epoch
+    "val": re.compile(r"(train|test)([/_.]|$)"),
+    "test": re.compile(r"(train|val|valid|validation)([/_.]|$)"),
+}
+
+
 class SeededEvaluation(Callback):
     """Seeds what a module draws while it is validated and tested: each time alike.
 
     Args:
         seed: of the run.
+
+    Attributes:
+        tested: what it has logged of the test.
     """
 
     def __init__(self, seed: int):
         self.seed = seed
+        self.tested: dict[str, float] = {}
+        self._told: set[str] = set()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         seed_all(mix_seed(self.seed, INFERENCE, 0), trainer.strategy.root_device)
 
     on_test_start = on_validation_start
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.tested = self.own("test", logged_in_test(trainer))
+
+    def own(self, split: str, metrics: dict[str, float]) -> dict[str, float]:
+        """Metrics but for those that bear another split's name: its figures would be taken for that one's.
+
+        A `test_step` that calls `validation_step` logs `val/acc` of test images.
+        """
+        others = {name for name in metrics if OF_OTHER_SPLITS[split].match(name)}
+        if new := sorted(name for name in others if f"{split}: {name}" not in self._told):
+            self._told |= {f"{split}: {name}" for name in new}
+            log.warning(f"{', '.join(new)}: logged in {split}, by another split's name: left out")
+        return {name: value for name, value in metrics.items() if name not in others}
 
 
 class Companion(SeededEvaluation, Checkpoint):
@@ -90,7 +118,6 @@ class Companion(SeededEvaluation, Checkpoint):
         self._validated: set[str] | None = None  # names that a validation logs; None: there is none, or it is not known
         self._sums: dict[str, list[torch.Tensor]] = {}  # of an epoch that a resumed run goes on with
         self._counted: dict[str, Any] = {}
-        self._told: set[str] = set()
 
     @property
     def val_metrics(self) -> dict[str, float]:
@@ -197,7 +224,7 @@ class Companion(SeededEvaluation, Checkpoint):
             self.progress.meter.read(trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics = logged_in_validation(trainer)
+        metrics = self.own("val", logged_in_validation(trainer))
         if trainer.sanity_checking:
             self._validated = set(metrics)
             self._refuse_monitors(trainer, metrics)
@@ -210,7 +237,7 @@ class Companion(SeededEvaluation, Checkpoint):
         if self._sums:
             add_epoch_sums(trainer, self._sums)
         self._sums = {}
-        self.trained = logged_in_training(trainer)
+        self.trained = self.own("train", logged_in_training(trainer))
         if "train/loss" in logged_for_steps_alone(trainer) and "train/loss" not in self._told:
             self._told.add("train/loss")
             log.info("train/loss is logged for steps alone: there is none of an epoch; log it with on_epoch=True")

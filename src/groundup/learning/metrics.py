@@ -46,6 +46,7 @@ class Evaluated:
         loss: mean over the images.
         confusion: `(K, K)` counts, true classes down, predicted ones across.
         top: images whose class is among the five likeliest.
+        broken: images whose logits are no numbers, so that they are of no class; there is no accuracy then.
         tta: images that are right by a mean over several views of each; None where there was one view.
     """
 
@@ -53,6 +54,7 @@ class Evaluated:
     confusion: NDArray[np.int64]
     top: int
     tta: int | None = None
+    broken: int = 0
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -63,12 +65,14 @@ class Evaluated:
             "top5": share(self.top, self.images),
             "loss": self.loss,
         }
+        if self.broken:
+            found |= dict.fromkeys(("acc", "f1", "top5"), math.nan)
         return found if self.tta is None else found | {"acc_tta": share(self.tta, self.images)}
 
     @property
     def per_class(self) -> list[float]:
         """Accuracy of each class, NaN where it had no images."""
-        return recalls(self.confusion)
+        return [math.nan] * len(self.confusion) if self.broken else recalls(self.confusion)
 
     @property
     def images(self) -> int:
@@ -109,6 +113,7 @@ class EvaluationMeter:
         self._confusion = ConfusionCounts(classes, device)
         self._k = min(TOP, classes)
         self._top = torch.zeros((), dtype=torch.int64, device=device)
+        self._broken = torch.zeros((), dtype=torch.int64, device=device)
         precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS has not
         self._loss = torch.zeros((), dtype=precise, device=device)
         self._tta: Tensor | None = None
@@ -117,6 +122,7 @@ class EvaluationMeter:
         """Takes in a batch: its mean loss, a scalar, its logits `(N, K)` and true classes `(N,)`."""
         self._loss += loss.to(self._loss.dtype) * len(target)
         self._confusion.update(target, logits)
+        self._broken += logits.isnan().any(dim=1).sum()
         self._top += (logits.topk(self._k, dim=1).indices == target[:, None]).sum()
 
     def update_tta(self, logits: Tensor, target: Tensor) -> None:
@@ -129,4 +135,5 @@ class EvaluationMeter:
         confusion = self._confusion.read(reduce)
         images = int(confusion.sum())
         loss, top = share(float(reduce(self._loss)), images), int(reduce(self._top))
-        return Evaluated(loss, confusion, top, None if self._tta is None else int(reduce(self._tta)))
+        tta = None if self._tta is None else int(reduce(self._tta))
+        return Evaluated(loss, confusion, top, tta, int(reduce(self._broken)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from groundup.learning.losses import check_labels
 from groundup.learning.metrics import Evaluated, EvaluationMeter
 from groundup.learning.random_numbers import inference_generator
 from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Predictor(LightningModule):
         """Takes in class scores (N, K) of images that are evaluated, and their classes (N,); gives the scores back."""
         check_labels(target)
         logits = logits.float()
-        self._meter.update(self.loss(logits, target), logits, target)
+        self._meter.update(self.loss(logits.clone(), target), logits, target)  # a loss may write into what it is given
         return logits
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -129,6 +132,10 @@ class Predictor(LightningModule):
     def end_evaluation(self, split: str) -> dict[str, float]:
         """The metrics of all images since the evaluation began, `val/acc` and so on."""
         self.evaluated = self._meter.read(self.sum_over_processes)
+        if self.evaluated.broken and not self.trainer.sanity_checking:
+            log.warning(
+                f"{split}: the network gives no numbers (NaN) for {self.evaluated.broken:,} images: no accuracy"
+            )
         metrics = self.evaluated.metrics | self.further_metrics()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "val" and not self.trainer.sanity_checking:

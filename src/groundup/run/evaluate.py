@@ -143,9 +143,10 @@ def _evaluate_module(trainer: Trainer, module: LightningModule, data: LightningD
     """What a LightningModule logs of the test."""
     if not is_overridden("test_step", module):
         raise UserError(f"model: {type(module).__name__} has no test_step, so that nothing can be tested")
-    trainer.callbacks.append(SeededEvaluation(seed))  # type: ignore[attr-defined]
-    tested = trainer.test(module, datamodule=data, verbose=False)
-    return fractions({name: value for metrics in reversed(tested) for name, value in metrics.items()}, set())
+    evaluation = SeededEvaluation(seed)
+    trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
+    trainer.test(module, datamodule=data, verbose=False)
+    return fractions(evaluation.tested, set())
 
 
 def _evaluate_draw(trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from groundup.learning.companion import Companion
 from groundup.learning.learner import Learner
 from groundup.paths import find_checkout, home
 from groundup.run.parts import Parts
@@ -25,6 +26,7 @@ UNKNOWN_YET = (
 ENTRIES = {  # that are no metrics
     *(name for name in UNKNOWN_YET if "/" not in name),
     *("status", "model", "data", "seed", "overrides", "versions", "git", "error", "devices", "stacked"),
+    *("init_from", "run_dir", "test/per_class", "test/confusion"),
 }
 
 
@@ -69,9 +71,12 @@ def training_figures(parts: Parts) -> dict[str, Any]:
 
 def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float]) -> None:
     """Puts the test metrics, none if nothing was tested, into `results` and into the log."""
+    if isinstance(parts.course, Companion):
+        metrics = parts.course.tested
     if not metrics:
-        has_step = is_overridden("test_step", parts.module)
-        why = "no test split, or none of it asked for" if has_step else "the model has no test_step"
+        why = "no test split, none of it asked for, or nothing logged of it"
+        if not is_overridden("test_step", parts.module):
+            why = "the model has no test_step"
         log.info(f"{why}: no test metrics")
         return
     results |= _metrics(parts, metrics)
