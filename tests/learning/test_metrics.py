@@ -102,3 +102,15 @@ def test_the_sum_of_many_losses_loses_no_digits():
 def test_a_class_number_that_is_none_is_no_other_class(wrong):
     with pytest.raises((RuntimeError, IndexError)):
         ConfusionCounts(3, CPU).update(torch.tensor([wrong]), torch.zeros(1, 3))
+
+
+def test_images_whose_logits_are_no_numbers_are_of_no_class():
+    """argmax takes NaN for the largest number, and would give class 0."""
+    logits, target = random_scores()
+    logits[3, 5] = torch.nan
+    found = evaluated(logits, torch.zeros_like(target))
+    assert found.broken == 1
+    assert all(math.isnan(found.metrics[name]) for name in ("acc", "f1", "top5", "loss"))
+    assert all(math.isnan(share) for share in found.per_class)
+    logits[3, 5] = torch.inf  # of which one can say the largest
+    assert evaluated(logits, target).broken == 0

@@ -11,7 +11,7 @@ from launch import Command
 PAGE = (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text()
 FILES = re.findall(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [
-    line.split()[1:]
+    line.split()[2:]
     for block in re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
     if line.startswith("python train.py")

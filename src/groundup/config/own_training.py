@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from groundup.config.located import find_package
 from groundup.config.model_kinds import learns_by_itself
 from groundup.errors import UserError
 
@@ -23,7 +24,10 @@ def settle_training(config: dict[str, Any], words: Iterable[str]) -> None:
         UserError: one of them chooses what has no effect.
     """
     model = config.get("model")
-    if not isinstance(model, Mapping) or not learns_by_itself(model):
+    if not isinstance(model, Mapping):
+        return
+    find_package(str(model.get("_target_")))
+    if not learns_by_itself(model):
         return
     for word in words:
         key = word.lstrip("+~").partition("=")[0]
