@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -42,6 +43,9 @@ class DatasetSpec:
         for name in ("train_size", "test_size"):
             _require(_is_count(getattr(self, name)), name, getattr(self, name))
         _require(_are_names(self.class_names) and len(self.class_names) > 0, "class_names", self.class_names)
+        twice = [name for name, count in Counter(map(class_name, self.class_names)).items() if count > 1]
+        if twice:  # figures are kept by name
+            raise ValueError(f"class_names: {str(twice[0])[:60]} names more than one class; accepted: each name once")
         for name in ("mean", "std"):
             values = getattr(self, name)
             _require(_are_numbers(values) and len(values) in (self.channels, 0), name, values)
@@ -59,6 +63,19 @@ class DatasetSpec:
     def plain(self) -> dict[str, Any]:
         """All that the contract says, and nothing that a kind of data set adds to it: for a checkpoint."""
         return {field.name: getattr(self, field.name) for field in fields(DatasetSpec)}
+
+
+def refuse_statistics_of_bytes(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Makes sure that statistics can be those of pixels scaled to 0..1.
+
+    Not asked of every spec: a run that was trained with others goes on with what its network is used to.
+
+    Raises:
+        ValueError: they are greater than 1.
+    """
+    for name, values in (("mean", mean), ("std", std)):
+        if any(1 < value < math.inf for value in values):  # what is no number at all, a spec refuses itself
+            raise ValueError(f"{name}={list(values)}: pixels are scaled to 0..1; divide by 255")
 
 
 def class_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 
@@ -19,6 +20,7 @@ from torch.utils.data import (
     Subset,
     SubsetRandomSampler,
     TensorDataset,
+    default_collate,
     random_split,
 )
 
@@ -188,6 +190,74 @@ class Drawn(Module):
         torch.rand(3), np.random.rand(), random.random()
 
 
+class Split(LightningDataModule):
+    """Split by chance at every setup, whatever the stage; notes which images are which."""
+
+    noted: list = []  # noqa: RUF012
+
+    def __init__(self, bs: int = 8):
+        super().__init__()
+        self.bs = bs
+
+    def prepare_data(self):
+        self.offset = random.random()
+
+    def setup(self, stage):
+        self.parts = self.split(TensorDataset(*pairs(60)))
+        self.noted.append((stage, *(sorted(part.indices) for part in self.parts), self.offset))
+
+    def split(self, whole):
+        torch.rand(np.random.randint(9))
+        return random_split(whole, [40, 10, 10])
+
+    def train_dataloader(self):
+        return DataLoader(self.parts[0], self.bs, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.parts[1], self.bs)
+
+    def test_dataloader(self):
+        return DataLoader(self.parts[2], self.bs)
+
+
+class SplitWhenMade(Split):
+    def __init__(self, bs: int = 8):
+        super().__init__(bs)
+        self.made = random_split(TensorDataset(*pairs(60)), [40, 10, 10])
+
+    def split(self, whole):
+        return self.made
+
+
+class SplitByItsOwn(Split):
+    """Of a generator that goes on."""
+
+    def __init__(self, bs: int = 8):
+        super().__init__(bs)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def split(self, whole):
+        return random_split(whole, [40, 10, 10], self.generator)
+
+
+class SplitByNobodys(Split):
+    def setup(self, stage):
+        images, labels = pairs(60)
+        chosen = torch.from_numpy(np.random.default_rng().permutation(60))
+        self.parts = [TensorDataset(images[part], labels[part]) for part in chosen.split([40, 10, 10])]
+
+
+class SplitOnceByNobodys(Split):
+    def setup(self, stage):
+        if not hasattr(self, "parts"):
+            SplitByNobodys.setup(self, stage)
+
+
+class SplitByASeedOfItsOwn(Split):
+    def split(self, whole):
+        return random_split(whole, [40, 10, 10], torch.Generator().manual_seed(3))
+
+
 def own(name, **options):
     return {"_target_": f"{HERE}.{name}", "name": name.lower(), **options}
 
@@ -196,6 +266,7 @@ def own(name, **options):
 def of(with_data, monkeypatch):
     """The checked config of a run on one of these modules."""
     monkeypatch.setattr(Module, "called", [])
+    monkeypatch.setattr(Split, "noted", [])
     data_module._look.cache_clear()  # tests change what a class gives
     return lambda name, *overrides, **options: with_data(own(name, **options), *QUIET, *overrides)
 
@@ -370,7 +441,130 @@ def test_it_goes_on_with_its_own_keys_alone(of, tmp_path):
         find_resume(config, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["Split", "SplitWhenMade", "SplitByASeedOfItsOwn"])
+def test_no_image_that_was_trained_on_is_tested_on(of, tmp_path, trusted, name):
+    config = of(name, "trainer.max_epochs=2", "seed=4")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=7), tmp_path)
+    torch.manual_seed(8), np.random.seed(8), random.seed(8)  # another process
+    results = run(config, tmp_path, tmp_path / LAST)
+    np.random.seed(9), torch.manual_seed(9), random.seed(9)
+    assert evaluate(tmp_path, accelerator="cpu")["test/loss"] == results["test/loss"]
+    stages, *splits = zip(*Split.noted, strict=True)
+    assert stages == ("fit", "test", "fit", "fit", "test", "test", "test")  # looks and runs
+    assert all(each == split[0] for split in splits for each in split)
+    train, val, test = (split[0] for split in splits[:3])
+    assert sorted(train + val + test) == list(range(60))
+
+
+def test_another_seed_is_another_split_and_a_setup_takes_no_random_numbers(of, tmp_path):
+    states = []
+    for seed in (1, 2):
+        of("Split", f"seed={seed}")
+    (_, one, *_), _, (_, other, *_), _ = Split.noted
+    assert one != other
+    module = data_module.build_data_module(own("Split"), 1)
+    for _ in range(2):
+        states.append((torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()))
+        module.prepare_data(), module.setup("fit"), module.train_dataloader()
+    assert states[0] == states[1]
+    assert Split.noted[-1][1] == one
+
+
+@pytest.mark.parametrize("name", ["SplitByItsOwn", "SplitByNobodys"])
+def test_a_split_by_a_generator_that_goes_on_is_refused_before_training(of, name):
+    with pytest.raises(UserError, match=r"training loader has other images than when .* was set up before"):
+        of(name)
+
+
+def test_a_module_that_is_another_when_made_again_is_refused_before_training(of, tmp_path):
+    with pytest.raises(UserError, match=r"training loader has other images than when .* was set up before"):
+        run(of("SplitOnceByNobodys"), tmp_path)
+
+
 # What is refused
+
+
+WHOLE = TensorDataset(*pairs(100))
+
+
+class Ending:
+    """Says that it ends before it does."""
+
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        return iter(DataLoader(WHOLE, 32))
+
+
+class Filtering(DataLoader):
+    def __iter__(self):
+        return itertools.islice(super().__iter__(), 1, None)
+
+
+ONCE = DataLoader(WHOLE, 32, sampler=RandomSampler(WHOLE))
+OTHERS = {
+    "a part": (DataLoader(WHOLE, 32, sampler=SubsetRandomSampler(range(10))), "10 images, and its data set has 100"),
+    "many": (
+        DataLoader(WHOLE, 32, sampler=RandomSampler(WHOLE, replacement=True, num_samples=1000)),
+        "1000 images, and its data set has 100",
+    ),
+    "repeated": (
+        DataLoader(WHOLE, 32, sampler=RandomSampler(WHOLE, replacement=True)),
+        r"100 images, of which only \d\d are different",
+    ),
+    "batches": (
+        DataLoader(Subset(WHOLE, range(4)), batch_sampler=[[0, 1], [1, 2]]),
+        "4 images, of which only 3 are different",
+    ),
+    "short": (Ending(), r"4 batches, and its len\(\) is 2"),
+    "filtered": (Filtering(WHOLE, 25), r"3 batches, and its len\(\) is 4"),
+    "filtered in batches": (
+        DataLoader(WHOLE, 25, collate_fn=lambda pairs: default_collate(pairs[1:])),
+        "96 images, and its data set has 100",
+    ),
+    "workers": (DataLoader(Stream("test", 20), 8, num_workers=2), "40 images, and its data set has 20"),
+}
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize(("number", "what"), list(enumerate(OTHERS)))
+def test_an_evaluation_of_other_images_than_each_once_is_refused(of, monkeypatch, split, number, what):
+    loader, said = OTHERS[what]
+    monkeypatch.setattr(Module, f"{split}_dataloader", lambda self: loader)
+    with pytest.raises(UserError, match=f"data=module: its .* loader gives {said}.*; accepted: every image once"):
+        of("Module", bs=300 + number)
+
+
+def test_an_evaluation_of_a_part_or_in_any_order_is_one(of, monkeypatch):
+    monkeypatch.setattr(Module, "val_dataloader", lambda self: DataLoader(Subset(WHOLE, range(7)), 3))
+    monkeypatch.setattr(Module, "test_dataloader", lambda self: ONCE)
+    of("Module", bs=400)
+
+
+def test_splits_of_the_same_images_are_told(of, monkeypatch, caplog):
+    train = Module.dataset(None, "train")
+    monkeypatch.setattr(Module, "dataset", lambda self, split: train)
+    of("Module", bs=401)
+    for word, done in (("validation", "trained"), ("test", "trained"), ("test", "validated")):
+        assert f"data=module: its {word} loader has 40 images that are {done} on, too" in caplog.text
+    caplog.clear()
+    parts = {"train": range(60), "val": range(55, 80), "test": range(80, 100)}
+    monkeypatch.setattr(Module, "dataset", lambda self, split: Subset(TensorDataset(*pairs(100)), parts[split]))
+    of("Module", bs=402)
+    assert "its validation loader has 5 images that are trained on, too" in caplog.text
+    assert "its test loader has" not in caplog.text
+
+
+def test_names_and_statistics_that_can_only_be_mistakes_are_refused(of, monkeypatch):
+    monkeypatch.setattr(Named, "class_names", ("ant", "bee", "ant"))
+    with pytest.raises(UserError, match="ant names more than one of its classes"):
+        of("Named", bs=403)
+    spec = DatasetSpec(**Specified.spec.plain() | {"mean": (125.0,)})
+    monkeypatch.setattr(Specified, "spec", spec)
+    with pytest.raises(UserError, match=r"its spec has mean=\[125.0\]: pixels are scaled to 0..1; divide by 255"):
+        of("Specified", bs=404)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])

@@ -210,6 +210,55 @@ def test_what_describes_no_data_set_is_refused():
         make_spec({"_target_": "torch.utils.data.DataLoader", "name": "loader"})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"class_names": ("a", "b", "a")}, "class_names: a names more than one class"),
+        ({"class_names": ("\u00e9", "e\u0301")}, "names more than one class"),
+        ({"mean": (127.0,)}, r"mean=\[127.0\]: pixels are scaled to 0..1; divide by 255"),
+        ({"std": (64.0,)}, r"std=\[64.0\]: pixels are scaled to 0..1; divide by 255"),
+    ],
+)
+def test_a_spec_that_can_only_be_a_mistake_is_refused(monkeypatch, wrong, said):
+    monkeypatch.setattr(Dots, "describe", classmethod(lambda cls, data: DatasetSpec(**SPEC.plain() | wrong)))
+    with pytest.raises(UserError, match=said):
+        make_spec({"_target_": f"{__name__}.Dots", "name": "dots"})
+
+
+def test_statistics_of_an_image_folder_are_of_pixels_to_1_too(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "train" / name / "1.png")
+    node = {"name": "image_folder", "root": str(tmp_path), "image_size": 4, "channels": 1}
+    with pytest.raises(UserError, match=r"data.mean=\[125.0\]: pixels are scaled to 0..1; divide by 255"):
+        make_spec(node | {"mean": [125]})
+    with pytest.raises(UserError, match=r"data.std=\[60.0\]: pixels are scaled to 0..1; divide by 255"):
+        make_spec(node | {"std": [60]})
+    assert make_spec(node | {"mean": [0], "std": [1]}).std == (1.0,)
+
+
+def test_images_of_a_split_that_are_all_in_another_are_told(monkeypatch, caplog):
+    apart = 255 - images(4)
+    for test, told in ((images(4), True), (apart, False)):
+        monkeypatch.setattr(Dots, "given", {"train": split_of(8), "val": None, "test": (test, np.arange(4) % 2)})
+        caplog.clear()
+        Dots(SPEC, "").setup("fit")
+        assert ("data=dots: all images of its test split are in its train split" in caplog.text) == told
+
+
+def test_a_split_that_is_drawn_is_drawn_the_same_again(monkeypatch):
+    def drawn(self, split):
+        chosen = np.random.permutation(12)
+        return tuple(part[chosen[:8] if split == "train" else chosen[8:]] for part in split_of(12))
+
+    monkeypatch.setattr(Dots, "load_split", lambda self, split: None if split == "val" else drawn(self, split))
+    first, second = Dots(SPEC, "", seed=3, val_fraction=0), Dots(SPEC, "", seed=3, val_fraction=0)
+    first.setup("fit"), np.random.rand(5), second.setup("test")
+    assert torch.equal(first.splits["test"].pixels, second.splits["test"].pixels)
+    every = torch.cat([first.splits["train"].pixels, first.splits["test"].pixels])
+    assert len(every.unique(dim=0)) == 12
+
+
 def test_what_is_not_ours_is_not_stacked(stars):
     assert why_not(stars("model=mlp")) == "data=stars: only our own data sets can be stacked"
 

@@ -16,28 +16,33 @@ from groundup.spec import DatasetSpec
 def build_data_module(data: Mapping[str, Any], seed: int, spec: DatasetSpec | None = None) -> Any:
     """The LightningDataModule of a node. It is given `spec` and `seed` where its signature names them.
 
+    What it draws from the common generators when it is made and set up follows from the seed, and is always the same.
+
     Raises:
         UserError: it is none, or does not take what the node says.
     """
     named = arguments_of(data)
+    from groundup.data.common_random import seed_setup, setting_up
+
     extra: dict[str, Any] = {"seed": seed} if "seed" in named and "seed" not in data else {}
     if "spec" in named and "spec" not in data:
         if spec is None and named["spec"].default is inspect.Parameter.empty:
             raise refusal(data, "it asks for a spec, which is found out by a look at it", "one that can do without")
         extra |= {} if spec is None else {"spec": spec}
-    made = build(data, **extra)
+    with setting_up(seed):
+        made = build(data, **extra)
     refuse_no_data_module(data, type(made))
+    seed_setup(made, seed)
     return made
 
 
 def look_at_data_module(data: Mapping[str, Any], seed: int) -> DatasetSpec:
-    """What its loaders give, see `data.loader_spec`. Of equal nodes it is looked at once in a process.
+    """What its loaders give, see `data.loader_spec`. Of equal nodes and seeds it is looked at once in a process.
 
     Raises:
         UserError: as said there.
     """
-    own_seed = seed if "seed" in arguments_of(data) else 0
-    return _look(theirs(data), json.dumps(dict(data), sort_keys=True, default=str), own_seed)
+    return _look(theirs(data), json.dumps(dict(data), sort_keys=True, default=str), seed)
 
 
 def look_at_test_data(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:

@@ -9,7 +9,7 @@ from typing import Any
 from groundup.data.classes import refuse_unknown
 from groundup.data.folder import Folder, scan, scan_split
 from groundup.errors import UserError
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, refuse_statistics_of_bytes
 
 IMAGE_FOLDER = "image_folder"  # its `data.name`
 
@@ -29,7 +29,12 @@ def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
     Raises:
         UserError: a value that is wrong, or a folder that cannot be used.
     """
-    known, folder = _what_is_said(data), scan(data["root"])
+    known = _what_is_said(data)
+    try:
+        refuse_statistics_of_bytes(known["mean"], known["std"])
+    except ValueError as error:
+        raise UserError(f"data.{error}") from error
+    folder = scan(data["root"])
     return FolderSpec(
         **known,
         class_names=folder.class_names,

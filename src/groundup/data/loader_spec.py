@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,14 +21,18 @@ from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset,
 
 from groundup.borrowed.lightning import RANK_ZERO_LOG
 from groundup.data.classes import refuse_others
-from groundup.data.loaders import WORDS, changes_batches, random_numbers_kept, splits_of, the_loader
+from groundup.data.common_random import random_numbers_kept
+from groundup.data.fingerprint import common_images, fingerprint
+from groundup.data.loaders import WORDS, changes_batches, length_of, refuse_other_images, splits_of, the_loader
 from groundup.data.pairs import as_pair
 from groundup.data.whose import refusal
 from groundup.errors import UserError, log_of_tracebacks
-from groundup.spec import DatasetSpec
+from groundup.printable import printable
+from groundup.spec import DatasetSpec, class_name, refuse_statistics_of_bytes
 
 log = logging.getLogger(__name__)
 
+_ONCE = "every image once"
 NUMBER, NAMES = "num_classes", ("class_names", "classes")  # attributes of a data module, or of a data set
 
 
@@ -36,9 +42,11 @@ class LoaderSpec(DatasetSpec):
 
     Attributes:
         val_size: images of validation; 0 where there is none.
+        prints: by split, the `fingerprint` of its images.
     """
 
     val_size: int = field(kw_only=True)
+    prints: Mapping[str, str | None] = field(kw_only=True, repr=False, compare=False)
 
 
 class Seen(NamedTuple):
@@ -71,7 +79,9 @@ def loader_spec(make: Callable[[], LightningDataModule], data: Mapping[str, Any]
         seen = {"train": Seen(images, shape)}
         seen["val"] = look.through("val", val, len(names), shape)
         (test,) = look.loaders("test", "test")
+        look.at_common_images(train, val, test)
         seen["test"] = look.through("test", test, len(names), shape)
+        _refuse_wrong_spec(data, names, said)
     spec = LoaderSpec(
         name=said.name if said else str(data.get("name")),
         **dict(zip(("channels", "height", "width"), shape, strict=True)),  # type: ignore[arg-type]
@@ -81,6 +91,7 @@ def loader_spec(make: Callable[[], LightningDataModule], data: Mapping[str, Any]
         train_size=seen["train"].images,
         test_size=seen["test"].images,
         val_size=seen["val"].images,
+        prints=look.prints,
     )
     if said and (said.channels, *said.image_size) != shape:
         wanted = (said.channels, *said.image_size)
@@ -104,7 +115,7 @@ def loader_test_spec(
             refuse_others(said, trained.class_names, where, "accepted: data with its classes")
         shape = (trained.channels, *trained.image_size)
         seen = look.through("test", test, trained.num_classes, shape)
-    return LoaderSpec(**trained.plain() | {"test_size": seen.images}, val_size=0)
+    return LoaderSpec(**trained.plain() | {"test_size": seen.images}, val_size=0, prints=look.prints)
 
 
 @contextmanager
@@ -124,6 +135,7 @@ class _Look:
         self._doing = ""
         self._splits = splits_of(module)
         self._stages: list[str] = []
+        self.prints: dict[str, str | None] = {}
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -162,13 +174,32 @@ class _Look:
         self._say_that_it_is(splits[0])
         self._stages.append(stage)
         self._do(f'setup("{stage}")', lambda: self.module.setup(stage=stage))
-        return [self._loader(split) if split in self._splits else None for split in splits]
+        found = {split: self._loader(split) if split in self._splits else None for split in splits}
+        self.prints |= {split: fingerprint(loader) for split, loader in found.items()}
+        return list(found.values())
+
+    def at_common_images(self, train: Any, val: Any, test: Any) -> None:
+        """Once it is set up to test: says which images are in two splits.
+
+        Raises:
+            UserError: it has other images to train on than before, as if split anew.
+        """
+        try:
+            again = the_loader(self.module.train_dataloader(), self.where("train"))
+        except Exception:  # of any kind: nobody promises that it can, set up to test
+            again = train
+        if getattr(again, "dataset", None) is not getattr(train, "dataset", None):
+            refuse_other_images(again, self.prints["train"], self.where("train"))
+        _warn_of_common_images(self.where("val"), val, train)
+        _warn_of_common_images(self.where("test"), test, again)
+        _warn_of_common_images(self.where("test"), test, val, "validated")
 
     def _loader(self, split: str) -> Any:
         given = self._do(f"{split}_dataloader()", getattr(self.module, f"{split}_dataloader"))
         loader = the_loader(given, self.where(split))
         if split != "train" and loader is not None:
             _refuse_dropping(loader, self.where(split))
+            _refuse_other_places(loader, self.where(split))
         return loader
 
     def shape(self, split: str, loader: Any) -> tuple[int, ...]:
@@ -190,7 +221,9 @@ class _Look:
             self.pair_of_labels(split, labels, classes)
             return Seen(_images_of(loader), shape)
         log.info(f"{self.where(split)} is gone through once, to see that its labels are among the classes")
-        return Seen(sum(len(labels) for labels in self.labels(split, loader, classes)), shape)
+        batches = [len(labels) for labels in self.labels(split, loader, classes)]
+        _refuse_other_counts(loader, len(batches), sum(batches), self.where(split))
+        return Seen(sum(batches), shape)
 
     def labels(self, split: str, loader: Any, classes: int | None = None) -> Iterator[Tensor]:
         """The labels of every batch."""
@@ -240,6 +273,42 @@ def _refuse_dropping(loader: Any, where: str) -> None:
         raise UserError(f"{where} has drop_last=True, and no metric would count what it drops; accepted: False")
 
 
+def _refuse_other_places(loader: Any, where: str) -> None:
+    """A metric counts every image once; a sampler tells which come, without reading one."""
+    if not _has_places(loader):
+        return
+    there = length_of(loader.dataset)
+    most = None if there is None else there + 1  # of a sampler without an end
+    batches = [list(places) for places in itertools.islice(loader.batch_sampler, most)]
+    places = list(itertools.chain.from_iterable(batches))
+    _refuse_other_counts(loader, len(batches), len(places), where)
+    if all(isinstance(place, Hashable) for place in places) and (different := len(set(places))) < len(places):
+        raise UserError(
+            f"{where} gives {len(places)} images, of which only {different} are different ones, by a sampler that "
+            f"repeats; accepted: {_ONCE}"
+        )
+
+
+def _refuse_other_counts(loader: Any, batches: int, images: int, where: str) -> None:
+    """Makes sure that as many batches come as a loader says, and as many images as its data set has."""
+    if (said := length_of(loader)) is not None and said != batches:
+        raise UserError(f"{where} gives {batches} batches, and its len() is {said}; accepted: {_ONCE}")
+    one_by_one = _has_places(loader) or (isinstance(loader, DataLoader) and loader.batch_size is not None)
+    there = length_of(loader.dataset) if one_by_one else None
+    if one_by_one and there is None and loader.num_workers > 1:  # each of them may give all of a stream
+        there = sum(1 for _ in loader.dataset)
+    if there is not None and there != images:
+        raise UserError(
+            f"{where} gives {images} images, and its data set has {there}; accepted: {_ONCE}; for a part of them, a "
+            "torch.utils.data.Subset"
+        )
+
+
+def _warn_of_common_images(where: str, loader: Any, other: Any, done: str = "trained") -> None:
+    if loader is not None and other is not None and (common := common_images(loader, other)):
+        log.warning(f"{where} has {common:,} images that are {done} on, too: what it measures is not of new images")
+
+
 def _images_of(loader: Any) -> int:
     """How many images an epoch of a loader has; 0 where it does not say."""
     if not _has_places(loader):
@@ -258,7 +327,8 @@ def _has_places(loader: Any) -> bool:
 
 def _labels_of(loader: Any) -> Tensor | None:
     """The labels of a loader's data set, where they are known without making a single batch."""
-    if not _has_places(loader) or loader.collate_fn is not default_collate:
+    own = type(loader).__iter__ is not DataLoader.__iter__
+    if own or not _has_places(loader) or loader.collate_fn is not default_collate:
         return None
     return _labels_in(loader.dataset)
 
@@ -276,6 +346,15 @@ def _labels_in(dataset: Any) -> Tensor | None:
 
 
 # Its classes
+
+
+def _refuse_wrong_spec(data: Mapping[str, Any], names: tuple[str, ...], said: DatasetSpec | None) -> None:
+    if twice := [name for name, count in Counter(map(class_name, names)).items() if count > 1]:
+        raise refusal(data, f"{printable(twice[0])} names more than one of its classes", "each name once")
+    try:
+        refuse_statistics_of_bytes(said.mean if said else (), said.std if said else ())
+    except ValueError as error:
+        raise refusal(data, f"its spec has {error}", "those of pixels in 0..1") from error
 
 
 def _spec_said(module: LightningDataModule) -> DatasetSpec | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Generator, Tensor
 
+from groundup.data.common_random import random_numbers_kept, seed_common
+from groundup.data.fingerprint import fingerprint
 from groundup.data.module import ImageData
 from groundup.data.pairs import as_pair
 from groundup.data.streams import AUGMENT, SHUFFLE
@@ -135,13 +134,22 @@ class EvaluationLoader(Loader):
         self._refuse_fewer(number)
 
 
-def take_over(module: LightningDataModule, name: str, spec: DatasetSpec, seed: int, passes: int = 1) -> None:
+def take_over(
+    module: LightningDataModule,
+    name: str,
+    spec: DatasetSpec,
+    seed: int,
+    passes: int = 1,
+    prints: Mapping[str, str | None] | None = None,
+) -> None:
     """Has a data module give its own loaders as those of this file. The object stays the one that it is.
 
     Args:
         name: of the data set, for messages.
         passes: see `TrainingLoader`.
+        prints: by split, the `fingerprint` of the images that are expected, where that is known.
     """
+    expected = dict(prints or {})
     looks = {split: _look_at_pairs(name, split, spec.num_classes) for split in HOOKS}
     in_loader: dict[str, Callable[[Any], Any]] = looks
     if changes_batches(module):  # what a loader gives is none yet
@@ -155,6 +163,8 @@ def take_over(module: LightningDataModule, name: str, spec: DatasetSpec, seed: i
             loader = the_loader(given(), where)
             if loader is None:
                 return []
+            if split != "train" or module.trainer is None or module.trainer.current_epoch == 0:
+                refuse_other_images(loader, expected.pop(split, None), where)
             if split != "train":
                 return EvaluationLoader(loader, in_loader[split], seed, where)
             return TrainingLoader(loader, in_loader[split], seed, where, lambda: module.trainer, passes)
@@ -204,6 +214,20 @@ def the_loader(given: Any, where: str) -> Any:
     return given
 
 
+def refuse_other_images(loader: Any, expected: str | None, where: str) -> None:
+    """Makes sure that a loader has the images that were seen before, as far as that is told.
+
+    Raises:
+        UserError: it has others: a split anew would test on what was trained on.
+    """
+    now = fingerprint(loader)
+    if expected is not None and now is not None and now != expected:
+        raise UserError(
+            f"{where} has other images than when the data module was set up before, as if it drew from a generator of "
+            "its own; accepted: the same at every setup, e.g. a split by torch.Generator().manual_seed(0)"
+        )
+
+
 def changes_batches(module: LightningDataModule) -> bool:
     """Whether a data module makes something else of the batches of its loaders, before they are learnt from."""
     return any(is_overridden(hook, module) for hook in _BATCH_HOOKS)
@@ -215,26 +239,6 @@ def length_of(loader: Any) -> int | None:
         return len(loader)
     except (TypeError, NotImplementedError, AttributeError):
         return None
-
-
-def seed_common(*numbers: int) -> None:
-    """Seeds the generators that everybody shares: torch's on the CPU, NumPy's, Python's."""
-    seed = mix_seed(*numbers)
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
-
-
-@contextmanager
-def random_numbers_kept() -> Iterator[None]:
-    """Leaves these generators as they were, whatever is drawn inside."""
-    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])
-        random.setstate(before[2])
 
 
 def _generators_of(loader: Any) -> list[Generator]:

@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from groundup.data import augment as augmentation
 from groundup.data.augment_names import check_names
+from groundup.data.common_random import setting_up
 from groundup.data.download import ensure
 from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
@@ -24,7 +25,7 @@ from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
-from groundup.data.sources import Images, held
+from groundup.data.sources import Images, held, warn_of_common_images
 from groundup.data.specs import ResizedSpec, published
 from groundup.data.split import stratified_split
 from groundup.data.streams import COINS, SPLIT
@@ -167,6 +168,8 @@ class ImageData(LightningDataModule):
         """
         wanted = ("test",) if stage == "test" else ("train", "val", "test")
         found = self.read(*[name for name in wanted if name not in self.splits])
+        if not self._is_published and not isinstance(self.spec, FolderSpec):
+            warn_of_common_images(self.spec.name, found)
         if "train" in found and found["val"] is None and self.val_fraction > 0:
             train = found["train"]
             assert train is not None, "every data set has a training split"
@@ -270,7 +273,8 @@ class ImageData(LightningDataModule):
         spec = self.spec.brought if isinstance(self.spec, ResizedSpec) else self.spec
         # published files are known by their MD5; how many images a split has of a `val`, nobody says
         count = None if self._is_published else {"train": spec.train_size, "test": spec.test_size}.get(split)
-        images = self.load_split(split)
+        with setting_up(self.seed):  # what somebody's own draws is the same whenever it is read
+            images = self.load_split(split)
         return held(spec, split, images, self.spec.image_size, count=count, limit=self.limits[split])
 
     def state_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from groundup.data.folder_spec import (
 from groundup.data.published import PublishedSet, published_names, published_set
 from groundup.data.whose import refusal, tells_its_spec
 from groundup.errors import UserError
-from groundup.spec import DatasetSpec, class_name
+from groundup.spec import DatasetSpec, class_name, refuse_statistics_of_bytes
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,10 @@ def _their_spec(data: Mapping[str, Any], kind: Any) -> DatasetSpec:
         raise refusal(data, given, "a groundup.spec.DatasetSpec")
     if not spec.mean:
         raise refusal(data, "its describe(data) gives no mean and std", "one of each a channel, of pixels in 0..1")
+    try:
+        refuse_statistics_of_bytes(spec.mean, spec.std)
+    except ValueError as error:
+        raise refusal(data, f"its describe(data) gives {error}", "those of pixels in 0..1") from error
     return _resized(spec, data)
 
 

@@ -23,10 +23,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from groundup.callbacks.options import Metric
 from groundup.config.build import build, build_as_is
-from groundup.config.data_module import build_data_module
+from groundup.config.data_module import arguments_of, build_data_module
 from groundup.config.rooms import options_of
 from groundup.config.schedulers import monitor_of, scheduler_of
 from groundup.config.signature import TIMING
+from groundup.data.loader_spec import LoaderSpec
 from groundup.data.loaders import take_over
 from groundup.data.whose import ACCEPTED, has_our_keys
 from groundup.errors import UserError, log_of_tracebacks
@@ -105,7 +106,10 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int, passes: int = 1)
             made.passes = passes
         else:
             made = build_data_module(node, seed, spec)
-            take_over(made, str(node.get("name")), spec, seed, passes)
+            prints = spec.prints if isinstance(spec, LoaderSpec) else None
+            if "spec" in arguments_of(node):  # which it may make other images of
+                prints = None
+            take_over(made, str(node.get("name")), spec, seed, passes, prints)
     return made
 
 
