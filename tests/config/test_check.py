@@ -125,13 +125,34 @@ def test_a_wrong_value_is_named_with_what_is_accepted(compose_config, override, 
         "trainer.gradient_clip_val=0.5",
         "+trainer.accumulate_grad_batches=2",
         "data.mirror=HTTPS://127.0.0.1/x",
-        "callbacks.checkpoints.monitor=val/loss",
+        "callbacks.checkpoints={monitor:val/loss,mode:min}",
         "callbacks.progress=null",
         f"+callbacks.mine={{_target_: {__name__}.Anything, monitor: anything}}",
     ],
 )
 def test_a_right_value_is_accepted(compose_config, override):
     check(compose_config(override))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "mode"),
+    [
+        (["callbacks.checkpoints.monitor=val/loss"], "min"),
+        (["callbacks=early_stopping", "callbacks.early_stopping.monitor=val/acc"], "max"),
+        ([f"+callbacks.mine={{_target_: {__name__}.Anything, monitor: my_val_ACC, mode: min}}"], "max"),
+        ([f"+callbacks.mine={{_target_: {__name__}.Anything, monitor: top1.err, mode: max}}"], "min"),
+        (["+callbacks.mine={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/f1}"], "max"),
+    ],
+)
+def test_the_worst_is_not_taken_for_the_best(compose_config, overrides, mode):
+    (problem,) = problems(compose_config, *overrides)
+    assert "monitor=" in problem
+    assert problem.endswith(f".mode={mode}")
+
+
+@pytest.mark.parametrize("monitor", ["lossless", "accuracy_loss", "value", "accelerated"])
+def test_a_metric_whose_name_says_no_direction_may_have_either(compose_config, monitor):
+    check(compose_config(f"+callbacks.mine={{_target_: {__name__}.Anything, monitor: {monitor}, mode: max}}"))
 
 
 def test_all_problems_are_told_at_once(compose_config):

@@ -52,10 +52,12 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
     Raises:
         UserError: with the message of the command.
     """
+    if other := next((word for word in overrides if not isinstance(word, str)), None):
+        raise UserError(f"compose({other!r}): accepted: strings, one a setting, as compose('model=cnn', 'seed=1')")
     here = _place(config_dir)
     with _undisturbed(), resolvers_put_back():
         register(here.home, here.spelling)
-        return check_run(_composed(overrides, config, here)).config
+        return check_run(_composed(overrides, config, here), words=overrides).config
 
 
 def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | None = None) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | Non
     with _undisturbed(), resolvers_put_back():
         register(here.home, here.spelling)
         cfg = OmegaConf.create(dict(config)) if isinstance(config, Mapping) else _composed(overrides, "train", here)
-        checked = check_run(cfg)
+        checked = check_run(cfg, words=overrides)
         refuse_several_devices_in_call(checked.config)
         directory = Path(run_dir).absolute() if run_dir is not None else run_directory(here.home, cfg)
 

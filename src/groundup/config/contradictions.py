@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from groundup.config.directions import refuse_wrong_directions
 from groundup.config.model_kinds import computes_in_numpy, learns_by_itself
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
@@ -26,6 +27,7 @@ def refuse_contradictions(config: Mapping[str, Any]) -> None:
     _refuse_what_a_module_cannot(config)
     _refuse_output_twice(config)
     _refuse_too_many_devices(config)
+    refuse_wrong_directions(config["callbacks"])
 
 
 def refuse_monitor_without_validation(config: Mapping[str, Any]) -> None:

@@ -13,13 +13,12 @@ from pydantic import Field
 
 from groundup.borrowed.hydra import locate
 from groundup.config.contradictions import key_without_validation
+from groundup.config.directions import direction_of
 from groundup.config.rooms import options_of
 from groundup.config.signature import TIMING
 from groundup.config.validation import refuse_wrong_values, shown
 from groundup.errors import UserError
 from groundup.options import Node, Positive
-
-GETS_LARGER = ("/acc", "/f1", "/top5")  # metrics, as the network gets better
 
 
 class Timing(Node):
@@ -118,7 +117,7 @@ def _refuse_wrong_monitor(config: Mapping[str, Any], found: Callable[..., Any]) 
             "a value above 0, or scheduler.monitor=train/loss"
         )
     mode = node.get("mode", "min" if "mode" in _arguments(found) else None)
-    better = "max" if monitor.endswith(GETS_LARGER) else "min" if monitor.endswith("/loss") else mode
+    better = direction_of(monitor) or mode
     if mode in ("min", "max") and mode != better:
         raise UserError(
             f"scheduler.monitor={monitor} with scheduler.mode={shown(mode)}: the rate would fall as it gets better; "
