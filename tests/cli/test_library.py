@@ -40,6 +40,21 @@ def test_a_config_is_that_of_the_command(make_config):
     assert groundup.compose(*SMALL, "model.dropout=0.1") == make_config("model.dropout=0.1")
 
 
+def test_what_the_command_refuses_is_refused(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(PROJECT / "tests" / "outside"))
+    with pytest.raises(UserError, match=r"optimizer\.lr=0\.1 with model=usual_module: this model is a LightningModule"):
+        groundup.compose("model=usual_module", "optimizer.lr=0.1", config_dir=PROJECT / "tests" / "outside" / "conf")
+    with pytest.raises(UserError, match="accepted: strings, one a setting"):
+        groundup.compose(["model=mlp"])
+    for call, said in (
+        (lambda: groundup.predict(tmp_path, tmp_path, top=0), "top=0: must be greater than or equal to 1"),
+        (lambda: groundup.evaluate(tmp_path, draws=0), "draws=0: must be greater than or equal to 1"),
+        (lambda: groundup.evaluate(tmp_path, accelerator="cud"), "accelerator=cud: must be "),
+    ):
+        with pytest.raises(UserError, match=said):
+            call()
+
+
 def test_a_run_is_that_of_the_command_to_the_last_bit_and_so_is_the_next(make_config, whole_run, tmp_path):
     from groundup.rundir.results import read_results
 

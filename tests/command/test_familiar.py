@@ -23,6 +23,7 @@ from groundup.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
 CONF = PROJECT / "src" / "groundup" / "conf"
+OUTSIDE = PROJECT / "tests" / "outside"
 EXTRA = "scheduler=cosine callbacks=early_stopping logger=wandb"  # where some of the keys are
 
 
@@ -77,6 +78,28 @@ def test_a_name_from_elsewhere_is_answered_with_ours(word, expected):
     message = said(word)
     assert expected in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("choice", "key"),
+    [
+        ("scheduler=steplr", "scheduler.last_epoch"),
+        ("scheduler=steplr", "scheduler.interval"),
+        ("data=stripes", "data.num_classes"),
+        ("model=own", "model.lr"),
+        ("callbacks=early_stopping", "callbacks.early_stopping.min_delta"),
+    ],
+)
+def test_an_argument_of_the_part_itself_is_added_whatever_others_call_so(choice, key, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(OUTSIDE))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "own.yaml").write_text("_target_: outsider.modules.Usual\nname: own\n")
+    search = f"hydra.searchpath=[file://{OUTSIDE / 'conf'},file://{tmp_path}]"
+    refused = pytest.raises((HydraException, OmegaConfBaseException))
+    with initialize_config_dir(str(CONF), version_base="1.3"), refused as error:
+        compose("train", [search, choice, f"{key}=3"])
+    message = explain(error.value, [choice, f"{key}=3"], CONF / "train.yaml", sweeps=True)
+    assert message.endswith(f"takes it: add it with +{key}=3")
 
 
 def test_those_that_read_runs_have_their_own():

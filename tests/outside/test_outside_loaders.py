@@ -737,3 +737,19 @@ def test_a_split_by_chance_is_a_split(of, tmp_path, monkeypatch):
     sampler = SubsetRandomSampler(range(30))
     monkeypatch.setattr(Module, "train_dataloader", lambda self: DataLoader(whole, self.bs, sampler=sampler))
     assert look("Module", bs=14).train_size == 30
+
+
+@pytest.mark.parametrize("number", [3, 9])
+def test_the_number_of_classes_may_be_said_in_the_config_of_a_module_without_such_an_argument(with_data, number):
+    config = with_data({"_target_": f"{HERE}.Module", "name": "pairs"}, *QUIET, num_classes=number)
+    assert look_at_images(config).num_classes == number
+
+
+def test_a_number_of_classes_that_is_none_is_refused(with_data):
+    with pytest.raises(UserError, match=r"data\.num_classes=no: must be a whole number"):
+        with_data({"_target_": f"{HERE}.Module", "name": "pairs"}, *QUIET, num_classes="no")
+
+
+def test_debug_with_keys_of_our_data_is_named(with_data):
+    with pytest.raises(UserError, match=r"data\.limit_train=512: there is no such key; here: \+trainer.*debug=fast"):
+        with_data({"_target_": f"{HERE}.Module", "name": "pairs"}, *QUIET, limit_train=512)

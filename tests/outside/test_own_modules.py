@@ -275,7 +275,7 @@ def test_early_stopping_by_what_is_not_logged_is_refused_before_training(of_modu
 
 def test_a_metric_of_training_that_nobody_logs_is_found_after_an_epoch(of_module, tmp_path):
     with pytest.raises(RunFailed, match=r"callbacks.checkpoints.monitor=train_loss: .* it logs val/acc"):
-        run(of_module("Linear", "callbacks.checkpoints.monitor=train_loss"), tmp_path)
+        run(of_module("Linear", "callbacks.checkpoints={monitor:train_loss,mode:min}"), tmp_path)
 
 
 def test_metrics_of_other_names_choose_the_best_and_are_in_the_results(of_module, tmp_path):

@@ -49,6 +49,14 @@ def test_the_best_on_validation_comes_first_not_the_best_on_test(tmp_path, jobs)
     assert table.note == ""
 
 
+def test_rows_without_any_accuracy_say_by_what_they_are_ordered(tmp_path):
+    for number in range(2):
+        finish(tmp_path, number, val_acc=None, test_acc=None, test_loss=0.1)
+    table = make_table(tmp_path, [job(0, "optimizer.lr=1"), job(1, "optimizer.lr=2")])
+    assert "in the order of the jobs" in table.note
+    assert [row.jobs for row in table.configurations] == [[0], [1]]
+
+
 def test_figures_of_jobs_that_did_not_finish_count_for_nothing(tmp_path, jobs):
     best, other = make_table(tmp_path, jobs).configurations
     assert best.figures["val/acc"] == Figure(0.90, None, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -199,6 +200,37 @@ def test_several_sweeps_share_a_study_in_a_database_of_ones_own(train, runs, tmp
 def test_a_search_that_cannot_begin_is_said_before_the_first_trial(sweep, runs, tmp_path, capsys, words, said):
     assert sweep(OPTUNA, *words) == 2
     assert said in capsys.readouterr().err
+    assert runs.calls == []
+
+
+def test_a_search_by_a_metric_that_does_not_come_ends_after_the_first_trial(sweep, runs, tmp_path, capsys):
+    def without_metric(config, run_dir):
+        (run_dir / "metrics.csv").write_text("epoch,step,val_acc\n0,1,0.5\n")
+        return {"val/acc": None}
+
+    runs.behave = without_metric
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=3") == 1
+    assert "hydra.sweeper.metric=val/acc: job 0 has finished and has no val/acc" in capsys.readouterr().err
+    assert len(runs.calls) == 1
+
+
+def test_a_trial_that_diverged_holds_up_no_search(sweep, runs, tmp_path):
+    def diverged(config, run_dir):
+        (run_dir / "metrics.csv").write_text("epoch,step,val/acc\n0,1,nan\n")
+        return {"val/acc": None}
+
+    runs.behave = diverged
+    sweep(OPTUNA, LR, "hydra.sweeper.n_trials=3")
+    assert len(runs.calls) == 3
+
+
+def test_a_search_over_a_module_that_logs_other_names_is_refused(sweep, runs, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "outside"))
+    conf = f"hydra.searchpath=[file://{Path(__file__).parents[1] / 'outside' / 'conf'}]"
+    words = (conf, OPTUNA, "model=usual_module", "model.lr=interval(0.001,0.1)")
+    assert sweep(*words, "callbacks.checkpoints.monitor=val_acc") == 2
+    said = capsys.readouterr().err
+    assert "callbacks.checkpoints.monitor=val_acc in a search by hydra.sweeper.metric=val/acc" in said
     assert runs.calls == []
 
 

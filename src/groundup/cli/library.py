@@ -29,6 +29,8 @@ from groundup.command.resolvers import register, run_directory
 from groundup.command.search_path import PROVIDER
 from groundup.config.check import check_run
 from groundup.config.contradictions import refuse_several_devices_in_call
+from groundup.config.options import Call
+from groundup.config.validation import refuse_wrong_values
 from groundup.errors import UserError
 from groundup.paths import CONF, home
 from groundup.rundir.links import LogFile
@@ -109,6 +111,7 @@ def evaluate(
         draws: how often, where predictions depend on random numbers.
         trust: packages of one's own whose parts the run has.
     """
+    refuse_wrong_values(Call, {"accelerator": accelerator, "draws": draws})
     from groundup.run.evaluate import evaluate
     from groundup.sweep.isolation import put_back
 
@@ -128,6 +131,7 @@ def predict(
         top: how many classes an image, the likeliest first.
         trust: packages of one's own whose parts the run has.
     """
+    refuse_wrong_values(Call, {"top": top})
     from groundup.run.predict import predict
     from groundup.sweep.isolation import put_back
 

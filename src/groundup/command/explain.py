@@ -27,7 +27,7 @@ from groundup.config.extras import LAUNCHERS, not_installed
 from groundup.config.familiar import familiar, familiar_option
 from groundup.config.interpolation import explain_interpolation, reason_of
 from groundup.config.suggest import nearest
-from groundup.errors import chain
+from groundup.errors import UserError, chain
 from groundup.paths import CONF
 
 UNRESOLVED = (InterpolationResolutionError, UnsupportedInterpolationType)
@@ -157,6 +157,8 @@ def _no_such_key(cause: ConfigAttributeError | ConfigKeyError, overrides: Sequen
         return f"{message}{advice}"
     if parent == "hydra.launcher":
         return f"{message}{chosen}; a launcher with settings is chosen by hydra/launcher=joblib or another"
+    if given == key and _may_be_added(key, cause.parent_node):
+        return f"{message} in the config; {parent} takes it: add it with +{key}={value}"
     deeper = [] if parent else _deeper_keys(cause.parent_node)
     meant = nearest(key.removeprefix(prefix), [*accepted, *deeper])
     here = familiar(given, value, primary.stem) or familiar(key, value, primary.stem)
@@ -182,6 +184,28 @@ def _deeper_keys(cfg: DictConfig) -> Iterator[str]:
         node = OmegaConf.to_container(cfg, resolve=False)[name]  # type: ignore[index,call-overload]
         if isinstance(node, dict):
             yield from (f"{name}.{key}" for key in accepted_keys(node))
+
+
+def _may_be_added(key: str, parent: DictConfig) -> bool:
+    """Whether a part has an argument that its YAML does not name: of its own, before what others call ours so."""
+    from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
+    from groundup.config.signature import signature_of
+
+    *place, name = key.split(".")
+    node = OmegaConf.to_container(parent, resolve=False)
+    if not isinstance(node, dict) or not isinstance(node.get("_target_"), str):
+        return False
+    is_part = (GROUPS if len(place) == 1 else NAMED_GROUPS if len(place) == 2 else {}).get(place[0])
+    group = place[0] if is_part else None
+    options = options_of(group, node) if group else None
+    if options is None or options.model_config.get("extra") == "allow":
+        try:
+            signature = signature_of(group, node)  # type: ignore[arg-type]
+        except UserError:  # there is no such part, which is said when it is there
+            return False
+        options = signature.options if signature else None
+    fields = {} if options is None else options.model_fields
+    return any(name == (field.alias or each) and field.repr for each, field in fields.items())
 
 
 def _trainer_advice(name: str, value: str) -> str | None:

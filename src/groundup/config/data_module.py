@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from groundup.config.build import build
+from groundup.config.build import build, named_arguments
 from groundup.data.whose import refusal, refuse_no_data_module, theirs
 from groundup.spec import DatasetSpec
+
+NUMBER = "num_classes"  # see data.loader_spec
 
 
 def build_data_module(data: Mapping[str, Any], seed: int, spec: DatasetSpec | None = None) -> Any:
@@ -29,8 +31,10 @@ def build_data_module(data: Mapping[str, Any], seed: int, spec: DatasetSpec | No
         if spec is None and named["spec"].default is inspect.Parameter.empty:
             raise refusal(data, "it asks for a spec, which is found out by a look at it", "one that can do without")
         extra |= {} if spec is None else {"spec": spec}
+    _, takes_any = named_arguments(theirs(data))
+    ours = {NUMBER} - ({NUMBER} if takes_any else named.keys())  # what a look at it is told, and it is not
     with setting_up(seed):
-        made = build(data, **extra)
+        made = build({key: value for key, value in data.items() if key not in ours}, **extra)
     refuse_no_data_module(data, type(made))
     seed_setup(made, seed)
     return made

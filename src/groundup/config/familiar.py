@@ -31,6 +31,12 @@ SETTINGS = {
     "workers": "data.workers={}",
     "j": "data.workers={}",
     "num_classes": "nothing to say: the data know their classes",
+    # data of one's own, with keys of ours that debug=fast or debug=overfit sets
+    "data.limit_train": "+trainer.limit_train_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
+    "data.limit_test": "+trainer.limit_test_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
+    "data.val_fraction": "nothing to say: a data module of your own has its own val_dataloader; so debug=overfit "
+    "goes with data of ours",
+    "data.augment": "nothing to say: a data module of your own augments itself; so debug=overfit goes with data of ours",
     "model.pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
     "model.num_classes": "nothing to say: the data know their classes",
     # network, loss, optimizer

@@ -55,6 +55,14 @@ class Study(Node):
     params: dict[str, Any] | None
 
 
+class Call(Node):
+    """What `groundup.evaluate` and `groundup.predict` are told, as their commands are."""
+
+    accelerator: Accelerator = "auto"
+    draws: Positive = 1
+    top: Positive = 1
+
+
 class EvaluateData(Node):
     root: Text | None
     mirror: Mirror | None

@@ -20,7 +20,7 @@ from groundup.config.located import located
 from groundup.config.model_kinds import kind_of_class
 from groundup.config.rooms import options_of
 from groundup.errors import UserError
-from groundup.options import ModelKind, Node
+from groundup.options import ModelKind, Node, Positive
 
 TO_LEARNERS = ("spec", "loss", "optimizer", "lr_schedule", "seed")
 TO_DATA = ("spec", "seed")
@@ -120,6 +120,8 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
         arguments[key] = replace(arguments[key], default=None, is_asked=key in FOLDERS)
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
+    if group == "data" and given != TO_DATA:  # of a plain data module, for us where it has no such argument itself
+        arguments.setdefault("num_classes", Argument(Positive, None))
     is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
     is_open = is_open and given != TO_DATA  # what is derived from ImageData hands them to it, which has no others
     return Signature(_options(target, arguments, is_open, group), given)

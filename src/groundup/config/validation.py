@@ -93,12 +93,14 @@ def _node_problems(
         key, value = _locate(node, problem["loc"])
         name = f"{prefix}{key}"
         if problem["type"] == "extra_forbidden":
-            here = familiar(name, shown(value)) if options is Run or prefix == "model." else None
+            here = familiar(name, shown(value)) if options is Run or prefix in ("model.", "data.") else None
             message = f"there is no such key; here: {here}" if here else _unknown_key(options, key, prefix, siblings)
         elif problem["type"] == "too_short":
             message = "must be a list of at least one"
-        elif problem["type"] in ("missing", "string_pattern_mismatch") or value is None:
+        elif problem["type"] == "missing" or value is None or (isinstance(value, str) and not value.strip()):
             message = f"must be given: {name}=VALUE"
+        elif problem["type"] == "string_pattern_mismatch":
+            message = f"must match {problem['ctx']['pattern']}"
         else:
             message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
             message = message.replace("must be a integer", "must be a whole number")

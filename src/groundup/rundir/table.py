@@ -18,6 +18,8 @@ NO_VALIDATION = (
     "No validation data: sorted by test/acc, so the first row's figure is the best of several and optimistic."
 )
 
+UNRANKED = "No job has val/acc or test/acc: the rows are in the order of the jobs, and none is the best."
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -48,6 +50,8 @@ class Table:
     def note(self) -> str:
         if self.sorted_by == "test/acc":
             return NO_VALIDATION if len(self.configurations) > 1 else ""
+        if not any(row.figures["val/acc"] for row in self.configurations):
+            return UNRANKED if sum(row.finished > 0 for row in self.configurations) > 1 else ""
         unranked = any(row.figures["test/acc"] and not row.figures["val/acc"] for row in self.configurations)
         return PARTLY if unranked else ""
 

@@ -26,12 +26,13 @@ from groundup.borrowed.optuna import planned_values, set_user_attribute
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_study, check_sweep, check_trust
+from groundup.config.model_kinds import learns_by_itself
 from groundup.data.folder import scan
-from groundup.errors import UserError
+from groundup.errors import SweepFailed, UserError
 from groundup.files import write_whole
 from groundup.printable import printable
 from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
-from groundup.rundir.names import JOBS, STUDY, STUDY_DATABASE
+from groundup.rundir.names import JOBS, METRICS, STUDY, STUDY_DATABASE
 from groundup.rundir.overrides import label
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.results import write_results
@@ -63,7 +64,7 @@ def run_study(
 
     Raises:
         UserError: the search cannot begin; nothing was started.
-        SweepFailed: a trial failed; the others have run.
+        SweepFailed: a trial failed, and the others have run; or the first has no such metric.
         Interrupted: stopped by a signal.
     """
     HydraConfig.instance().set_config(master)
@@ -83,7 +84,7 @@ def run_study(
     number = _number_of_trials(options, space, settings["max_jobs"])
     composer = Composer(context.config_loader, master)
     if sweep_dir is None:
-        _refuse_bad_corners(space, composer)
+        _refuse_bad_corners(space, composer, options["metric"])
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
@@ -194,18 +195,28 @@ def _number_of_trials(options: Mapping[str, Any], space: Space, max_jobs: int) -
     return number
 
 
-def _refuse_bad_corners(space: Space, composer: Composer) -> None:
+def _refuse_bad_corners(space: Space, composer: Composer, metric: str) -> None:
     """Before the first trial: what every choice and both ends of every interval would be refused for."""
     problems: dict[str, str] = {}
     scan_once = functools.cache(scan)
     for values in space.corners():
         try:
-            checked(space.words(values), composer, scan_once)
+            _refuse_without_metric(checked(space.words(values), composer, scan_once), metric)
         except UserError as error:
             varied = [f"{key}={value}" for key, value in values.items()]
             problems.setdefault(str(error), f"{error}\n  in {' '.join(varied)}")
     if problems:
         raise UserError("\n".join(problems.values()))
+
+
+def _refuse_without_metric(config: Mapping[str, Any], metric: str) -> None:
+    """A LightningModule that chooses its best by a metric of another name logs, as far as is known, none of ours."""
+    monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
+    if learns_by_itself(config["model"]) and monitor not in (None, "val/acc", "val/loss"):
+        raise UserError(
+            f"callbacks.checkpoints.monitor={monitor} in a search by hydra.sweeper.metric={metric}: a LightningModule "
+            f"must log {metric} itself, by that name; accepted: callbacks.checkpoints.monitor={metric}"
+        )
 
 
 # Trials
@@ -249,11 +260,13 @@ class Search:
                     launch(make_launcher(runner, self.sweep_dir, context, master), ready, self.sweep_dir)
                     if fail_fast and any(self._state(job).status == "failed" for job in todo):
                         break
-                    todo = []
                     self._tell(jobs)
+                    if any(map(self._lacks_metric, todo)):
+                        break
+                    todo = []
             finally:
                 self._tell(jobs)
-        self._say_best()
+        self._say_best(jobs)
 
     def _ask(self, number: int, jobs: list[FrozenJob]) -> list[FrozenJob]:
         """New trials, added to the jobs and frozen; fewer where the grid ends."""
@@ -330,12 +343,29 @@ class Search:
     def _state(self, job: FrozenJob) -> JobState:
         return read_state(self.sweep_dir / str(job.number))
 
-    def _say_best(self) -> None:
+    def _lacks_metric(self, job: FrozenJob) -> bool:
+        """Whether a job has finished and has no column of the metric: of a run that diverged it holds no number."""
+        file = self.sweep_dir / str(job.number) / METRICS
+        if self._state(job).status != "finished" or not file.is_file():
+            return False
+        return self.options["metric"] not in file.read_text(errors="replace").partition("\n")[0].split(",")
+
+    def _say_best(self, jobs: Sequence[FrozenJob]) -> None:
+        """
+        Raises:
+            SweepFailed: there is nothing to compare trials by.
+        """
+        metric = self.options["metric"]
+        if lacking := next(filter(self._lacks_metric, jobs), None):
+            raise SweepFailed(
+                f"hydra.sweeper.metric={metric}: job {lacking.number} has finished and has no {metric}, so that trials "
+                f"cannot be compared; accepted: validation data, and a model that logs {metric}"
+            )
         done = self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         if done:
             best = self.study.best_trial
             words = " ".join(f"{key}={value}" for key, value in best.params.items())
-            tell(f"best: {self.options['metric']} {best.value:.4f}  {words}")
+            tell(f"best: {metric} {best.value:.4f}  {words}")
 
 
 def _at_once(asked: int | None, master: DictConfig) -> int:
