@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from groundup.config.check import check, check_predict, check_study
 from groundup.errors import UserError
@@ -148,6 +148,28 @@ def test_the_worst_is_not_taken_for_the_best(compose_config, overrides, mode):
     (problem,) = problems(compose_config, *overrides)
     assert "monitor=" in problem
     assert problem.endswith(f".mode={mode}")
+
+
+@pytest.mark.parametrize(
+    ("node", "wrong"),
+    [
+        ("{_target_: torch.optim.SGD, _partial_: true, name: mysgd, lr: 0.1}", None),
+        ("{_target_: torch.optim.AdamW, _partial_: true, name: mine, lr: 0.1, betas: [0.9, 0.9]}", None),
+        ("{_target_: torch.optim.SGD, _partial_: true, name: mysgd, lr: fast}", "optimizer.lr=fast: must be a number"),
+        ("{_target_: torch.optim.SGD, _partial_: true, name: mysgd, rate: 1}", "optimizer.rate=1: there is no such"),
+        ("{_target_: torch.optim.SGD, _partial_: true, name: sgd, lr: 0.1}", "optimizer.weight_decay"),
+    ],
+)
+def test_a_class_of_torchs_by_a_name_of_ones_own_is_held_against_its_signature(compose_config, node, wrong):
+    cfg = compose_config()
+    with open_dict(cfg):
+        cfg.optimizer = OmegaConf.create(node)
+    if wrong is None:
+        check(cfg)
+        return
+    with pytest.raises(UserError) as refusal:
+        check(cfg)
+    assert wrong in str(refusal.value)
 
 
 @pytest.mark.parametrize("monitor", ["lossless", "accuracy_loss", "value", "accelerated"])

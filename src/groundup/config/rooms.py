@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, overload
 
+from groundup.config.trusted import is_within
 from groundup.options import Callback, Data, Logger, Loss, Model, Node, Optimizer, Schedule
 
 
@@ -56,14 +57,16 @@ def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None: ...
 def options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
     """The options that a node must keep to: by its `_target_`, and by its `name` where several share one.
 
-    None where there are none: the part is somebody else's, and may have any keys. Looks into no more than one room, so
-    that a hand-written network alone takes an import of NumPy.
+    None where there are none: the part is somebody else's, and may have any keys. So is a class of torch's under a name
+    of one's own. Looks into no more than one room, so that a hand-written network alone takes an import of NumPy.
     """
     target = str(node.get("_target_"))
     same_target = [
         options for options in _in_room(_room_of(target, group), group) if target in accepted(options, "target")
     ]
     same_name = [options for options in same_target if node.get("name") in accepted(options, "name")]
+    if "name" in node and not is_within(target, ("groundup",)) and not same_name:
+        same_target = [options for options in same_target if not accepted(options, "name")]
     return next(iter(same_name or same_target), None)
 
 

@@ -206,7 +206,7 @@ def _ours(group: str | None, provider: Any, name: str) -> dict[str, Any]:
     if group is None or not isinstance(provider, type):
         return {}
     target = f"{provider.__module__}.{provider.__qualname__}"
-    options = options_of(group, {"_target_": target, "name": name})
+    options = options_of(group, {"_target_": target, "name": name}) or options_of(group, {"_target_": target})
     fields = {} if options is None else options.model_fields
     return {
         key: Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
