@@ -29,7 +29,7 @@ ONE = {
     "boolean": "true or false",
     "object": "keys with values",
 }
-SEVERAL = {"integer": "whole numbers", "number": "numbers", "array": "lists"}
+SEVERAL = {"integer": "whole numbers", "number": "numbers", "array": "lists", "string": "texts"}
 SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 BEGINNING = """# Options
 

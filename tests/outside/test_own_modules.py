@@ -267,6 +267,17 @@ def test_what_is_monitored_and_not_logged_is_refused_before_training(of_module, 
     assert json.loads((tmp_path / "results.json").read_text())["steps"] == 0
 
 
+def test_views_that_nobody_would_average_are_refused(of_module):
+    with pytest.raises(UserError, match=r"data\.tta=shift with model=.*accepted: none"):
+        of_module("Linear", "data.tta=shift")
+
+
+def test_views_of_an_evaluation_that_nobody_would_average_are_refused(of_module, tmp_path):
+    run(of_module("Linear", "trainer.max_epochs=1"), tmp_path)
+    with pytest.raises(UserError, match=r"data\.tta=mirror: .* accepted: none"):
+        evaluate(tmp_path, data={"tta": "mirror"}, trust=[__name__])
+
+
 def test_early_stopping_by_what_is_not_logged_is_refused_before_training(of_module, tmp_path):
     words = ("callbacks=early_stopping", "callbacks.early_stopping.monitor=val/loss")
     with pytest.raises(UserError, match=r"callbacks.early_stopping.monitor=val/loss: the model logs no such metric"):
@@ -274,7 +285,7 @@ def test_early_stopping_by_what_is_not_logged_is_refused_before_training(of_modu
 
 
 def test_a_metric_of_training_that_nobody_logs_is_found_after_an_epoch(of_module, tmp_path):
-    with pytest.raises(RunFailed, match=r"callbacks.checkpoints.monitor=train_loss: .* it logs val/acc"):
+    with pytest.raises(RunFailed, match=r"callbacks.checkpoints.monitor=train_loss: .* it logs val/acc; accepted"):
         run(of_module("Linear", "callbacks.checkpoints={monitor:train_loss,mode:min}"), tmp_path)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
 from small_runs import equal, weights, with_callback
 from torch import nn
 
@@ -366,3 +366,32 @@ def test_neither_is_stacked_and_a_strangers_sweep_names_no_weights(config_of, be
     assert _more_than_a_value(f"init_from={begun}")
     with pytest.raises(UserError, match="only weights that the command names are read"):
         _refuse_foreign_config({"init_from": "/etc/passwd"}, ())
+
+
+class Both(LightningModule):
+    """Names that would be one without what stands before the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.ModuleDict({"features": nn.Linear(3, 2)})
+        self.features = nn.Linear(3, 2)
+
+
+def test_names_in_a_lightning_module_are_those_of_its_layers():
+    module = Both()
+    assert freeze(module, ["net.features"]) == ["net.features.weight", "net.features.bias"]
+    assert module.features.weight.requires_grad
+    assert frozen_modules(module, ["net.features.weight", "net.features.bias"]) == [module.net]
+    fitted = fit(module, Both().state_dict())
+    assert set(fitted.taken) == set(module.state_dict())
+    with pytest.raises(UserError, match=r"freeze=\[feature\].*The first parts of names are net, features"):
+        freeze(Both(), ["feature"])
+
+
+def test_weights_of_a_network_alone_fit_the_lightning_module_around_it():
+    class Around(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(3, 2))
+
+    assert set(fit(Around(), nn.Sequential(nn.Linear(3, 2)).state_dict()).taken) == {"net.0.weight", "net.0.bias"}

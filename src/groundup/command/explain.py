@@ -192,7 +192,7 @@ def _may_be_added(key: str, parent: DictConfig) -> bool:
     from groundup.config.signature import signature_of
 
     *place, name = key.split(".")
-    node = OmegaConf.to_container(parent, resolve=False)
+    node: Any = OmegaConf.to_container(parent, resolve=False)
     if not isinstance(node, dict) or not isinstance(node.get("_target_"), str):
         return False
     is_part = (GROUPS if len(place) == 1 else NAMED_GROUPS if len(place) == 2 else {}).get(place[0])
@@ -200,7 +200,7 @@ def _may_be_added(key: str, parent: DictConfig) -> bool:
     options = options_of(group, node) if group else None
     if options is None or options.model_config.get("extra") == "allow":
         try:
-            signature = signature_of(group, node)  # type: ignore[arg-type]
+            signature = signature_of(group, node)
         except UserError:  # there is no such part, which is said when it is there
             return False
         options = signature.options if signature else None

@@ -163,6 +163,12 @@ def _refuse_what_a_module_cannot(config: Mapping[str, Any]) -> None:
             f"trainer.devices={shown(devices)} with model={model}: what a LightningModule logs are the figures of one "
             "process, unless it says otherwise; accepted: 1"
         )
+    tta = config["data"].get("tta") if has_our_keys(config["data"]) else None
+    if tta not in (None, "none"):
+        raise UserError(
+            f"data.tta={tta} with model={model}: a LightningModule tests by itself, and nothing averages its answers "
+            "to several views; accepted: none"
+        )
     if (sizes := config["data"].get("progressive_sizes")) is not None:
         raise UserError(
             f"data.progressive_sizes={shown(sizes)} with model={model}: how long it trains knows a LightningModule "

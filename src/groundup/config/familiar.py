@@ -36,7 +36,8 @@ SETTINGS = {
     "data.limit_test": "+trainer.limit_test_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
     "data.val_fraction": "nothing to say: a data module of your own has its own val_dataloader; so debug=overfit "
     "goes with data of ours",
-    "data.augment": "nothing to say: a data module of your own augments itself; so debug=overfit goes with data of ours",
+    "data.augment": "nothing to say: a data module of your own augments itself; so debug=overfit goes with data "
+    "of ours",
     "model.pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
     "model.num_classes": "nothing to say: the data know their classes",
     # network, loss, optimizer

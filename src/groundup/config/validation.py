@@ -100,7 +100,7 @@ def _node_problems(
         elif problem["type"] == "missing" or value is None or (isinstance(value, str) and not value.strip()):
             message = f"must be given: {name}=VALUE"
         elif problem["type"] == "string_pattern_mismatch":
-            message = f"must match {problem['ctx']['pattern']}"
+            message = f"must be text that matches {problem['ctx']['pattern']}"
         else:
             message = problem["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
             message = message.replace("must be a integer", "must be a whole number")

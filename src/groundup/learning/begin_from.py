@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from groundup.errors import UserError
 from groundup.learning.checkpoint import read_plain, refuse_what_is_no_number
+from groundup.learning.learner import Learner
 
 WRAPPERS = ("module", "_orig_mod")  # what DataParallel and torch.compile put into names, wherever it stands
 PREFIXES = ("", "net.", "model.", "backbone.", "encoder.", "network.")  # what a LightningModule calls its network
@@ -36,9 +37,9 @@ class Fit:
     unknown: list[str]
 
 
-def short(name: str) -> str:
-    """A name in a module as users know it: without what stands before all names of a network."""
-    return name.removeprefix(OWN)
+def short(module: nn.Module, name: str) -> str:
+    """A name in a module as users know it, and its table of layers has it: of a `Learner`, as in its network."""
+    return name.removeprefix(OWN) if isinstance(module, Learner) else name
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
@@ -63,13 +64,14 @@ def fit(module: nn.Module, weights: Mapping[str, Tensor], left_out: frozenset[st
     """Which of these weights a module can take.
 
     Args:
-        module: whose names are taken without `net.`.
-        weights: likewise, and without what PREFIXES and WRAPPERS are, where they fit better so.
+        module: whose names are as `short` has them.
+        weights: with or without what PREFIXES and WRAPPERS are, whichever fits best.
         left_out: names in the module that stay as they are.
     """
-    own = {short(name): (name, value) for name, value in module.state_dict().items() if name not in left_out}
+    own = {short(module, name): (name, value) for name, value in module.state_dict().items() if name not in left_out}
     unwrapped = {".".join(part for part in name.split(".") if part not in WRAPPERS): w for name, w in weights.items()}
     ways = [{name.removeprefix(prefix): weight for name, weight in unwrapped.items()} for prefix in PREFIXES]
+    ways += [{f"{prefix}{name}": weight for name, weight in unwrapped.items()} for prefix in PREFIXES[1:]]
     given = max(ways, key=lambda way: sum(name in own and _fits(own[name][1], way[name]) for name in way))
     known = [name for name in own if name in given]
     return Fit(
@@ -112,7 +114,7 @@ def _nothing_fits(fitted: Fit) -> str:
     if fitted.others:
         name, there, here = fitted.others[0]
         return f"{name} is {there} there and {here} here"
-    there, here = (", ".join(map(short, names[:3])) for names in (fitted.unknown, fitted.missing))
+    there, here = (", ".join(names[:3]) for names in (fitted.unknown, fitted.missing))
     return f"it has {there}, this network {here}"
 
 

@@ -251,7 +251,9 @@ class Companion(SeededEvaluation, Checkpoint):
         for place, monitor in self._monitors(trainer):
             if monitor not in known and (was_validated or not monitor.startswith("val")):
                 listed = ", ".join(sorted(known)) or "nothing"
-                raise UserError(f"{place}={monitor}: the model logs no such metric; it logs {listed}")
+                raise UserError(
+                    f"{place}={monitor}: the model logs no such metric; it logs {listed}; accepted: one of these"
+                )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.end()

@@ -112,6 +112,8 @@ def _meant_otherwise(
 
 
 def _plain(numbers: Sequence[float]) -> str:
+    if not numbers:  # of a data module that does not say
+        return "not known"
     return "(" + ", ".join(f"{number:.4g}" for number in numbers) + ")"
 
 

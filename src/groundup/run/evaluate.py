@@ -89,6 +89,7 @@ def evaluate(
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
     if not isinstance(predictor, Predictor):
         _refuse_draws(draws, config["model"])
+        _refuse_views(data or {}, config["model"])
         with quiet(), StopOnSignal():
             return _evaluate_module(trainer, predictor, module, config["seed"])
     if draws > 1 and not predictor.draws_at_inference:
@@ -132,6 +133,13 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
             "them, and nothing is downloaded to where a run says; name the folder: data.root=DIR"
         )
     return options
+
+
+def _refuse_views(chosen: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    if chosen.get("tta") not in (None, "none"):
+        raise UserError(
+            f"data.tta={chosen['tta']}: {model['name']} is a LightningModule, which evaluates by itself; accepted: none"
+        )
 
 
 def _refuse_draws(draws: int, model: Mapping[str, Any]) -> None:
