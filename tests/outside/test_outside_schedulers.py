@@ -295,7 +295,7 @@ def test_a_run_with_a_schedule_does_not_go_on_with_a_scheduler(config_of, make_c
             (),
             "scheduler.monitor=val/loss: .*counts, and looks at no",
         ),
-        (torchs("ReduceLROnPlateau", monitor="val_loss"), (), "scheduler.monitor=val_loss: must be"),
+        (torchs("ReduceLROnPlateau", monitor="val_loss"), (), "scheduler.monitor=val_loss: must be text that"),
         (torchs("ReduceLROnPlateau", interval="step"), (), "scheduler.interval=step: a plateau is looked for after"),
         (torchs("ReduceLROnPlateau"), ("data.val_fraction=0",), "data.val_fraction=0 with scheduler=reducelronplateau"),
         (torchs("ReduceLROnPlateau"), ("+trainer.limit_val_batches=0",), "trainer.limit_val_batches=0 with scheduler"),
