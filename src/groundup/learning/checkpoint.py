@@ -107,7 +107,7 @@ def _refuse_another_runs(checkpoint: Mapping[str, Any], path: Path) -> None:
 def refuse_what_is_no_number(module: torch.nn.Module, path: Path) -> None:
     """Predictions of such a network are no numbers either. Infinity may be meant in a buffer, such as a mask."""
     for name, weights in module.state_dict(keep_vars=True).items():
-        if not weights.is_floating_point():
+        if not isinstance(weights, torch.Tensor) or not weights.is_floating_point():  # extra state may be anything
             continue
         is_wrong = ~weights.isfinite() if isinstance(weights, torch.nn.Parameter) else weights.isnan()
         if count := int(is_wrong.sum()):

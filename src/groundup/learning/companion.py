@@ -7,6 +7,7 @@ import logging
 import random
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from groundup.borrowed.lightning import (
     add_epoch_sums,
@@ -66,7 +68,8 @@ class SeededEvaluation(Callback):
         self._told: set[str] = set()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        seed_all(mix_seed(self.seed, INFERENCE, 0), trainer.strategy.root_device)
+        draw = pl_module.draw if isinstance(pl_module, Predictor) else 0
+        seed_all(mix_seed(self.seed, INFERENCE, draw), trainer.strategy.root_device)
 
     on_test_start = on_validation_start
 
@@ -83,6 +86,22 @@ class SeededEvaluation(Callback):
             self._told |= {f"{split}: {name}" for name in new}
             log.warning(f"{', '.join(new)}: logged in {split}, by another split's name: left out")
         return {name: value for name, value in metrics.items() if name not in others}
+
+
+class SeededValidation(SeededEvaluation):
+    """Seeds what a network of somebody else's draws while a `Learner` evaluates it; training draws as if it had not."""
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._kept = ExitStack()
+        self._kept.enter_context(isolate_rng(include_cuda=pl_module.device.type == "cuda"))
+        super().on_validation_start(trainer, pl_module)
+
+    on_test_start = on_validation_start
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._kept.close()
+
+    on_test_end = on_validation_end
 
 
 class Companion(SeededEvaluation, Checkpoint):
@@ -160,6 +179,10 @@ class Companion(SeededEvaluation, Checkpoint):
         for name, callback in self._parts.items():
             if isinstance(monitor := getattr(callback, "monitor", None), str):
                 yield f"callbacks.{name}.monitor", monitor
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            is_its_own = callback not in self._parts.values() and getattr(callback, "strict", True)
+            if is_its_own and isinstance(monitor := getattr(callback, "monitor", None), str):
+                yield f"model: monitor of its {type(callback).__name__}", monitor
         for config in trainer.lr_scheduler_configs:
             if config.reduce_on_plateau and config.monitor is not None:
                 yield "model: monitor of its scheduler", config.monitor

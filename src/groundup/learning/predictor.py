@@ -86,10 +86,10 @@ class Predictor(LightningModule):
     def probabilities(self, logits: Tensor) -> Tensor:
         """What class scores mean under the loss that they were trained with, as numbers of 0..1: `(N, K)`, as logits.
 
-        A loss that does not say so, one that is not ours, is taken for a cross-entropy.
+        A loss that does not say so, one that is not ours, is taken for a cross-entropy, unless they are such numbers.
         """
         convert = getattr(self.loss, "probabilities", None)
-        return convert(logits) if convert else logits.softmax(dim=1)
+        return convert(logits) if convert else probabilities_of(logits)
 
     # Evaluation, the same for the validation and the test split
 
@@ -169,3 +169,20 @@ class Predictor(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.plain()
+
+
+def probabilities_of(answers: Tensor) -> Tensor:
+    """What somebody else's network answers, `(N, K)`, as probabilities.
+
+    Rows that add up to 1, all of nothing below 0, are such already; else the softmax, which makes them of logits and,
+    as they were, of log-probabilities.
+    """
+    answers = answers.float()
+    return answers if are_probabilities(answers) else answers.softmax(dim=1)
+
+
+def are_probabilities(answers: Tensor) -> bool:
+    """Whether rows `(N, K)` add up to 1, all of nothing below 0; of rows that are no numbers nothing is said."""
+    rows = answers[answers.isfinite().all(dim=1)]
+    sums = rows.sum(dim=1)
+    return bool(len(rows)) and bool((rows >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)

@@ -17,6 +17,7 @@ from groundup.callbacks.graph import Graph
 from groundup.callbacks.smooth_loss import SmoothLoss
 from groundup.learning.companion import Companion
 from groundup.models.summary import untouched
+from groundup.run.kinds import refuse_late_layers
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,10 @@ def accompany(
     """
     named = dict(zip((name for name, node in config["callbacks"].items() if node), callbacks, strict=True))
     idle: tuple[type[Callback], ...] = (EvaluationWatcher, SmoothLoss)
+    weights = set(module.state_dict())
     if not answers_images(module, spec):
         idle += (FeatureMaps, DeadUnits, Graph)
+    refuse_late_layers(config["model"], weights, module)
     left_out = [name for name, callback in named.items() if isinstance(callback, idle)]
     if left_out:
         log.info(

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.data_module import arguments_of, look_at_test_data
+from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.classes import listed
 from groundup.data.download import is_there
@@ -29,10 +30,11 @@ from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.failures import one_line_cause
-from groundup.run.learners import build_predictor
+from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
 from groundup.run.trainer import accelerator_for
+from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.figure import deviation
@@ -92,7 +94,12 @@ def evaluate(
         _refuse_views(data or {}, config["model"])
         with quiet(), StopOnSignal():
             return _evaluate_module(trainer, predictor, module, config["seed"])
-    if draws > 1 and not predictor.draws_at_inference:
+    if not kinds.is_mean_over_images(predictor.loss, predictor.spec.num_classes):
+        log.warning(NO_MEAN)
+    is_ours = options_of("model", config["model"]) is not None
+    if not is_ours:
+        trainer.callbacks.append(SeededEvaluation(config["seed"]))  # type: ignore[attr-defined]
+    if draws > 1 and not (predictor.draws_at_inference or (not is_ours and answers_at_random(predictor, trained))):
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, predictor, module, draw) for draw in range(draws)]

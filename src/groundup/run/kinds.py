@@ -9,7 +9,7 @@ import math
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -21,6 +21,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from groundup.borrowed.hydra import locate
 from groundup.callbacks.options import Metric
 from groundup.config.build import build, build_as_is
 from groundup.config.data_module import arguments_of, build_data_module
@@ -44,10 +45,14 @@ ANSWER = (
     "to predict, a LightningModule with a forward from images (N, C, H, W) to logits, log-probabilities or "
     "probabilities (N, {classes})"
 )
-LOSS = "a function of logits (N, {classes}) and classes (N,) to the mean loss, such as torch.nn.CrossEntropyLoss"
+LOSS = (
+    "a function of logits (N, {classes}) and classes (N,) to the mean loss, with _partial_: true, or a class of one, "
+    "such as torch.nn.CrossEntropyLoss"
+)
 SCHEDULE = (
     "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, see scheduler=constant, "
-    "step, cosine, onecycle, triangle; or a scheduler of torch.optim.lr_scheduler, with _partial_: true"
+    "step, cosine, onecycle, triangle; or a scheduler of torch.optim.lr_scheduler; a function itself, and a scheduler, "
+    "with _partial_: true"
 )
 SCHEDULER = "a scheduler of torch.optim.lr_scheduler, made of the optimizer and of what else the node says"
 OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
@@ -71,7 +76,18 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
         if options_of(place.partition(".")[0], node) is not None and not isinstance(error, _ABOUT_ARGUMENTS):
             raise  # of a part of ours that is a bug
         log_of_tracebacks.error(f"traceback of {place}", exc_info=error)
-        raise _refusal(place, node, _cause(error, str(node["_target_"])), accepted) from error
+        raise refusal(place, node, _cause(error, str(node["_target_"])), accepted) from error
+
+
+@contextmanager
+def _of_function(node: Mapping[str, Any]) -> Iterator[None]:
+    """Says how a function is meant itself, where calling it without arguments of the node fails."""
+    try:
+        yield
+    except UserError as error:
+        if node.get("_partial_") or not inspect.isfunction(locate(str(node["_target_"]))):
+            raise
+        raise UserError(f"{error}; where the function itself is meant, add _partial_: true") from error
 
 
 def _cause(error: Exception, target: str) -> str:
@@ -87,7 +103,8 @@ def _cause(error: Exception, target: str) -> str:
     return f"{cause} ({lines[-1]})" if lines else cause
 
 
-def _refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> UserError:
+def refusal(place: str, node: Mapping[str, Any], cause: str, accepted: str) -> UserError:
+    """The error of a part that is not what it must be."""
     return UserError(f"{place}._target_={node['_target_']}: {cause}; accepted: {accepted}")
 
 
@@ -128,9 +145,9 @@ def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -
         return made
     if isinstance(made, getattr(sys.modules.get("pytorch_lightning"), "LightningModule", ())):
         cause = f"{type(made).__name__} is a LightningModule of pytorch_lightning, another package"
-        raise _refusal("model", node, cause, "one of lightning.pytorch: import lightning.pytorch as pl")
+        raise refusal("model", node, cause, "one of lightning.pytorch: import lightning.pytorch as pl")
     if not isinstance(made, nn.Module):
-        raise _refusal("model", node, f"gives {_a(made)}, no network", accepted)
+        raise refusal("model", node, f"gives {_a(made)}, no network", accepted)
     return made
 
 
@@ -153,14 +170,18 @@ def check_answer(node: Mapping[str, Any], module: nn.Module, spec: DatasetSpec) 
 
 
 def _try_answer(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec, accepted: str) -> None:
+    before = set(net.state_dict())
     with told_of("model", node, accepted), untouched(net) as like:
         images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
         logits = net(images)
+    refuse_late_layers(node, before, net)
     if not isinstance(logits, Tensor):
-        raise _refusal("model", node, f"it answers images with {_a(logits)}", accepted)
+        raise refusal("model", node, f"it answers images with {_a(logits)}", accepted)
     if logits.shape != (2, spec.num_classes):
         cause = f"it answers 2 images with {_shape(logits)}, data={spec.name} has {spec.num_classes} classes"
-        raise _refusal("model", node, cause, accepted)
+        raise refusal("model", node, cause, accepted)
+    if not logits.is_floating_point():
+        raise refusal("model", node, f"it answers images with numbers of {logits.dtype}", accepted)
 
 
 def loss(node: Mapping[str, Any], classes: int) -> Any:
@@ -170,11 +191,10 @@ def loss(node: Mapping[str, Any], classes: int) -> Any:
         UserError: it does not give one number, or that is a sum over the batch.
     """
     accepted = LOSS.format(classes=classes)
-    with told_of("loss", node, accepted):
+    with told_of("loss", node, accepted), _of_function(node):
         made = build(node)
-    images = classes + 1  # another number than that of classes: no shape may fit by chance
-    target = torch.arange(images) % classes
-    logits = torch.linspace(-1, 1, images * classes).sin().view(images, classes)
+    logits, target = _trial_batch(classes)
+    images = len(target)
     trial = copy.deepcopy(made) if isinstance(made, nn.Module) else made  # which may keep what it saw
     with warnings.catch_warnings(), torch.random.fork_rng([]), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -182,14 +202,45 @@ def loss(node: Mapping[str, Any], classes: int) -> Any:
             once, twice = trial(logits, target), trial(logits.repeat(2, 1), target.repeat(2))
         except Exception as error:  # whatever it says, it is no loss of these
             cause = " ".join(str(error).split())[:200]
-            raise _refusal("loss", node, f"{type(error).__name__}: {cause}", accepted) from error
+            raise refusal("loss", node, f"{type(error).__name__}: {cause}", accepted) from error
     if not isinstance(once, Tensor) or once.numel() != 1:
         what = _shape(once) if isinstance(once, Tensor) else _a(once)
-        raise _refusal("loss", node, f"it gives {what} for {images} images, not their mean; reduction=mean?", accepted)
+        raise refusal("loss", node, f"it gives {what} for {images} images, not their mean; reduction=mean?", accepted)
     once, twice = float(once), float(twice)
     if math.isclose(2 * once, twice, rel_tol=1e-4) and not math.isclose(once, twice, rel_tol=1e-4):
-        raise _refusal("loss", node, "it is the sum over the images, not their mean; reduction=mean?", accepted)
+        raise refusal("loss", node, "it is the sum over the images, not their mean; reduction=mean?", accepted)
     return made
+
+
+def refuse_late_layers(node: Mapping[str, Any], before: Collection[str], net: nn.Module) -> None:
+    """Refuses a network with other weights than `before` it saw images: the optimizer would not know them.
+
+    Raises:
+        UserError: as said.
+    """
+    if late := sorted(set(before) ^ set(net.state_dict())):
+        accepted = "layers made in __init__, such as torch.nn.LazyLinear"
+        raise refusal("model", node, f"its forward makes or takes away {', '.join(late[:3])}", accepted)
+
+
+def _trial_batch(classes: int) -> tuple[Tensor, Tensor]:
+    images = classes + 1  # another number than that of classes: no shape may fit by chance
+    return torch.linspace(-1, 1, images * classes).sin().view(images, classes), torch.arange(images) % classes
+
+
+def is_mean_over_images(loss: Any, classes: int) -> bool:
+    """Whether a loss of a batch is the mean of those of its parts: not so with weights of classes, or some left out."""
+    logits, target = _trial_batch(classes)
+    trial = copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss
+    parts = [slice(n, n + 1) for n in range(len(target))]
+    with warnings.catch_warnings(), torch.random.fork_rng([]), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            whole = float(trial(logits, target))
+            alone = [float(trial(logits[part], target[part])) for part in parts]
+        except Exception:  # of any kind: it compares images with each other, and wants several
+            return False
+    return math.isclose(whole, math.fsum(alone) / len(alone), rel_tol=1e-4, abs_tol=1e-6)
 
 
 def schedule(node: Mapping[str, Any]) -> Schedule | TorchScheduler:
@@ -201,11 +252,11 @@ def schedule(node: Mapping[str, Any]) -> Schedule | TorchScheduler:
     if found := scheduler_of(node):
         timing = {key: node[key] for key in ("interval", "frequency") if key in node}
         return TorchScheduler(_scheduler(node), **timing, monitor=monitor_of(node, found))
-    with told_of("scheduler", node, SCHEDULE):
+    with told_of("scheduler", node, SCHEDULE), _of_function(node):
         made = build(node)
         factors = [made(step, 100, 10) for step in (0, 99)]
     if not all(isinstance(factor, Real) and 0 <= factor < math.inf for factor in factors):  # type: ignore[operator]
-        raise _refusal("scheduler", node, f"its factors for the first and last step are {factors}", SCHEDULE)
+        raise refusal("scheduler", node, f"its factors for the first and last step are {factors}", SCHEDULE)
     return made
 
 
@@ -217,7 +268,7 @@ def _scheduler(node: Mapping[str, Any]) -> Callable[[torch.optim.Optimizer], LRS
         with told_of("scheduler", node, SCHEDULER):
             made = _of_optimizer(make, optimizer)
         if not isinstance(made, LRScheduler):
-            raise _refusal("scheduler", node, f"gives {_a(made)}", SCHEDULER)
+            raise refusal("scheduler", node, f"gives {_a(made)}", SCHEDULER)
         return made
 
     return make_scheduler
@@ -272,9 +323,12 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
         with told_of("optimizer", node, OPTIMIZER):
             made = make(groups)
         if isinstance(made, torch.optim.LBFGS) or not isinstance(made, torch.optim.Optimizer):
-            raise _refusal("optimizer", node, f"gives {_a(made)}", OPTIMIZER)
+            raise refusal("optimizer", node, f"gives {_a(made)}", OPTIMIZER)
         if not all("lr" in group for group in made.param_groups):
-            raise _refusal("optimizer", node, "its groups have no lr, which the schedule of the run sets", OPTIMIZER)
+            raise refusal("optimizer", node, "its groups have no lr, which the schedule of the run sets", OPTIMIZER)
+        if all(callable(getattr(made, mode, None)) for mode in ("train", "eval")):  # as those of schedulefree
+            cause = "has train() and eval(), which nobody would call before and after an evaluation"
+            raise refusal("optimizer", node, cause, "one whose steps leave the weights that are evaluated")
         return made
 
     return make_optimizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,15 @@ from groundup.learning.predictor import Predictor
 from groundup.learning.schedules import Constant
 from groundup.options import ModelKind
 from groundup.run import kinds
+from groundup.run.trials import make_lazy_layers
 from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+NO_MEAN = (
+    "val/loss and test/loss depend on data.eval_batch_size: they are means of the losses of its batches, weighted by "
+    "images, and this loss is no mean over images"
+)
 
 
 def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner | LightningModule:
@@ -49,6 +58,9 @@ def _own_module(model: Mapping[str, Any], spec: DatasetSpec) -> LightningModule:
     to_any = offered.keys() & names_of_bases(locate(str(model["_target_"])))
     made = kinds.model(model, lambda: build_by_name(model, offered, to_any), spec)
     assert isinstance(made, LightningModule), "so says its class"
+    if type(made).trainer is not LightningModule.trainer:  # type: ignore[comparison-overlap]
+        cause = "has a trainer of its own, which is Lightning's name for what trains it"
+        raise kinds.refusal("model", model, cause, "another name")
     _refuse_loaders_of_its_own(made, spec)
     made.configure_model()  # Lightning does it too, when weights are loaded already; it does so twice, by its contract
     return made
@@ -72,6 +84,8 @@ def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "seed": config["seed"],
     }
     model = config["model"]
+    if not kinds.is_mean_over_images(parts["loss"], spec.num_classes):
+        log.warning(NO_MEAN)
     learner = _network_or_learner(model, spec, parts)
     if isinstance(learner, Learner):
         return learner
@@ -117,7 +131,9 @@ def _network_or_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapp
         )
     if not isinstance(made, NumPyNet):
         # convolutions are up to 1.5 times as fast with channels last; batches follow the weights by themselves
-        (made.net if isinstance(made, Learner) else made).to(memory_format=torch.channels_last)
+        net = made.net if isinstance(made, Learner) else made
+        make_lazy_layers(model, net, spec)
+        net.to(memory_format=torch.channels_last)
     return made
 
 

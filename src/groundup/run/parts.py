@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,24 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.image_sizes import look_at_images
+from groundup.config.rooms import options_of
 from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
-from groundup.learning.companion import Companion
+from groundup.learning.companion import Companion, SeededValidation
 from groundup.learning.learner import Learner
+from groundup.learning.numpy_net import NumPyNet
+from groundup.learning.predictor import Predictor
 from groundup.run import kinds
 from groundup.run.accompany import accompany
 from groundup.run.begin import begin_from, keep_frozen
 from groundup.run.callbacks import build_callbacks
-from groundup.run.learners import build_learner
+from groundup.run.learners import build_learner, build_predictor
 from groundup.run.loggers import Loggers
 from groundup.run.resume_from import checkpoint_of
 from groundup.run.trainer import build_trainer, trainer_options
+from groundup.run.trials import try_network, try_state
 from groundup.rundir.identity import NETWORK, identity_in, network_of, new_identity
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
@@ -54,6 +59,7 @@ class Parts:
     compile: bool
     identity: str
     first_step: int  # steps that were taken before this part of the run
+    rebuild: Callable[[], Predictor | LightningModule] | None  # as evaluate.py does; None of a model of ours
 
     @property
     def learner(self) -> Learner:
@@ -74,9 +80,14 @@ def assemble(
     spec = spec or look_at_images(config)
     seed_everything(seed)
     learner = build_learner(config, spec)
+    is_ours = options_of("model", config["model"]) is not None
     data = kinds.data(config["data"], spec, seed, learner.passes if isinstance(learner, Learner) else 1)
     if type(learner) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
         kinds.check_output(config["model"], learner.net, spec)  # type: ignore[arg-type]
+        if not is_ours and not isinstance(learner.net, NumPyNet):
+            try_network(config["model"], learner.net, learner.loss, spec)  # type: ignore[arg-type]
+    if not is_ours and isinstance(learner, Learner):
+        try_state(config["model"], learner)
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
     if isinstance(learner, Learner):
@@ -84,6 +95,8 @@ def assemble(
     _refuse_empty_test(config, spec)
     callbacks = build_callbacks(config)
     course = learner if isinstance(learner, Learner) else accompany(learner, spec, config, callbacks)
+    if not is_ours and isinstance(learner, Learner):
+        callbacks.append(SeededValidation(seed))
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     frozen = config.get("freeze") or []
@@ -118,7 +131,8 @@ def assemble(
     if checkpoints is not None and resume and checkpoint:
         checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
     compiled = config["trainer"]["compile"]
-    return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step)
+    rebuild = None if is_ours else partial(build_predictor, config, spec)
+    return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, rebuild)
 
 
 def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:

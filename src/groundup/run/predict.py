@@ -17,16 +17,19 @@ from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import put_checkpoint
-from groundup.learning.predictor import Predictor
+from groundup.learning.companion import put_checkpoint, seed_all
+from groundup.learning.predictor import Predictor, probabilities_of
+from groundup.learning.random_numbers import INFERENCE
 from groundup.printable import printable
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config
+from groundup.run.trials import refuse_sigmoids
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.identity import refuse_another_network
+from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 
 BATCH = 256
@@ -84,6 +87,10 @@ def predict(
     predictor.eval()
     if not isinstance(predictor, Predictor):
         kinds.check_answer(config["model"], predictor, spec)
+    if options_of("model", config["model"]) is None:
+        if not hasattr(getattr(predictor, "loss", None), "probabilities"):
+            refuse_sigmoids(config["model"], predictor, spec)
+        seed_all(mix_seed(config["seed"], INFERENCE, 0), predictor.device)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
     background = config["data"].get("background", "white") if ours else "white"  # other data, and older runs, have none
     predictions = _predict(predictor, spec, background, files, min(top, spec.num_classes))
@@ -142,18 +149,6 @@ def _classify(
         else Prediction(file, error="what the network makes of it is no number (NaN or infinite)")
         for row, file in enumerate(images)
     }
-
-
-def probabilities_of(answers: Tensor) -> Tensor:
-    """What a module of somebody else's answers, `(N, K)`, as probabilities.
-
-    Rows that add up to 1, all of nothing below 0, are such already; else the softmax, which makes them of logits and,
-    as they were, of log-probabilities.
-    """
-    answers = answers.float()
-    sums = answers.sum(dim=1)
-    are_probabilities = (answers >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
-    return answers if are_probabilities else answers.softmax(dim=1)
 
 
 def _refuse_errors(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

@@ -23,6 +23,7 @@ from groundup.run.parts import Parts, assemble
 from groundup.run.processes import is_helper, leaving_in_order
 from groundup.run.quiet import quiet
 from groundup.run.recorded import Recorded
+from groundup.run.reread import use_what_is_read_back
 from groundup.spec import DatasetSpec
 
 
@@ -90,6 +91,8 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
         parts.checkpoints.load(module, Checkpoints.folder(trainer))
+    if parts.rebuild is not None:
+        use_what_is_read_back(module, parts.rebuild, parts.spec)
     is_tested = parts.spec.test_size and is_overridden("test_step", module)
     tested = trainer.test(module, datamodule=parts.data, verbose=False) if is_tested else []
     take_test(parts, results, {name: value for metrics in reversed(tested) for name, value in metrics.items()})

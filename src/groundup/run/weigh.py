@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from groundup.config.build import build_by_name
 from groundup.config.given_sizes import sizes_of
@@ -37,4 +38,4 @@ def _weights(model: Mapping[str, Any], spec: DatasetSpec) -> int:
         return 0
     if not isinstance(network, torch.nn.Module):  # a hand-written one
         return 0
-    return sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+    return sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()) if not is_lazy(tensor))
