@@ -190,6 +190,18 @@ class Ignoring(nn.Module):
         return F.cross_entropy(logits, target, ignore_index=3)
 
 
+class Counting(nn.Module):
+    """Has a state that no checkpoint holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def forward(self, logits, target):
+        self.n += self.training
+        return F.cross_entropy(logits, target) * (1 + self.n)
+
+
 def nll(probabilities, target):
     return F.nll_loss(probabilities.clamp_min(1e-6).log(), target)
 
@@ -223,7 +235,8 @@ def test_a_loss_that_is_no_mean_over_images_is_told(loss):
 
 
 @pytest.mark.parametrize(
-    "loss", [CrossEntropy(), nn.CrossEntropyLoss(label_smoothing=0.1), nn.MultiMarginLoss(), nn.CrossEntropyLoss()]
+    "loss",
+    [CrossEntropy(), nn.CrossEntropyLoss(label_smoothing=0.1), nn.MultiMarginLoss(), nn.CrossEntropyLoss(), Counting()],
 )
 def test_a_mean_over_images_is_told(loss):
     assert is_mean_over_images(loss, 10)
@@ -302,6 +315,12 @@ def test_sigmoids_are_not_taken_for_logits(small, tmp_path):
 
 def test_a_state_outside_of_checkpoints_is_told_of_and_not_tested(small, tmp_path, caplog):
     results = run(of(small, "Buffer"), tmp_path)
+    assert "a state that is not in its checkpoints" in caplog.text
+    assert evaluate(tmp_path)["test/loss"] == results["test/loss"]
+
+
+def test_a_state_of_a_loss_outside_of_checkpoints_is_told_of_and_not_tested(small, tmp_path, caplog):
+    results = run(of(small, "Net", loss=node("Counting")), tmp_path)
     assert "a state that is not in its checkpoints" in caplog.text
     assert evaluate(tmp_path)["test/loss"] == results["test/loss"]
 

@@ -231,13 +231,13 @@ def _trial_batch(classes: int) -> tuple[Tensor, Tensor]:
 def is_mean_over_images(loss: Any, classes: int) -> bool:
     """Whether a loss of a batch is the mean of those of its parts: not so with weights of classes, or some left out."""
     logits, target = _trial_batch(classes)
-    trial = copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss
+    trial = copy.deepcopy(loss).eval() if isinstance(loss, nn.Module) else loss
     parts = [slice(n, n + 1) for n in range(len(target))]
     with warnings.catch_warnings(), torch.random.fork_rng([]), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
-            whole = float(trial(logits, target))
-            alone = [float(trial(logits[part], target[part])) for part in parts]
+            whole = float(trial(logits.clone(), target))
+            alone = [float(trial(logits[part].clone(), target[part])) for part in parts]
         except Exception:  # of any kind: it compares images with each other, and wants several
             return False
     return math.isclose(whole, math.fsum(alone) / len(alone), rel_tol=1e-4, abs_tol=1e-6)

@@ -59,7 +59,7 @@ class Parts:
     compile: bool
     identity: str
     first_step: int  # steps that were taken before this part of the run
-    rebuild: Callable[[], Predictor | LightningModule] | None  # as evaluate.py does; None of a model of ours
+    rebuild: Callable[[], Predictor | LightningModule] | None  # as evaluate.py does; None where model and loss are ours
 
     @property
     def learner(self) -> Learner:
@@ -131,7 +131,8 @@ def assemble(
     if checkpoints is not None and resume and checkpoint:
         checkpoints.go_on(resume, checkpoint, checkpoints.folder(trainer))
     compiled = config["trainer"]["compile"]
-    rebuild = None if is_ours else partial(build_predictor, config, spec)
+    all_ours = is_ours and options_of("loss", config["loss"]) is not None
+    rebuild = None if all_ours else partial(build_predictor, config, spec)
     return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, rebuild)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from groundup.learning.classifier import Classifier
 from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.predictor import Predictor
-from groundup.run.trials import answer_alike
+from groundup.models.summary import untouched
+from groundup.run.trials import IMAGES, answer_alike
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,12 @@ def use_what_is_read_back(module: LightningModule, rebuild: Callable[[], Lightni
     """
     try:
         with isolate_rng():
-            alike = answer_alike(module, _read_back(module, rebuild), spec)
+            anew = _read_back(module, rebuild)
+            alike = answer_alike(module, anew, spec) and _lose_alike(module, anew, spec)
     except Exception as error:  # of any kind: a forward may be for something else than images
         if not isinstance(module, Predictor):
             return
-        log.warning(f"model: its weights cannot be read back: {' '.join(str(error).split())[:200]}")
+        log.warning(f"model: what its checkpoint gives back could not be tried: {' '.join(str(error).split())[:200]}")
         return
     if alike:
         return
@@ -37,8 +40,23 @@ def use_what_is_read_back(module: LightningModule, rebuild: Callable[[], Lightni
         log.warning(f"{cause}what evaluate.py and predict.py make of them differs from the figures of this run")
         return
     with isolate_rng():
-        module.net = _read_back(module, rebuild).net  # type: ignore[assignment]
+        anew = _read_back(module, rebuild)
+    module.net, module.loss = anew.net, anew.loss  # type: ignore[assignment]
     log.warning(f"{cause}the test is of the network as evaluate.py reads it, validations were of that with the state")
+
+
+def _lose_alike(module: LightningModule, anew: LightningModule, spec: DatasetSpec) -> bool:
+    """Whether their losses of the same logits are the same: they may have a state too."""
+    if not isinstance(module, Predictor) or not isinstance(anew, Predictor):
+        return True
+    target = torch.arange(IMAGES, device=module.device) % spec.num_classes
+    logits = torch.linspace(-1, 1, IMAGES * spec.num_classes, device=module.device).view(IMAGES, -1)
+    with untouched(module), untouched(anew):
+        losses = []
+        for each in (module, anew):
+            torch.manual_seed(0)
+            losses.append(each.loss(logits.clone(), target).float())
+    return torch.allclose(*losses, rtol=1e-3)
 
 
 def _read_back(module: LightningModule, rebuild: Callable[[], LightningModule]) -> LightningModule:
