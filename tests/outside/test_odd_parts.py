@@ -8,11 +8,13 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
+from omegaconf import open_dict
 from PIL import Image
 from small_runs import equal, weights
 from torch import nn
 from torch.nn import functional as F
 
+from groundup.config.check import check_run
 from groundup.errors import UserError
 from groundup.learning.losses import CrossEntropy
 from groundup.run.evaluate import evaluate
@@ -352,6 +354,15 @@ def test_an_optimizer_that_wants_to_be_told_of_evaluations_is_refused():
     make = build_optimizer(node("ScheduleFree", _partial_=True, lr=0.1))
     with pytest.raises(UserError, match=r"has train\(\) and eval\(\)"):
         make([{"params": [nn.Parameter(torch.zeros(1))]}])
+
+
+@pytest.mark.parametrize("group", ["loss", "scheduler"])
+def test_the_check_of_a_function_that_is_no_partial_tells_of_the_key(compose_config, group):
+    cfg = compose_config()
+    with open_dict(cfg):
+        cfg[group] = node("nll")
+    with pytest.raises(UserError, match=r"must be given: .*_partial_: true"):
+        check_run(cfg)
 
 
 def test_a_function_that_is_no_partial_is_told_of_the_key():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from inspect import isfunction
 from typing import Any
 
 from pydantic import ValidationError
 
+from groundup.borrowed.hydra import locate
 from groundup.config.extras import EXTRAS, is_installed, not_installed
 from groundup.config.familiar import familiar
 from groundup.config.options import Run
@@ -158,7 +160,9 @@ def _signature_problems(group: str | None, node: Mapping[str, Any], place: str) 
             if key in node:
                 yield f"{place}.{key}={shown(node[key])}: the run gives it itself; leave it out"
         settings = {key: value for key, value in node.items() if key not in signature.given}
-        yield from _node_problems(signature.options, settings, f"{place}.")
+        hint = _meant_itself(place, node)
+        for problem in _node_problems(signature.options, settings, f"{place}."):
+            yield problem + (hint if ": must be given: " in problem else "")
     for key, value in node.items():
         yield from _problems_within(value, f"{place}.{key}")
 
@@ -172,6 +176,13 @@ def _problems_within(value: Any, place: str) -> Iterator[str]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _problems_within(item, f"{place}.{index}")
+
+
+def _meant_itself(place: str, node: Mapping[str, Any]) -> str:
+    """How a function is meant itself, where its arguments would be asked for."""
+    if place not in ("loss", "scheduler") or node.get("_partial_") or not isfunction(locate(str(node["_target_"]))):
+        return ""
+    return f"; where the function itself is the {place}: _partial_: true in its YAML"
 
 
 def _named_node_problems(group: str, nodes: Any, model: Any) -> Iterator[str]:
