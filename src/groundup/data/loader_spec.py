@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
-from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset, default_collate
 
 from groundup.borrowed.lightning import RANK_ZERO_LOG
 from groundup.data.classes import refuse_others
+from groundup.data.classes_said import NUMBER, names_said
 from groundup.data.common_random import random_numbers_kept
+from groundup.data.every_image import images_of, in_order, refuse_dropping, refuse_other_counts, refuse_other_places
 from groundup.data.fingerprint import common_images, fingerprint
-from groundup.data.loaders import WORDS, changes_batches, length_of, refuse_other_images, splits_of, the_loader
+from groundup.data.known_labels import labels_of
+from groundup.data.loaders import WORDS, changes_batches, refuse_other_images, splits_of, the_loader
 from groundup.data.pairs import as_pair
 from groundup.data.whose import refusal
 from groundup.errors import UserError, log_of_tracebacks
@@ -31,9 +31,6 @@ from groundup.printable import printable
 from groundup.spec import DatasetSpec, class_name, refuse_statistics_of_bytes
 
 log = logging.getLogger(__name__)
-
-_ONCE = "every image once"
-NUMBER, NAMES = "num_classes", ("class_names", "classes")  # attributes of a data module, or of a data set
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,8 @@ def loader_spec(make: Callable[[], LightningDataModule], data: Mapping[str, Any]
             raise refusal(data, "it has no training data", "a train_dataloader()")
         shape = look.shape("train", train)
         said = _spec_said(look.module)
-        names = said.class_names if said else _names_said(look.module, data, getattr(train, "dataset", None))
-        images = _images_of(train)
+        names = said.class_names if said else names_said(look.module, data, getattr(train, "dataset", None))
+        images = images_of(train)
         if names is None:
             names, counted = _counted(look, train)
             images = images or counted
@@ -109,7 +106,7 @@ def loader_test_spec(
     """
     with _looking(make, data) as look:
         (test,) = look.loaders("test", "test")
-        said = _names_said(look.module, data, getattr(test, "dataset", None))
+        said = names_said(look.module, data, getattr(test, "dataset", None))
         if said is not None:
             where = f"data={data.get('name')}"
             refuse_others(said, trained.class_names, where, "accepted: data with its classes")
@@ -198,8 +195,8 @@ class _Look:
         given = self._do(f"{split}_dataloader()", getattr(self.module, f"{split}_dataloader"))
         loader = the_loader(given, self.where(split))
         if split != "train" and loader is not None:
-            _refuse_dropping(loader, self.where(split))
-            _refuse_other_places(loader, self.where(split))
+            refuse_dropping(loader, self.where(split))
+            refuse_other_places(loader, self.where(split))
         return loader
 
     def shape(self, split: str, loader: Any) -> tuple[int, ...]:
@@ -216,13 +213,13 @@ class _Look:
         found = self.shape(split, loader)
         if found != shape:
             raise UserError(f"{self.where(split)} gives images of shape {found}, the training loader of {shape}")
-        labels = None if changes_batches(self.module) else _labels_of(loader)
+        labels = None if changes_batches(self.module) else labels_of(loader)
         if labels is not None:
             self.pair_of_labels(split, labels, classes)
-            return Seen(_images_of(loader), shape)
+            return Seen(images_of(loader), shape)
         log.info(f"{self.where(split)} is gone through once, to see that its labels are among the classes")
         batches = [len(labels) for labels in self.labels(split, loader, classes)]
-        _refuse_other_counts(loader, len(batches), sum(batches), self.where(split))
+        refuse_other_counts(loader, len(batches), sum(batches), self.where(split))
         return Seen(sum(batches), shape)
 
     def labels(self, split: str, loader: Any, classes: int | None = None) -> Iterator[Tensor]:
@@ -260,92 +257,9 @@ class _Look:
         return call()
 
 
-# Of one loader
-
-
-def _refuse_dropping(loader: Any, where: str) -> None:
-    """A metric counts every image."""
-    sampler = getattr(loader, "batch_sampler", None)
-    drops = getattr(loader, "drop_last", False) or getattr(sampler, "drop_last", False)
-    size, images = getattr(sampler, "batch_size", None), _images_of(loader)
-    left = images % size if isinstance(size, int) and size else 1
-    if drops and left:
-        raise UserError(f"{where} has drop_last=True, and no metric would count what it drops; accepted: False")
-
-
-def _refuse_other_places(loader: Any, where: str) -> None:
-    """A metric counts every image once; a sampler tells which come, without reading one."""
-    if not _has_places(loader):
-        return
-    there = length_of(loader.dataset)
-    most = None if there is None else there + 1  # of a sampler without an end
-    batches = [list(places) for places in itertools.islice(loader.batch_sampler, most)]
-    places = list(itertools.chain.from_iterable(batches))
-    _refuse_other_counts(loader, len(batches), len(places), where)
-    if all(isinstance(place, Hashable) for place in places) and (different := len(set(places))) < len(places):
-        raise UserError(
-            f"{where} gives {len(places)} images, of which only {different} are different ones, by a sampler that "
-            f"repeats; accepted: {_ONCE}"
-        )
-
-
-def _refuse_other_counts(loader: Any, batches: int, images: int, where: str) -> None:
-    """Makes sure that as many batches come as a loader says, and as many images as its data set has."""
-    if (said := length_of(loader)) is not None and said != batches:
-        raise UserError(f"{where} gives {batches} batches, and its len() is {said}; accepted: {_ONCE}")
-    one_by_one = _has_places(loader) or (isinstance(loader, DataLoader) and loader.batch_size is not None)
-    there = length_of(loader.dataset) if one_by_one else None
-    if one_by_one and there is None and loader.num_workers > 1:  # each of them may give all of a stream
-        there = sum(1 for _ in loader.dataset)
-    if there is not None and there != images:
-        raise UserError(
-            f"{where} gives {images} images, and its data set has {there}; accepted: {_ONCE}; for a part of them, a "
-            "torch.utils.data.Subset"
-        )
-
-
 def _warn_of_common_images(where: str, loader: Any, other: Any, done: str = "trained") -> None:
     if loader is not None and other is not None and (common := common_images(loader, other)):
         log.warning(f"{where} has {common:,} images that are {done} on, too: what it measures is not of new images")
-
-
-def _images_of(loader: Any) -> int:
-    """How many images an epoch of a loader has; 0 where it does not say."""
-    if not _has_places(loader):
-        return 0
-    try:
-        return len(loader.sampler)
-    except TypeError:
-        return 0
-
-
-def _has_places(loader: Any) -> bool:
-    """Whether it is a DataLoader whose images have places in their data set, and are put together in batches by it."""
-    there = isinstance(loader, DataLoader) and not isinstance(loader.dataset, IterableDataset)
-    return there and loader.batch_sampler is not None
-
-
-def _labels_of(loader: Any) -> Tensor | None:
-    """The labels of a loader's data set, where they are known without making a single batch."""
-    own = type(loader).__iter__ is not DataLoader.__iter__
-    if own or not _has_places(loader) or loader.collate_fn is not default_collate:
-        return None
-    return _labels_in(loader.dataset)
-
-
-def _labels_in(dataset: Any) -> Tensor | None:
-    if type(dataset) is TensorDataset:  # what is derived from it may give other labels
-        return dataset.tensors[1] if len(dataset.tensors) == 2 else None
-    if type(dataset) is Subset:
-        labels = _labels_in(dataset.dataset)
-        return None if labels is None else labels[torch.as_tensor(list(dataset.indices), dtype=torch.int64)]
-    if type(dataset) is ConcatDataset:
-        parts = [_labels_in(part) for part in dataset.datasets]
-        return None if any(part is None for part in parts) else torch.cat(parts)  # type: ignore[arg-type]
-    return None
-
-
-# Its classes
 
 
 def _refuse_wrong_spec(data: Mapping[str, Any], names: tuple[str, ...], said: DatasetSpec | None) -> None:
@@ -362,47 +276,12 @@ def _spec_said(module: LightningDataModule) -> DatasetSpec | None:
     return said if isinstance(said, DatasetSpec) else None
 
 
-def _names_said(module: LightningDataModule, data: Mapping[str, Any], dataset: Any) -> tuple[str, ...] | None:
-    """The names of the classes, or their numbers for want of names, by who says it first; None where nobody does."""
-    number = _as_number(data.get(NUMBER))
-    names: tuple[str, ...] | None = None
-    for each in (module, *_within(dataset)):
-        own, own_names = _as_number(getattr(each, NUMBER, None)), None
-        for key in NAMES:
-            said = getattr(each, key, None)
-            own, own_names = own or _as_number(said), own_names or _as_names(said)
-        number = number or own or (len(own_names) if own_names else None)
-        names = names or own_names
-    if number is None:
-        return None
-    return names if names is not None and len(names) == number else tuple(map(str, range(number)))
-
-
-def _within(dataset: Any) -> Iterator[Any]:
-    """A data set, and what it is made of, as a Subset is."""
-    while dataset is not None:
-        yield dataset
-        parts = getattr(dataset, "datasets", None)
-        dataset = parts[0] if isinstance(parts, list | tuple) and parts else getattr(dataset, "dataset", None)
-
-
-def _as_number(said: Any) -> int | None:
-    whole = isinstance(said, int | np.integer) and not isinstance(said, bool)
-    return int(said) if whole and said >= 1 else None
-
-
-def _as_names(said: Any) -> tuple[str, ...] | None:
-    if not isinstance(said, list | tuple) or not said or not all(isinstance(name, str | int) for name in said):
-        return None
-    return tuple(map(str, said))
-
-
 def _counted(look: _Look, train: Any) -> tuple[tuple[str, ...], int]:
     """The classes, from 0 to the largest label of the training images, and how many images there are."""
-    labels = None if changes_batches(look.module) else _labels_of(train)
+    labels = None if changes_batches(look.module) else labels_of(train)
     if labels is None:
         log.info(f"{look.where('train')} is gone through once, to count its classes")
-        labels = torch.cat(list(look.labels("train", _in_order(train))))
+        labels = torch.cat(list(look.labels("train", in_order(train))))
     look.pair_of_labels("train", labels)
     there = labels.to(torch.int64).unique().tolist()
     number = int(there[-1]) + 1
@@ -415,18 +294,6 @@ def _counted(look: _Look, train: Any) -> tuple[tuple[str, ...], int]:
     absent = f", {number - len(there)} of them without an image" if len(there) < number else ""
     log.info(f"data={name}: {number} classes{absent}, counted from the labels of {images:,} training images")
     return tuple(map(str, range(number))), images
-
-
-def _in_order(loader: Any) -> Any:
-    """A loader of every image once, as far as images have places."""
-    if not _has_places(loader):
-        return loader
-    return DataLoader(
-        loader.dataset,
-        batch_size=loader.batch_size or 64,
-        collate_fn=loader.collate_fn,
-        num_workers=loader.num_workers,
-    )
 
 
 @contextmanager
