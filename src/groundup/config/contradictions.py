@@ -70,11 +70,7 @@ def refuse_several_devices_in_sweep(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: there would be some.
     """
-    if _may_be_several(config["trainer"]["devices"]):
-        raise UserError(
-            f"trainer.devices={shown(config['trainer']['devices'])} in a sweep: accepted is 1; "
-            "every further process would start the whole sweep again. Run the jobs one by one, without -m"
-        )
+    _refuse_several_devices(config, "a sweep", "sweep again. Run the jobs one by one, without -m")
 
 
 def refuse_several_devices_in_call(config: Mapping[str, Any]) -> None:
@@ -83,15 +79,17 @@ def refuse_several_devices_in_call(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: it would be one.
     """
-    if _may_be_several(config["trainer"]["devices"]):
-        raise UserError(
-            f"trainer.devices={shown(config['trainer']['devices'])} in a function call: accepted is 1; every further "
-            "process would start the whole program again. By the command: groundup train"
-        )
+    _refuse_several_devices(config, "a function call", "program again. By the command: groundup train")
 
 
-def _may_be_several(devices: Any) -> bool:
-    return not (devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1))
+def _refuse_several_devices(config: Mapping[str, Any], where: str, what_starts: str) -> None:
+    devices = config["trainer"]["devices"]
+    if devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1):
+        return
+    raise UserError(
+        f"trainer.devices={shown(devices)} in {where}: accepted is 1; every further process would start the whole "
+        f"{what_starts}"
+    )
 
 
 def _needs_validation(callback: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from groundup.callbacks.graph import Graph
 from groundup.callbacks.smooth_loss import SmoothLoss
 from groundup.learning.companion import Companion
 from groundup.models.summary import untouched
-from groundup.run.kinds import refuse_late_layers
+from groundup.run.trials import refuse_late_layers
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)

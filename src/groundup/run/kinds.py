@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
 import math
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Real
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from groundup.borrowed.hydra import locate
-from groundup.callbacks.options import Metric
-from groundup.config.build import build, build_as_is
+from groundup.config.build import build
 from groundup.config.data_module import arguments_of, build_data_module
 from groundup.config.rooms import options_of
-from groundup.config.schedulers import monitor_of, scheduler_of
-from groundup.config.signature import TIMING
 from groundup.data.loader_spec import LoaderSpec
 from groundup.data.loaders import take_over
 from groundup.data.whose import ACCEPTED, has_our_keys
 from groundup.errors import UserError, log_of_tracebacks
-from groundup.learning.learner import Learner, MakeOptimizer
+from groundup.learning.learner import MakeOptimizer
 from groundup.learning.numpy_net import NumPyNet
-from groundup.learning.schedules import Schedule
-from groundup.learning.torch_schedulers import TorchScheduler
-from groundup.models.summary import untouched
 from groundup.numpy_nets.chain import Chain
 from groundup.spec import DatasetSpec
 
 NETWORK = "a torch.nn.Module from images (N, C, H, W) to logits (N, {classes}), which the project trains"
-ANSWER = (
-    "to predict, a LightningModule with a forward from images (N, C, H, W) to logits, log-probabilities or "
-    "probabilities (N, {classes})"
-)
 LOSS = (
     "a function of logits (N, {classes}) and classes (N,) to the mean loss, with _partial_: true, or a class of one, "
     "such as torch.nn.CrossEntropyLoss"
 )
-SCHEDULE = (
-    "a function of (step, total_steps, steps_per_epoch) to a factor of the learning rate, see scheduler=constant, "
-    "step, cosine, onecycle, triangle; or a scheduler of torch.optim.lr_scheduler; a function itself, and a scheduler, "
-    "with _partial_: true"
-)
-SCHEDULER = "a scheduler of torch.optim.lr_scheduler, made of the optimizer and of what else the node says"
 OPTIMIZER = "a torch.optim.Optimizer that takes one step for one gradient"
 
 # What constructors raise about what they were given
@@ -80,7 +61,7 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
 
 
 @contextmanager
-def _of_function(node: Mapping[str, Any]) -> Iterator[None]:
+def told_of_function(node: Mapping[str, Any]) -> Iterator[None]:
     """Says how a function is meant itself, where calling it without arguments of the node fails."""
     try:
         yield
@@ -147,41 +128,8 @@ def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -
         cause = f"{type(made).__name__} is a LightningModule of pytorch_lightning, another package"
         raise refusal("model", node, cause, "one of lightning.pytorch: import lightning.pytorch as pl")
     if not isinstance(made, nn.Module):
-        raise refusal("model", node, f"gives {_a(made)}, no network", accepted)
+        raise refusal("model", node, f"gives {described(made)}, no network", accepted)
     return made
-
-
-def check_output(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:
-    """Refuses a network whose answer to two images is not two rows of logits.
-
-    Raises:
-        UserError: as said.
-    """
-    _try_answer(node, net, spec, NETWORK.format(classes=spec.num_classes))
-
-
-def check_answer(node: Mapping[str, Any], module: nn.Module, spec: DatasetSpec) -> None:
-    """Refuses a LightningModule that nothing can be predicted with: its forward does not give a row for each image.
-
-    Raises:
-        UserError: as said.
-    """
-    _try_answer(node, module, spec, ANSWER.format(classes=spec.num_classes))
-
-
-def _try_answer(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec, accepted: str) -> None:
-    before = set(net.state_dict())
-    with told_of("model", node, accepted), untouched(net) as like:
-        images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
-        logits = net(images)
-    refuse_late_layers(node, before, net)
-    if not isinstance(logits, Tensor):
-        raise refusal("model", node, f"it answers images with {_a(logits)}", accepted)
-    if logits.shape != (2, spec.num_classes):
-        cause = f"it answers 2 images with {_shape(logits)}, data={spec.name} has {spec.num_classes} classes"
-        raise refusal("model", node, cause, accepted)
-    if not logits.is_floating_point():
-        raise refusal("model", node, f"it answers images with numbers of {logits.dtype}", accepted)
 
 
 def loss(node: Mapping[str, Any], classes: int) -> Any:
@@ -191,7 +139,7 @@ def loss(node: Mapping[str, Any], classes: int) -> Any:
         UserError: it does not give one number, or that is a sum over the batch.
     """
     accepted = LOSS.format(classes=classes)
-    with told_of("loss", node, accepted), _of_function(node):
+    with told_of("loss", node, accepted), told_of_function(node):
         made = build(node)
     logits, target = _trial_batch(classes)
     images = len(target)
@@ -204,23 +152,12 @@ def loss(node: Mapping[str, Any], classes: int) -> Any:
             cause = " ".join(str(error).split())[:200]
             raise refusal("loss", node, f"{type(error).__name__}: {cause}", accepted) from error
     if not isinstance(once, Tensor) or once.numel() != 1:
-        what = _shape(once) if isinstance(once, Tensor) else _a(once)
+        what = shape_of(once) if isinstance(once, Tensor) else described(once)
         raise refusal("loss", node, f"it gives {what} for {images} images, not their mean; reduction=mean?", accepted)
     once, twice = float(once), float(twice)
     if math.isclose(2 * once, twice, rel_tol=1e-4) and not math.isclose(once, twice, rel_tol=1e-4):
         raise refusal("loss", node, "it is the sum over the images, not their mean; reduction=mean?", accepted)
     return made
-
-
-def refuse_late_layers(node: Mapping[str, Any], before: Collection[str], net: nn.Module) -> None:
-    """Refuses a network with other weights than `before` it saw images: the optimizer would not know them.
-
-    Raises:
-        UserError: as said.
-    """
-    if late := sorted(set(before) ^ set(net.state_dict())):
-        accepted = "layers made in __init__, such as torch.nn.LazyLinear"
-        raise refusal("model", node, f"its forward makes or takes away {', '.join(late[:3])}", accepted)
 
 
 def _trial_batch(classes: int) -> tuple[Tensor, Tensor]:
@@ -243,69 +180,6 @@ def is_mean_over_images(loss: Any, classes: int) -> bool:
     return math.isclose(whole, math.fsum(alone) / len(alone), rel_tol=1e-4, abs_tol=1e-6)
 
 
-def schedule(node: Mapping[str, Any]) -> Schedule | TorchScheduler:
-    """The learning-rate schedule of a node, asked for two steps; or how it makes a scheduler of PyTorch.
-
-    Raises:
-        UserError: it does not answer with a factor.
-    """
-    if found := scheduler_of(node):
-        timing = {key: node[key] for key in ("interval", "frequency") if key in node}
-        return TorchScheduler(_scheduler(node), **timing, monitor=monitor_of(node, found))
-    with told_of("scheduler", node, SCHEDULE), _of_function(node):
-        made = build(node)
-        factors = [made(step, 100, 10) for step in (0, 99)]
-    if not all(isinstance(factor, Real) and 0 <= factor < math.inf for factor in factors):  # type: ignore[operator]
-        raise refusal("scheduler", node, f"its factors for the first and last step are {factors}", SCHEDULE)
-    return made
-
-
-def _scheduler(node: Mapping[str, Any]) -> Callable[[torch.optim.Optimizer], LRScheduler]:
-    """What makes the scheduler of a node; with a word where it cannot."""
-    make = build_as_is({key: value for key, value in node.items() if key not in (*TIMING, "name")})
-
-    def make_scheduler(optimizer: torch.optim.Optimizer) -> LRScheduler:
-        with told_of("scheduler", node, SCHEDULER):
-            made = _of_optimizer(make, optimizer)
-        if not isinstance(made, LRScheduler):
-            raise refusal("scheduler", node, f"gives {_a(made)}", SCHEDULER)
-        return made
-
-    return make_scheduler
-
-
-def try_scheduler(learner: Learner) -> None:
-    """Makes a scheduler of PyTorch once for nothing: what is wrong with it is said before any data are read.
-
-    Raises:
-        UserError: it cannot be made, or goes by a metric that there is not.
-    """
-    schedule = learner.lr_schedule
-    if not isinstance(schedule, TorchScheduler):
-        return
-    learner.configure_optimizers()
-    way = type(learner)
-    has_more = way.further_metrics is not Learner.further_metrics or way.train_metrics is not Learner.train_metrics
-    metrics = get_args(Metric)
-    if schedule.monitor and schedule.monitor not in metrics and not has_more:
-        raise UserError(f"scheduler.monitor={schedule.monitor}: no such metric; accepted: {', '.join(metrics)}")
-
-
-def _of_optimizer(make: functools.partial, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    """A scheduler, and before it those that it is made of."""
-    while isinstance(make.func, functools.partial):
-        make = make.func
-    within = {key: _made_within(value, optimizer) for key, value in make.keywords.items()}
-    by_name = "optimizer" in inspect.signature(make.func).parameters  # the first of all but one, ChainedScheduler
-    return make.func(**within, optimizer=optimizer) if by_name else make.func(optimizer, **within)
-
-
-def _made_within(value: Any, optimizer: torch.optim.Optimizer) -> Any:
-    if isinstance(value, list):
-        return [_made_within(item, optimizer) for item in value]
-    return _of_optimizer(value, optimizer) if isinstance(value, functools.partial) else value
-
-
 def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
     """What makes the optimizer of a node from groups of parameters; with a word where it cannot.
 
@@ -323,7 +197,7 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
         with told_of("optimizer", node, OPTIMIZER):
             made = make(groups)
         if isinstance(made, torch.optim.LBFGS) or not isinstance(made, torch.optim.Optimizer):
-            raise refusal("optimizer", node, f"gives {_a(made)}", OPTIMIZER)
+            raise refusal("optimizer", node, f"gives {described(made)}", OPTIMIZER)
         if not all("lr" in group for group in made.param_groups):
             raise refusal("optimizer", node, "its groups have no lr, which the schedule of the run sets", OPTIMIZER)
         if all(callable(getattr(made, mode, None)) for mode in ("train", "eval")):  # as those of schedulefree
@@ -334,9 +208,9 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
     return make_optimizer
 
 
-def _shape(tensor: Tensor) -> str:
+def shape_of(tensor: Tensor) -> str:
     return f"a tensor of shape {tuple(tensor.shape)}"
 
 
-def _a(thing: Any) -> str:
+def described(thing: Any) -> str:
     return f"an object of {type(thing).__module__}.{type(thing).__qualname__}"

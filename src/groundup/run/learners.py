@@ -26,6 +26,7 @@ from groundup.learning.predictor import Predictor
 from groundup.learning.schedules import Constant
 from groundup.options import ModelKind
 from groundup.run import kinds
+from groundup.run.schedules import schedule
 from groundup.run.trials import make_lazy_layers
 from groundup.spec import DatasetSpec
 
@@ -80,7 +81,7 @@ def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         "spec": spec,
         "loss": kinds.loss(config["loss"], spec.num_classes),
         "optimizer": kinds.optimizer(config["optimizer"]),
-        "lr_schedule": kinds.schedule(config["scheduler"]),
+        "lr_schedule": schedule(config["scheduler"]),
         "seed": config["seed"],
     }
     model = config["model"]

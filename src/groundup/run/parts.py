@@ -36,8 +36,9 @@ from groundup.run.callbacks import build_callbacks
 from groundup.run.learners import build_learner, build_predictor
 from groundup.run.loggers import Loggers
 from groundup.run.resume_from import checkpoint_of
+from groundup.run.schedules import try_scheduler
 from groundup.run.trainer import build_trainer, trainer_options
-from groundup.run.trials import try_network, try_state
+from groundup.run.trials import check_output, try_network, try_state
 from groundup.rundir.identity import NETWORK, identity_in, network_of, new_identity
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
@@ -82,16 +83,9 @@ def assemble(
     learner = build_learner(config, spec)
     is_ours = options_of("model", config["model"]) is not None
     data = kinds.data(config["data"], spec, seed, learner.passes if isinstance(learner, Learner) else 1)
-    if type(learner) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
-        kinds.check_output(config["model"], learner.net, spec)  # type: ignore[arg-type]
-        if not is_ours and not isinstance(learner.net, NumPyNet):
-            try_network(config["model"], learner.net, learner.loss, spec)  # type: ignore[arg-type]
-    if not is_ours and isinstance(learner, Learner):
-        try_state(config["model"], learner)
+    _try(config, learner, spec, is_ours)
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))
-    if isinstance(learner, Learner):
-        kinds.try_scheduler(learner)
     _refuse_empty_test(config, spec)
     callbacks = build_callbacks(config)
     course = learner if isinstance(learner, Learner) else accompany(learner, spec, config, callbacks)
@@ -115,16 +109,9 @@ def assemble(
     trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
     trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config) | ({"freeze": frozen} if frozen else {})
-    if trainer.world_size > 1 and not isinstance(data, ImageData):
-        raise UserError(
-            f"trainer.devices={config['trainer']['devices']} with data={spec.name}: every process would train on all "
-            "images, for the data module gives its own loaders; accepted: 1"
-        )
+    if trainer.world_size > 1:
+        _refuse_several_processes(config, spec, data, course)
     _check_space(run_dir, learner)
-    if trainer.world_size > 1 and isinstance(course, Companion):
-        raise UserError(
-            f"trainer.devices: {trainer.world_size} of them, and a LightningModule is trained by one; accepted: 1"
-        )
     if trainer.world_size > 1:
         stop.hold()
     checkpoints = next((callback for callback in callbacks if isinstance(callback, Checkpoints)), None)
@@ -134,6 +121,33 @@ def assemble(
     all_ours = is_ours and options_of("loss", config["loss"]) is not None
     rebuild = None if all_ours else partial(build_predictor, config, spec)
     return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, rebuild)
+
+
+def _try(config: Mapping[str, Any], module: LightningModule, spec: DatasetSpec, is_ours: bool) -> None:
+    """What it is made of, before it is trained: of parts of ours less is open."""
+    node = config["model"]
+    if type(module) in (Classifier, CapturedClassifier):  # another way may make logits of it otherwise
+        check_output(node, module.net, spec)  # type: ignore[arg-type]
+        if not is_ours and not isinstance(module.net, NumPyNet):
+            try_network(node, module.net, module.loss, spec)  # type: ignore[arg-type]
+    if not isinstance(module, Learner):
+        return
+    if not is_ours:
+        try_state(node, module)
+    try_scheduler(module)
+
+
+def _refuse_several_processes(
+    config: Mapping[str, Any], spec: DatasetSpec, data: LightningDataModule, course: Learner | Companion
+) -> None:
+    devices = f"trainer.devices={config['trainer']['devices']}"
+    if not isinstance(data, ImageData):
+        raise UserError(
+            f"{devices} with data={spec.name}: every process would train on all images, for the data module gives its "
+            "own loaders; accepted: 1"
+        )
+    if isinstance(course, Companion):
+        raise UserError(f"{devices}: a LightningModule is trained by one; accepted: 1")
 
 
 def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:

@@ -21,11 +21,10 @@ from groundup.learning.companion import put_checkpoint, seed_all
 from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE
 from groundup.printable import printable
-from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config
-from groundup.run.trials import refuse_sigmoids
+from groundup.run.trials import check_answer, refuse_sigmoids
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.identity import refuse_another_network
@@ -86,7 +85,7 @@ def predict(
     put_checkpoint(predictor, checkpoint, checkpoint_file)
     predictor.eval()
     if not isinstance(predictor, Predictor):
-        kinds.check_answer(config["model"], predictor, spec)
+        check_answer(config["model"], predictor, spec)
     if options_of("model", config["model"]) is None:
         if not hasattr(getattr(predictor, "loss", None), "probabilities"):
             refuse_sigmoids(config["model"], predictor, spec)

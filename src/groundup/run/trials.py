@@ -1,10 +1,10 @@
-"""What is tried with a network of somebody else's before it is trained: what ours are known to keep to."""
+"""What is tried with a network before it is trained, or asked to predict: what it answers, and whether it may."""
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -14,10 +14,58 @@ from torch.nn.parameter import is_lazy
 
 from groundup.learning.predictor import are_probabilities
 from groundup.models.summary import untouched
-from groundup.run.kinds import ANSWER, NETWORK, refusal, refuse_late_layers, told_of
+from groundup.run.kinds import NETWORK, described, refusal, shape_of, told_of
 from groundup.spec import DatasetSpec
 
+ANSWER = (
+    "to predict, a LightningModule with a forward from images (N, C, H, W) to logits, log-probabilities or "
+    "probabilities (N, {classes})"
+)
 IMAGES = 4
+
+
+def check_output(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:
+    """Refuses a network whose answer to two images is not two rows of logits.
+
+    Raises:
+        UserError: as said.
+    """
+    _try_answer(node, net, spec, NETWORK.format(classes=spec.num_classes))
+
+
+def check_answer(node: Mapping[str, Any], module: nn.Module, spec: DatasetSpec) -> None:
+    """Refuses a LightningModule that nothing can be predicted with: its forward does not give a row for each image.
+
+    Raises:
+        UserError: as said.
+    """
+    _try_answer(node, module, spec, ANSWER.format(classes=spec.num_classes))
+
+
+def _try_answer(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec, accepted: str) -> None:
+    before = set(net.state_dict())
+    with told_of("model", node, accepted), untouched(net) as like:
+        images = torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device)
+        logits = net(images)
+    refuse_late_layers(node, before, net)
+    if not isinstance(logits, Tensor):
+        raise refusal("model", node, f"it answers images with {described(logits)}", accepted)
+    if logits.shape != (2, spec.num_classes):
+        cause = f"it answers 2 images with {shape_of(logits)}, data={spec.name} has {spec.num_classes} classes"
+        raise refusal("model", node, cause, accepted)
+    if not logits.is_floating_point():
+        raise refusal("model", node, f"it answers images with numbers of {logits.dtype}", accepted)
+
+
+def refuse_late_layers(node: Mapping[str, Any], before: Collection[str], net: nn.Module) -> None:
+    """Refuses a network with other weights than `before` it saw images: the optimizer would not know them.
+
+    Raises:
+        UserError: as said.
+    """
+    if late := sorted(set(before) ^ set(net.state_dict())):
+        accepted = "layers made in __init__, such as torch.nn.LazyLinear"
+        raise refusal("model", node, f"its forward makes or takes away {', '.join(late[:3])}", accepted)
 
 
 def trial_images(spec: DatasetSpec, like: Tensor, count: int = IMAGES) -> Tensor:
