@@ -22,9 +22,8 @@ from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.checkpoint import load_checkpoint
-from groundup.learning.companion import seed_all
 from groundup.learning.predictor import probabilities_of
-from groundup.learning.random_numbers import INFERENCE
+from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.run import run

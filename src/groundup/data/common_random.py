@@ -21,7 +21,11 @@ _SETTING_UP = ("prepare_data", "setup", "train_dataloader", "val_dataloader", "t
 
 def seed_common(*numbers: int) -> None:
     """Seeds them by several numbers."""
-    seed = mix_seed(*numbers)
+    put_seed(mix_seed(*numbers))
+
+
+def put_seed(seed: int) -> None:
+    """Seeds them by a number that was mixed."""
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import random
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
@@ -34,7 +32,7 @@ from groundup.learning.checkpoint import load_checkpoint, put_weights
 from groundup.learning.image_count import ImageCount, images_in
 from groundup.learning.learner import Learner
 from groundup.learning.predictor import Predictor, Validation
-from groundup.learning.random_numbers import INFERENCE, seed_generators
+from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.learning.training_progress import TrainingProgress, steps_of
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
@@ -336,10 +334,3 @@ def put_checkpoint(module: LightningModule, checkpoint: dict[str, Any], path: Pa
     if not isinstance(module, Predictor):  # of which the hook has the progress of training, and nothing else
         module.on_load_checkpoint(dict(checkpoint))
     put_weights(module, checkpoint, path)
-
-
-def seed_all(seed: int, device: torch.device) -> None:
-    """Seeds torch's generators, NumPy's and Python's: a module may draw from any."""
-    seed_generators(seed, device)
-    np.random.seed(seed & 0xFFFFFFFF)
-    random.seed(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from groundup.data.common_random import put_seed
 from groundup.seeds import mix_seed
 
 INFERENCE = 1 << 40  # no step of a training comes to it
@@ -18,6 +19,12 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
+
+
+def seed_all(seed: int, device: torch.device) -> None:
+    """Seeds NumPy's and Python's generators too: a part of somebody else's may draw from any."""
+    put_seed(seed)
+    seed_generators(seed, device)
 
 
 def inference_generator(seed: int, draw: int, device: torch.device) -> Generator:

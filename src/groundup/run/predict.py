@@ -17,9 +17,9 @@ from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.data.images import Background, read_image
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import put_checkpoint, seed_all
+from groundup.learning.companion import put_checkpoint
 from groundup.learning.predictor import Predictor, probabilities_of
-from groundup.learning.random_numbers import INFERENCE
+from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.printable import printable
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.learners import build_predictor
