@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,18 @@ def read_plain(path: Path) -> Any:
         raise UserError(
             f"checkpoint {path}: refused, it is damaged or holds more than tensors and plain values ({_reason(error)})"
         ) from error
+
+
+def try_reading_back(state: Any) -> None:
+    """Writes what a checkpoint would hold, and reads it as one is read, in memory.
+
+    Raises:
+        Exception: of any kind, as torch and the objects raise them: no checkpoint with it could be read.
+    """
+    file = BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    torch.load(file, weights_only=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

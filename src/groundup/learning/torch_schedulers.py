@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from groundup.errors import UserError
+from groundup.learning.checkpoint import try_reading_back
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +116,7 @@ def refuse_state_of_objects(scheduler: LRScheduler) -> None:
         UserError: it holds more than tensors and plain values.
     """
     try:
-        file = io.BytesIO()
-        torch.save(scheduler.state_dict(), file)
-        file.seek(0)
-        torch.load(file, weights_only=True)
+        try_reading_back(scheduler.state_dict())
     except Exception as error:  # of any kind, as torch raises them
         said = " ".join(str(error).split())[:120]
         raise UserError(

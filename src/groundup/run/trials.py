@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Collection, Mapping
-from io import BytesIO
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from groundup.learning.checkpoint import try_reading_back
 from groundup.learning.predictor import are_probabilities
 from groundup.models.summary import untouched
 from groundup.run.kinds import NETWORK, described, refusal, shape_of, told_of
@@ -95,11 +95,8 @@ def try_state(node: Mapping[str, Any], module: nn.Module) -> None:
         UserError: as said.
     """
     odd = {name: value for name, value in module.state_dict().items() if type(value) not in (Tensor, nn.Parameter)}
-    file = BytesIO()
     try:
-        torch.save(odd, file)
-        file.seek(0)
-        torch.load(file, weights_only=True)
+        try_reading_back(odd)
     except Exception as error:  # of any kind: objects may say how they are written, and fail
         cause = f"what its checkpoints hold could not be read back ({', '.join(odd)})"
         raise refusal("model", node, cause, "tensors and plain containers in state_dict") from error
