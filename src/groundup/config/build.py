@@ -77,7 +77,9 @@ def names_of_bases(made: Any) -> set[str]:
 
 def _factory(node: Mapping[str, Any]) -> Any:
     """What waits for the remaining arguments. Nodes within are built; values become what their annotations say."""
-    target, whole = str(node.get("_target_")), node.get("_recursive_") is False
+    target, whole = node.get("_target_"), node.get("_recursive_") is False
+    if not isinstance(target, str) or not target:
+        raise UserError(f"_target_={target}: must be the dotted name of a class or function")
     within = {} if whole else {key: _build_within(value) for key, value in node.items() if has_node(value)}
     try:
         if not ships(target):

@@ -15,6 +15,7 @@ from groundup.errors import UserError
 from groundup.printable import printable
 
 VARIABLE = "GROUNDUP_TRUST"
+LONGEST_NAME = 500  # characters; a longer one is there to fill a screen
 # What can be done with all that these hold is too much, and their parts are accepted as they are.
 LIBRARIES = {
     *("torch", "torchvision", "torchmetrics", "lightning", "lightning_fabric", "lightning_utilities"),
@@ -56,7 +57,7 @@ def _refuse_what_is_nobodys_own(place: str, name: str) -> None:
 
 def is_name(text: object) -> bool:
     """Whether this may be the dotted name of something in Python."""
-    return isinstance(text, str) and all(part.isidentifier() for part in text.split("."))
+    return isinstance(text, str) and len(text) <= LONGEST_NAME and all(part.isidentifier() for part in text.split("."))
 
 
 def is_library(name: str) -> bool:

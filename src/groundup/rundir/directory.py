@@ -34,10 +34,14 @@ def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
         raise UserError(f"{key}={run_dir}: {CONFIG} cannot be read: {error}") from error
     groups = config if isinstance(config, dict) else {}
     seed = groups.get("seed")
-    complete = all(isinstance(groups.get(group), dict) for group in GROUPS)
+    complete = all(_is_group(groups.get(group)) for group in GROUPS)
     if not complete or type(seed) is not int or not 0 <= seed < 2**32:
         raise UserError(f"{key}={run_dir}: {CONFIG} is not the config of a run")
     return with_todays_names(groups)
+
+
+def _is_group(node: object) -> bool:
+    return isinstance(node, dict) and all(isinstance(key, str) for key in node)
 
 
 def refuse_files_of_no_run(run_dir: Path) -> None:
