@@ -100,6 +100,22 @@ def test_an_argument_may_be_a_layer_and_nothing_else():
             refuse_foreign_targets({"model": {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": target}]}})
 
 
+def test_a_loss_may_be_a_function_of_torch_and_have_weights_of_classes():
+    functional = {"_target_": "torch.nn.functional.cross_entropy", "_partial_": True, "label_smoothing": 0.1}
+    refuse_foreign_targets({"loss": functional})
+    tensor = {"_target_": "torch.tensor", "data": [1, 2.5]}
+    refuse_foreign_targets({"loss": {"_target_": "torch.nn.CrossEntropyLoss", "weight": tensor}})
+    refuse_foreign_targets({"loss": functional | {"weight": {"_target_": "torch.tensor", "_args_": [[1, 2.5]]}}})
+    for wrong in ({"_target_": "torch.load", "f": 1}, {"_target_": "torch.tensor", "data": ["x"]}, tensor | {"f": 1}):
+        with pytest.raises(UserError, match=r"^loss\.weight\._target_=torch\.\w+: refused"):
+            refuse_foreign_targets({"loss": {"_target_": "torch.nn.CrossEntropyLoss", "weight": wrong}})
+    for place, target in (("model", functional), ("loss", {"_target_": "torch.tensor", "data": [1]})):
+        with pytest.raises(UserError, match="refused"):
+            refuse_foreign_targets({place: target})
+    with pytest.raises(UserError, match="refused"):
+        refuse_foreign_targets({"loss": {"_target_": "torch.nn.functional.importlib.import_module", "name": "x"}})
+
+
 @pytest.mark.parametrize(
     ("kind", "node", "place"),
     [

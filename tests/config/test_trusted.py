@@ -82,6 +82,7 @@ def loss(logits, target) -> torch.Tensor:
     return logits.mean()
 
 
+small = functools.partial(Net, width=1)
 quick = lambda command: os.system(command)
 """
 SUB = """
@@ -165,11 +166,19 @@ def test_a_trusted_part_may_name_files_and_no_other_may():
 def test_a_function_is_trusted_by_what_it_says_that_it_gives_or_by_its_own_name():
     assert refusal({"model": {"_target_": "mypkg.make_net"}}, ("mypkg",)) == ""
     said = refusal({"model": {"_target_": "mypkg.make"}}, ("mypkg",))
-    assert said.endswith("annotate what it returns, or trust it by name: trust=[mypkg,mypkg.make]")
+    assert said.endswith("annotate what it returns; if it is meant: trust=[mypkg,mypkg.make]")
     assert refusal({"model": {"_target_": "mypkg.make"}}, ("mypkg.make",)) == ""
     assert "refused" in refusal(
         {"model": {"_target_": "mypkg.run"}}, ("mypkg.run",)
     )  # not theirs, whatever it is called
+
+
+@pytest.mark.parametrize("name", ["Net.restore", "Net.shell", "small"])
+def test_a_method_and_a_partial_are_trusted_by_their_own_name_alone(name):
+    config = {"model": {"_target_": f"mypkg.{name}"}}
+    assert refusal(config, ("mypkg",)).endswith(f"; if it is meant: trust=[mypkg,mypkg.{name}]")
+    assert refusal(config, ("mypkg", f"mypkg.{name}")) == ""
+    assert "defined in posix, which is not trusted" in refusal({"model": {"_target_": "mypkg.part"}}, ("mypkg.part",))
 
 
 def test_an_argument_that_is_no_network_is_trusted_by_its_own_name_alone():

@@ -6,10 +6,11 @@ Imports nothing of a package that is not trusted.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Collection, Iterable
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from groundup.borrowed.hydra import locate
@@ -22,7 +23,8 @@ def why_not_theirs(target: Any, trust: Collection[str], bases: Iterable[str], is
     """Why a part is not accepted as one that is trusted, for the end of a message; None where it is.
 
     A class must be of the kind. So must be what a function gives, by its annotation: a package has functions that do
-    other things. One that is trusted by its own name is accepted without, and so is, as an argument, any class.
+    other things. One that is trusted by its own name is accepted without, and so is a method, what `functools.partial`
+    gives, and, as an argument, any class.
 
     Args:
         target: the dotted name.
@@ -39,20 +41,24 @@ def why_not_theirs(target: Any, trust: Collection[str], bases: Iterable[str], is
         found = located(target)
     except UserError as error:
         return f"; of what is trusted, {error}"
-    home, by_name = getattr(found, "__module__", None), target in trust
+    called = found.func if isinstance(found, functools.partial) else found
+    home, by_name = getattr(called, "__module__", None), target in trust
     if not _is_defined_in(home, trust, by_name):
         return f"; it is defined in {home}, which is not trusted"
-    if not isinstance(found, type | FunctionType) or "." in found.__qualname__:
+    if not isinstance(found, type | FunctionType | MethodType | functools.partial):
         return "; it is no class or function of a module"
-    named = f"trust=[{','.join((*trust, target))}]"
-    if isinstance(found, type):
-        wanted = is_argument and by_name
-        if wanted or issubclass(found, classes(bases)):
-            return None
-        return f"; {target} is none" + (f"; if it is meant: {named}" if is_argument else "")
-    if by_name or _gives(found, classes(bases)):
+    if by_name and (is_argument or not isinstance(found, type)):
         return None
-    return f"; {target} does not say that it gives one: annotate what it returns, or trust it by name: {named}"
+    meant = f"if it is meant: trust=[{','.join((*trust, target))}]"
+    if not isinstance(found, type | FunctionType) or "." in found.__qualname__:
+        return f"; it is no class or function of a module; {meant}"
+    if isinstance(found, type):
+        if issubclass(found, classes(bases)):
+            return None
+        return f"; {target} is none" + (f"; {meant}" if is_argument else "")
+    if _gives(found, classes(bases)):
+        return None
+    return f"; {target} does not say that it gives one: annotate what it returns; {meant}"
 
 
 def classes(names: Iterable[str]) -> tuple[type, ...]:

@@ -118,6 +118,8 @@ def refuse_foreign_targets(config: Mapping[str, Any], trust: Collection[str] = (
         kind = _kind_of(place)
         if kind is None:
             raise _refusal(place, node, f"parts in {', '.join(KINDS)}")
+        if _is_tensor(place, node):
+            continue
         if (found := _find(node["_target_"], kind, trust)) is not None:
             _refuse_reaching_out(place, node, found)
             continue
@@ -181,15 +183,35 @@ def _find(target: Any, kind: Kind, trust: Collection[str] = ()) -> Any:
             return None
     except (ImportError, ValueError, AttributeError, UserError):
         return None
-    if not isinstance(found, type):
-        return found if kind is NETWORK and _makes_networks(found) else None
-    return found if _is_defined_for(found, kind) else None
+    if isinstance(found, type):
+        return found if _is_defined_for(found, kind) else None
+    if kind is NETWORK:
+        return found if _makes_networks(found) else None
+    return found if kind is KINDS["loss"] and _is_loss_of_torch(found) else None
 
 
 def _is_defined_for(found: type, kind: Kind) -> bool:
     module = found.__module__
     defined = is_within(module, kind.modules) and not is_within(module, kind.others) and "." not in found.__qualname__
     return defined and issubclass(found, classes(kind.bases))
+
+
+def _is_loss_of_torch(found: Any) -> bool:
+    """Whether this is a function such as `torch.nn.functional.cross_entropy`: they are of tensors alone."""
+    is_functional = isinstance(found, FunctionType) and found.__module__ == "torch.nn.functional"
+    return is_functional and "target" in inspect.signature(found).parameters
+
+
+def _is_tensor(place: tuple[str, ...], node: Mapping[str, Any]) -> bool:
+    """Whether this is an argument that holds numbers, such as the weights of classes."""
+    if len(place) <= _depth(place) or node["_target_"] != "torch.tensor":
+        return False
+    given = {key: value for key, value in node.items() if key != "_target_"}
+    return given.keys() <= {"_args_", "data"} and all(map(_is_numbers, given.values()))
+
+
+def _is_numbers(value: Any) -> bool:
+    return all(map(_is_numbers, value)) if isinstance(value, list) else isinstance(value, int | float)
 
 
 def _makes_networks(found: Any) -> bool:

@@ -101,7 +101,9 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int, passes: int = 1)
     with told_of("data", node, ACCEPTED):
         if has_our_keys(node):
             made = build(node, spec=spec, seed=seed)
-            made.passes = passes
+            if not isinstance(made, LightningDataModule):
+                raise refusal("data", node, f"gives {described(made)}", ACCEPTED)
+            made.passes = passes  # type: ignore[attr-defined]
         else:
             made = build_data_module(node, seed, spec)
             prints = spec.prints if isinstance(spec, LoaderSpec) else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
+from groundup.printable import printable, shortened
 from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.names import CONFIG
 
@@ -74,10 +75,15 @@ def refuse_another_network(
         there, here = dict(its.get(group) or {}), dict(own.get(group) or {})
         if different := [key for key in {**here, **there} if there.get(key) != here.get(key)]:
             key = min(different, key=lambda key: key != "name")
+            trained, asked = (f"{group}.{_said(key)}={_said(node.get(key))}" for node in (there, here))
             raise UserError(
-                f"checkpoint {path}: made by another network, with {group}.{key}={there.get(key)}, where this run has "
-                f"{group}.{key}={here.get(key)}; accepted: checkpoints of the same {' and '.join(groups)}"
+                f"checkpoint {path}: made by another network, with {trained}, where this run has {asked}; accepted: "
+                f"checkpoints of the same {' and '.join(groups)}"
             )
+
+
+def _said(value: Any) -> str:
+    return shortened(printable(str(value)), 200)
 
 
 def as_comment(identity: str) -> str:
