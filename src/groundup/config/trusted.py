@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -55,7 +55,7 @@ def _refuse_what_is_nobodys_own(place: str, name: str) -> None:
         )
 
 
-def is_name(text: object) -> bool:
+def is_name(text: object) -> TypeGuard[str]:
     """Whether this may be the dotted name of something in Python."""
     return isinstance(text, str) and len(text) <= LONGEST_NAME and all(part.isidentifier() for part in text.split("."))
 

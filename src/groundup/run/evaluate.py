@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.data_module import arguments_of, look_at_test_data
+from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.classes import listed
@@ -86,6 +87,7 @@ def evaluate(
         predictor = build_predictor(config, spec)
         computes = accelerator_for(predictor, accelerator, config["model"]["name"])
         trainer = _make_trainer(computes, config["trainer"]["precision"], run_dir)
+    warn_of_other_code(checkpoint, config, checkpoint_file)
     put_checkpoint(predictor, checkpoint, checkpoint_file)
     if spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")

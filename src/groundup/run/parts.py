@@ -20,6 +20,7 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.image_sizes import look_at_images
+from groundup.config.own_code import CODE, code_of, warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.data.module import ImageData
 from groundup.errors import UserError
@@ -109,6 +110,9 @@ def assemble(
     trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
     trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config) | ({"freeze": frozen} if frozen else {})
+    trainer.strategy.checkpoint_io.marks[CODE] = code_of(config)
+    if checkpoint and resume:
+        warn_of_other_code(checkpoint, config, resume)
     if trainer.world_size > 1:
         _refuse_several_processes(config, spec, data, course)
     _check_space(run_dir, learner)

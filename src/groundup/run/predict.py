@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
@@ -82,6 +83,7 @@ def predict(
         refuse_heavy_parts(config, spec)
         refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number
         predictor = build_predictor(config, spec)
+    warn_of_other_code(checkpoint, config, checkpoint_file)
     put_checkpoint(predictor, checkpoint, checkpoint_file)
     predictor.eval()
     if not isinstance(predictor, Predictor):
