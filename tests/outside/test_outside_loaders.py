@@ -74,6 +74,12 @@ class Module(LightningDataModule):
         return TensorDataset(*pairs({"train": 40, "val": 12, "test": 20}[split]))
 
 
+class ChannelsLast(Module):
+    def dataset(self, split):
+        images, labels = super().dataset(split).tensors
+        return TensorDataset(images.permute(0, 2, 3, 1), labels)
+
+
 class Drawing(Dataset):
     """Draws for every image anew, from the generators that everybody has."""
 
@@ -290,6 +296,13 @@ def test_sizes_and_classes_are_found_out_before_training(caplog):
     assert (spec.train_size, spec.val_size, spec.test_size) == (40, 12, 20)
     assert (spec.class_names, spec.mean) == (("0", "1", "2"), ())
     assert "data=module: 3 classes, counted from the labels of 40 training images" in caplog.text
+
+
+def test_images_that_look_as_if_their_channels_were_last_are_said(caplog):
+    look("Module", bs=7)
+    assert "channels" not in caplog.text
+    look("ChannelsLast", bs=7)
+    assert "images of shape (6, 6, 1), taken as 6 channels of 6 x 1 pixels; if the channels are last" in caplog.text
 
 
 def test_hooks_are_called_in_lightnings_order_and_random_numbers_stay(monkeypatch):

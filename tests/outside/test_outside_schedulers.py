@@ -153,6 +153,13 @@ def test_a_rate_that_has_no_effect_is_said(config_of, tmp_path, caplog):
     assert "OneCycleLR sets the learning rate itself, 0.008 at first; optimizer.lr has no effect" in caplog.text
 
 
+def test_a_cycle_that_is_not_gone_through_is_said(config_of, tmp_path, caplog):
+    run(config_of(torchs("OneCycleLR", max_lr=0.2, total_steps=24, interval="step")), tmp_path / "whole")
+    assert "made for" not in caplog.text
+    run(config_of(torchs("OneCycleLR", max_lr=0.2, total_steps=24)), tmp_path / "part")
+    assert "OneCycleLR is made for 24 times, and goes on 4 times in this training, once an epoch" in caplog.text
+
+
 def test_groups_of_several_rates_keep_their_ratios(config_of, tmp_path):
     muon = ("optimizer=muon", "optimizer.lr=0.02", "optimizer.other_lr=0.004")
     run(noting(config_of(torchs("StepLR", step_size=1, gamma=0.5), *muon)), tmp_path)

@@ -68,6 +68,8 @@ def loader_spec(make: Callable[[], LightningDataModule], data: Mapping[str, Any]
             raise refusal(data, "it has no training data", "a train_dataloader()")
         shape = look.shape("train", train)
         said = _spec_said(look.module)
+        if said is None:
+            _warn_of_channels_last(look.where("train"), shape)
         names = said.class_names if said else names_said(look.module, data, getattr(train, "dataset", None))
         images = images_of(train)
         if names is None:
@@ -260,6 +262,14 @@ class _Look:
 def _warn_of_common_images(where: str, loader: Any, other: Any, done: str = "trained") -> None:
     if loader is not None and other is not None and (common := common_images(loader, other)):
         log.warning(f"{where} has {common:,} images that are {done} on, too: what it measures is not of new images")
+
+
+def _warn_of_channels_last(where: str, shape: tuple[int, ...]) -> None:
+    if shape[2] in (1, 3, 4) and shape[0] > 4:
+        log.warning(
+            f"{where} gives images of shape {shape}, taken as {shape[0]} channels of {shape[1]} x {shape[2]} pixels; "
+            "if the channels are last, permute them to (C, H, W)"
+        )
 
 
 def _refuse_wrong_spec(data: Mapping[str, Any], names: tuple[str, ...], said: DatasetSpec | None) -> None:

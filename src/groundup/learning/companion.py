@@ -188,10 +188,11 @@ class Companion(SeededEvaluation, Checkpoint):
     def _refuse_monitors(self, trainer: Trainer, logged: Collection[str]) -> None:
         for place, monitor in self._monitors(trainer):
             if monitor not in logged and monitor.startswith("val"):
+                accepted = f"{place}=NAME, and mode=min beside it where less is better"
                 raise UserError(
                     f"{place}={monitor}: the model logs no such metric; in validation it logs "
-                    f"{', '.join(sorted(logged)) or 'nothing'}; accepted: {place}=NAME, and mode=min beside it where "
-                    "less is better"
+                    f"{', '.join(sorted(logged)) or 'nothing'}; accepted: "
+                    f"{'one of these' if place.startswith('model') else accepted}"
                 )
 
     def _try_checkpoint(self, trainer: Trainer) -> None:

@@ -84,6 +84,11 @@ class TorchScheduler:
                 except Exception as error:  # of any kind: in training it would be as fatal
                     raise UserError(_ends_early(scheduler, error, call + 1, calls, self.interval)) from error
                 kept_apart = kept_apart or _differ(trial.rates())
+        if isinstance(made_for := getattr(scheduler, "total_steps", None), int) and calls + 1 < made_for:
+            log.warning(
+                f"scheduler: {type(scheduler).__name__} is made for {made_for} times, and goes on {calls} times in "
+                f"this training, once {_unit(self.interval)}: what comes later of it never does"
+            )
         if not kept_apart:
             raise UserError(
                 f"scheduler: {type(scheduler).__name__} gives all {len(rates)} groups of the optimizer one rate, where "
@@ -101,11 +106,15 @@ def _differ(rates: Sequence[float]) -> bool:
     return len(set(rates)) > 1
 
 
+def _unit(interval: str) -> str:
+    return "a step" if interval == "step" else "an epoch"
+
+
 def _ends_early(scheduler: LRScheduler, error: Exception, call: int, calls: int, interval: str) -> str:
     cause = " ".join(str(error).split())[:200]
     return (
         f"scheduler: {type(scheduler).__name__} cannot go on as long as this training: at {call} of {calls} times, "
-        f"once {'a step' if interval == 'step' else 'an epoch'}, it says: {type(error).__name__}: {cause}"
+        f"once {_unit(interval)}, it says: {type(error).__name__}: {cause}"
     )
 
 

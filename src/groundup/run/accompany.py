@@ -15,6 +15,7 @@ from groundup.callbacks.evaluation_watcher import EvaluationWatcher
 from groundup.callbacks.feature_maps import FeatureMaps
 from groundup.callbacks.graph import Graph
 from groundup.callbacks.smooth_loss import SmoothLoss
+from groundup.errors import UserError
 from groundup.learning.companion import Companion
 from groundup.models.summary import untouched
 from groundup.run.trials import refuse_late_layers
@@ -33,7 +34,11 @@ def accompany(
         spec: of its images.
         config: of the run.
         callbacks: built of it, in its order; changed.
+
+    Raises:
+        UserError: the trainer is asked for what this module has to do itself.
     """
+    _refuse_what_it_does_itself(module, config)
     named = dict(zip((name for name, node in config["callbacks"].items() if node), callbacks, strict=True))
     idle: tuple[type[Callback], ...] = (EvaluationWatcher, SmoothLoss)
     weights = set(module.state_dict())
@@ -49,6 +54,17 @@ def accompany(
     companion = Companion(module, spec, config["seed"], named)
     callbacks[:] = [companion, *(callback for callback in callbacks if not isinstance(callback, idle))]
     return companion
+
+
+def _refuse_what_it_does_itself(module: LightningModule, config: Mapping[str, Any]) -> None:
+    if module.automatic_optimization:
+        return
+    for key, nothing in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
+        if (value := config["trainer"].get(key, nothing)) not in (None, nothing):
+            raise UserError(
+                f"trainer.{key}={value} with model={config['model'].get('name')}: it steps its optimizers itself "
+                f"(automatic_optimization = False); accepted: {'null' if nothing is None else nothing}"
+            )
 
 
 def answers_images(module: LightningModule, spec: DatasetSpec) -> bool:
