@@ -177,7 +177,7 @@ def test_mlflow_has_what_a_logger_is_told(make_config, tmp_path, monkeypatch):
 
 
 @needs("mlflow")
-def test_mlflow_knows_how_a_run_ended_and_has_no_step_twice(make_config, tmp_path):
+def test_mlflow_knows_how_a_run_ended_and_has_no_step_twice(make_config, tmp_path, caplog):
     config = make_config("logger=mlflow", "trainer.log_every_n_steps=5", "trainer.max_epochs=3")
     ends = []
     for seed, callback in enumerate(("SignalAt", "Break")):
@@ -195,6 +195,7 @@ def test_mlflow_knows_how_a_run_ended_and_has_no_step_twice(make_config, tmp_pat
         assert len(steps) == len(set(steps))
         assert ("test/acc", 84) in steps
     assert ends == ["KILLED", "FAILED"]
+    assert "goes on without this logger" not in caplog.text
 
 
 @needs("mlflow")

@@ -90,7 +90,11 @@ class Keeper:
 
     def begin(self, logger: Logger, run: Beginning, place: Place) -> None:
         """Before the first step, in the first process alone."""
-        logger.log_hyperparams(dict(run.params))
+        self.write_params(logger, run.params)
+
+    def write_params(self, logger: Logger, params: Mapping[str, Any]) -> None:
+        """Settings, and at the end how it ended: again, for a run that goes on may have others."""
+        logger.log_hyperparams(dict(params))
 
     def write_picture(self, logger: Any, tag: str, image: Image.Image, step: int) -> None:
         """As WandbLogger has it."""
@@ -103,7 +107,7 @@ class Keeper:
         best = {name: value for name, value in run.metrics.items() if not name.startswith("test/")}  # that it has
         if best:
             logger.log_metrics(best, step=run.step)
-        logger.log_hyperparams({"status": run.status, **run.params})
+        self.write_params(logger, {"status": run.status, **run.params})
         logger.finalize("success" if run.status == "finished" else "failed")
 
     def abandon(self, logger: Logger) -> None:

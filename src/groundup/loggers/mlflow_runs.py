@@ -50,15 +50,20 @@ class MLflowKeeper(Keeper):
         if place.goes_on:
             client.update_run(run_id, status="RUNNING")
             _leave_out(logger, _known_from(client, run_id, place.first_step))
-        before = client.get_run(run_id).data.params
-        logger.log_hyperparams({name: value for name, value in run.params.items() if name not in before})
-        for name, value in run.params.items():
-            if before.get(name, str(value))[:LONGEST] != str(value)[:LONGEST]:  # a parameter stays what it was
-                client.set_tag(run_id, name, value)
+        self.write_params(logger, run.params)
         client.set_tag(run_id, "run_dir", str(place.run_dir))
         for title, text in run.texts.items():
             client.log_text(run_id, text, f"{title}.md")
         logger.log_image = functools.partial(_log_image, logger)  # type: ignore[attr-defined]
+
+    def write_params(self, logger: MLFlowLogger, params: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """A parameter stays there what it was at first, so that what has changed is a tag; the status is MLflow's own."""
+        client, run_id = logger.experiment, logger.run_id
+        before = client.get_run(run_id).data.params
+        logger.log_hyperparams({name: value for name, value in params.items() if name not in {*before, "status"}})
+        for name, value in params.items():
+            if name in before and before[name][:LONGEST] != str(value)[:LONGEST]:
+                client.set_tag(run_id, name, value)
 
     def end(self, logger: MLFlowLogger, run: Ending) -> None:  # type: ignore[override]
         try:
