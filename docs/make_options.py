@@ -1,4 +1,4 @@
-"""Writes docs/options.md from the files of conf/ and the options beside the classes: python docs/make_options.py"""
+"""Writes docs/reference/options.md from the files of conf/ and the options beside the classes: python docs/make_options.py"""
 
 from __future__ import annotations
 
@@ -197,4 +197,4 @@ def _refusal(options: type[Node], key: str) -> str:
 
 
 if __name__ == "__main__":
-    (PROJECT / "docs" / "options.md").write_text(page())
+    (PROJECT / "docs" / "reference" / "options.md").write_text(page())

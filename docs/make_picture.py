@@ -1,4 +1,4 @@
-"""Draws docs/picture.png from a run on digits: its training curves beside test images and their predicted classes.
+"""Draws docs/images/picture.png from a run on digits: its training curves beside test images and their predicted classes.
 
 python train.py
 pip install -e ".[notebooks]" && python docs/make_picture.py outputs/runs/cnn-digits/DIR
@@ -65,7 +65,7 @@ def main() -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
     draw_curves(left.subplots(), run_dir)
     draw_digits(right, run_dir)
-    figure.savefig(Path(__file__).with_name("picture.png"), dpi=110)
+    figure.savefig(Path(__file__).parent / "images" / "picture.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws docs/tensorboard.png: TensorBoard in a headless Chromium, on a sweep's directory.
+"""Draws docs/images/tensorboard.png: TensorBoard in a headless Chromium, on a sweep's directory.
 
 python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 data=mnist
 pip install -e ".[dev]" && python docs/make_screenshot.py outputs/sweeps/DIR
@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logdir", type=Path, help="a sweep's directory")
     parser.add_argument("--run", default="2", help="whose pictures are shown")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("tensorboard.png"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images" / "tensorboard.png")
     arguments = parser.parse_args()
     with tensorboard(arguments.logdir) as address, chromium(*SIZE, scale=2) as browser:
         browser.get(address + pinned(arguments.run))

@@ -54,8 +54,8 @@ def equal(first, second):
 
 
 def documented():
-    """The tags of docs/metrics.md as patterns; capitals stand for names of layers, parameters and classes."""
-    rows = re.findall(r"^\| (`[^|]*`) \|", (PROJECT / "docs" / "metrics.md").read_text(), flags=re.MULTILINE)
+    """The tags of docs/reference/metrics.md as patterns; capitals stand for names of layers, parameters and classes."""
+    rows = re.findall(r"^\| (`[^|]*`) \|", (PROJECT / "docs" / "reference" / "metrics.md").read_text(), flags=re.MULTILINE)
     tags = {tag for row in rows for tag in re.findall(r"`([^`]+)`", row) if not tag.startswith("python ")}
     return {tag: re.compile(re.sub("LAYER|NAME|CLASS|NN", ".+", re.escape(tag))) for tag in tags}
 

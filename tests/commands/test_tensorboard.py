@@ -183,6 +183,6 @@ def test_the_screenshot_of_the_readme_is_made_by_its_script(browser, runs, tmp_p
     monkeypatch.setattr(sys, "argv", words)
     screenshot.main()
     image = Image.open(tmp_path / "shot.png")
-    committed = Image.open(PROJECT / "docs" / "tensorboard.png")
+    committed = Image.open(PROJECT / "docs" / "images" / "tensorboard.png")
     assert image.size == committed.size
     assert len(image.convert("RGB").getcolors(100_000)) > 30  # not an empty page

@@ -55,7 +55,7 @@ def copy(tmp_path_factory) -> Path:
         shutil.copytree(
             PROJECT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "*.xz")
         )
-    (root / "docs").mkdir()
+    (root / "docs" / "reference").mkdir(parents=True)
     for file in ("train.py", "docs/make_options.py", "pyproject.toml"):
         shutil.copy(PROJECT / file, root / file)
     models = root / "src" / "groundup" / "models"
@@ -89,7 +89,7 @@ def test_values_of_one_without_options_are_checked_by_its_signature(copy):
 
 def test_it_is_on_the_page_of_options(copy):
     assert python(copy, "docs/make_options.py").returncode == 0
-    page = (copy / "docs" / "options.md").read_text()
+    page = (copy / "docs" / "reference" / "options.md").read_text()
     assert "### model=tiny\n\nHardly a network\n" in page
     assert "| `model.units` | `64` | a whole number ≥ 1 and ≤ 1,000,000 | between images and logits |" in page
     assert "### model=bare\n\nHardly a network\n" in page
@@ -110,4 +110,4 @@ def test_the_tests_of_networks_and_options_find_it(copy):
 
 def test_the_page_of_options_is_the_one_that_is_written():
     page = runpy.run_path(str(PROJECT / "docs" / "make_options.py"))["page"]()
-    assert (PROJECT / "docs" / "options.md").read_text() == page, "python docs/make_options.py"
+    assert (PROJECT / "docs" / "reference" / "options.md").read_text() == page, "python docs/make_options.py"

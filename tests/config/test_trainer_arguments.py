@@ -131,7 +131,7 @@ def test_the_table_has_a_row_for_everything():
 
 
 def test_the_page_of_the_documentation_is_the_table():
-    page = Path(__file__).parents[2] / "docs" / "trainer.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "trainer.md"
     assert page.read_text().endswith(f"\n\n{table()}\n")
 
 

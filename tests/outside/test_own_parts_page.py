@@ -1,4 +1,4 @@
-"""docs/own_parts.md: its files are written as they stand there, and its commands run."""
+"""docs/howto/own_package.md: its files are written as they stand there, and its commands run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from launch import Command
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "own_package.md").read_text()
 FILES = re.findall(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [
     line.split()[2:]
