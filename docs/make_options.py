@@ -1,10 +1,10 @@
-"""Writes docs/reference/options.md from the files of conf/ and the options beside the classes: python docs/make_options.py"""
+"""Writes docs/reference/options.md from conf/ and the options beside the classes: python docs/make_options.py"""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,29 +19,66 @@ from groundup.options import Node
 
 PROJECT = Path(__file__).parents[1]
 CONF = PROJECT / "conf"
-RECIPES = ("experiment", "debug")
+RECIPES = {
+    "experiment": "A recipe changes several groups and keys at once. Its file says which, and the result to expect.",
+    "debug": "A debug option changes a run so that a fault shows soon.",
+}
 COMMANDS: dict[str, type[Node]] = {"train": Run, "evaluate": Evaluate, "predict": Predict}
 WITHIN: dict[str, type[Node]] = {"sweep": Sweep, "data": EvaluateData}  # groups of keys of a command
+ALL_GROUPS = {
+    "data": "The images, and how batches are made of them.",
+    "model": "The network, or a way of learning with its network.",
+    "loss": "What training makes small.",
+    "optimizer": "The rule that updates the weights.",
+    "scheduler": "The course of the learning rate.",
+    "trainer": "How long, on which device and in which precision a run trains.",
+    "callbacks": "What is watched, written and done while a network learns.",
+    "logger": "Where the figures of a run are written.",
+}
+HYDRA = {  # groups of Hydra's that this project adds options to
+    "hydra/sweeper": ("optuna",),
+    "hydra/launcher": ("slurm", "stacked"),
+}
+HYDRA_GROUPS = {
+    "hydra/sweeper": "What chooses the jobs of a command with `-m`. Without this option every combination is a job.",
+    "hydra/launcher": "What runs the jobs of a command with `-m`. Without this option they run one by one in one "
+    "process. `joblib`, `submitit_local`, `submitit_slurm` and `ray` are options of Hydra's plugins, with their keys.",
+}
 ONE = {
-    "integer": "a whole number",
-    "number": "a number",
+    "integer": "whole number",
+    "number": "number",
     "string": "text",
-    "boolean": "true or false",
+    "boolean": "`true`, `false`",
     "object": "keys with values",
 }
 SEVERAL = {"integer": "whole numbers", "number": "numbers", "array": "lists", "string": "texts"}
 SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 BEGINNING = """# Options
 
-Every group of `conf/`, every option, every key with its default, what is accepted, and what it means. Made by
-`python docs/make_options.py` from the YAML files and the options beside the classes; a test holds this page to them.
+This page has every group of `conf/`, every option of a group, and every key with its type, range and default. It is
+made by `python docs/make_options.py` from the YAML files and from the options beside the classes, and a test holds it
+to them.
 
-A group is chosen by `GROUP=OPTION`, a key set by `KEY=VALUE`; a list is written `[a,b]`.
+`GROUP=OPTION` chooses an option, as in `model=mlp`. `KEY=VALUE` sets a key, as in `model.dropout=0.2`. A list is
+written `[a,b]`; a comma without brackets separates the values of a sweep. `python train.py --cfg job` prints all keys
+of a run with their values. [Commands](commands.md) describes the command line.
 """
+CODE = re.compile(  # what a comment says in the words of the command line
+    r"""pip\ install\ "[^"]+"
+      | \$\w+ | sqlite:///\w+                                 # variables, addresses
+      | (?<![\w/(])(?:\w+[/.])*\w+=\S+?(?=[.,;:)]*(?:\s|$))  # settings
+      | \+?[a-z_]\w*(?:\.[a-z_]\w*)+                          # keys and files
+      | \b(?:[A-Za-z]\w*/)+[A-Za-z*][\w*.]*(?<!\.)            # metrics and folders
+      | \b[a-z]\w*_\w+\b                                     # names
+      | (?<![\w=])\[+[^\]]+\](?:,\[[^\]]*\])*\]*              # lists
+      | \b(?:null|true|false|auto)\b
+    """,
+    re.VERBOSE,
+)
 
 
 class Entry(NamedTuple):
-    """A line of a YAML file: its dotted key, the value as it is written, the comment behind it."""
+    """A line of a YAML file: its dotted key, the value as it is written, the comment behind or above it."""
 
     key: str
     value: str
@@ -50,15 +87,30 @@ class Entry(NamedTuple):
 
 def page() -> str:
     """All of it, in Markdown."""
-    sections = [BEGINNING]
-    for group in (*GROUPS, "trainer", *NAMED_GROUPS):
-        sections += [f"## {group}\n", *(_option(group, file) for file in _files(group))]
+    groups = (*GROUPS, "trainer", *NAMED_GROUPS)
+    sections = [BEGINNING, "## Groups\n", "| group | options |\n| --- | --- |"]
+    sections += [f"| [`{group}`](#{group}) | {_links(group)} |" for group in (*groups, *RECIPES)]
+    sections += [f"| [`{group}`](#{_anchor(group)}) | {_links(group)} |" for group in HYDRA]
+    sections.append("")
+    sections += [f"## Keys of {command}.py\n\n{_command(command, options)}" for command, options in COMMANDS.items()]
+    for group in groups:
+        sections += [f"## {group}\n\n{ALL_GROUPS[group]}\n", *(_option(group, file) for file in _files(group))]
     sections += [_recipes(group) for group in RECIPES]
-    sections += [_command(command, options) for command, options in COMMANDS.items()]
-    study = CONF / "hydra" / "sweeper" / "optuna.yaml"
-    rows = [_row(f"hydra.sweeper.{entry.key}", entry, Study, entry.key) for entry in _entries(study) if _is_key(entry)]
-    sections.append(f"## hydra/sweeper=optuna\n\n{_header(study)}\n\n{_table(rows)}")
+    for group, names in HYDRA.items():
+        sections += [f"## {group}\n\n{HYDRA_GROUPS[group]}\n", *(_of_hydra(group, name) for name in names)]
     return "\n".join(sections)
+
+
+def _links(group: str) -> str:
+    if group in RECIPES:
+        return f"[{len(_recipe_files(group))} recipes](#{group})"
+    names = HYDRA.get(group) or [file.stem for file in _files(group) if file.stem != "base"]
+    return ", ".join(f"[`{name}`](#{_anchor(f'{group}={name}')})" for name in names)
+
+
+def _anchor(title: str) -> str:
+    """As GitHub and MyST make it of a heading."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def _files(group: str) -> list[Path]:
@@ -67,9 +119,15 @@ def _files(group: str) -> list[Path]:
 
 
 def _option(group: str, file: Path) -> str:
-    title = f"every {group}" if file.stem == "base" else f"{group}={file.stem}"
+    title = "Every data set" if file.stem == "base" else f"{group}={file.stem}"
     rows = list(_named_rows(group, file) if group in NAMED_GROUPS else _rows(group, file))
-    return "\n".join([f"### {title}\n", f"{_header(file)}\n", *([_table(rows)] if rows else [])])
+    shared = ["It has [the keys of every data set](#every-data-set) too.\n"] if _builds_on(file, "base") else []
+    shared += ["It has [the parts of the default](#callbacksdefault) too.\n"] if _builds_on(file, "default") else []
+    return "\n".join([f"### {title}\n", f"{_header(file)}\n", *shared, *([_table(rows)] if rows else [])])
+
+
+def _builds_on(file: Path, other: str) -> bool:
+    return re.search(rf"^  - {other}$", file.read_text(), re.MULTILINE) is not None
 
 
 def _rows(group: str, file: Path) -> Iterator[str]:
@@ -82,15 +140,13 @@ def _rows(group: str, file: Path) -> Iterator[str]:
 
 
 def _named_rows(group: str, file: Path) -> Iterator[str]:
-    """Of each part that the file itself has; one without keys has a row all the same."""
+    """Of each part that the file itself has, and of its keys."""
     parts: dict[str, list[Entry]] = {}
     for entry in _entries(file):
         parts.setdefault(entry.key.partition(".")[0], []).append(entry)
-    for name, (_, target, *entries) in parts.items():
-        keys = [entry for entry in entries if _is_key(entry)]
-        if not keys:
-            yield f"| `{group}.{name}` | | no keys | `{target.value}` |"
-        for entry in keys:
+    for name, (part, target, *entries) in parts.items():
+        yield _line(f"{group}.{name}", "part or `null`", "present", part.comment)
+        for entry in filter(_is_key, entries):
             leaf = entry.key.partition(".")[2]
             yield _row(f"{group}.{entry.key}", entry, _options_of(group, {"_target_": target.value}), leaf)
 
@@ -110,26 +166,63 @@ def _command(command: str, options: type[Node]) -> str:
         place, _, leaf = entry.key.rpartition(".")
         if not entry.key.startswith("hydra") and leaf not in WITHIN:
             rows.append(_row(entry.key, entry, WITHIN[place] if place else options, leaf))
-    return f"## {command}.py\n\n{_table(rows)}"
+    return _table(rows)
+
+
+def _recipe_files(group: str) -> list[Path]:
+    return sorted((CONF / group).rglob("*.yaml"))
 
 
 def _recipes(group: str) -> str:
-    files = sorted((CONF / group).rglob("*.yaml"))
+    files = _recipe_files(group)
     rows = [f"| `{group}={file.relative_to(CONF / group).with_suffix('')}` | {_header(file)} |" for file in files]
-    return "\n".join([f"## {group}\n", "| option | what it is |", "| --- | --- |", *rows, ""])
+    return "\n".join([f"## {group}\n\n{RECIPES[group]}\n", "| option | meaning |", "| --- | --- |", *rows, ""])
+
+
+def _of_hydra(group: str, name: str) -> str:
+    """An option of one of Hydra's groups, whose keys have no class of options but those of a study."""
+    file = CONF / group / f"{name}.yaml"
+    prefix = group.replace("/", ".")
+    rows = []
+    for entry in filter(_is_key, _entries(file)):
+        if name == "optuna":
+            rows.append(_row(f"{prefix}.{entry.key}", entry, Study, entry.key))
+        else:
+            kind = "text or `null`" if entry.value == "null" else "whole number"
+            rows.append(_line(f"{prefix}.{entry.key}", kind, f"`{entry.value}`", entry.comment))
+    return f"### {group}={name}\n\n{_header(file)}\n\n{_table(rows)}"
 
 
 def _table(rows: list[str]) -> str:
-    return "\n".join(["| key | default | accepted | meaning |", "| --- | --- | --- | --- |", *rows, ""])
+    return "\n".join(["| key | type and range | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
 def _row(key: str, entry: Entry, options: type[Node] | None, leaf: str) -> str:
     assert options is not None, key
-    default = f"`{entry.value}`" if entry.value != "???" else ""
-    values = accepted(options, leaf)
-    listed = set(re.findall(r"[\w/]+", entry.comment)) - {"or", "of"} <= set(re.findall(r"`(.*?)`", values))
-    meaning = "" if listed else entry.comment  # for whoever reads the file, who does not see what is accepted
-    return f"| `{key}` | {default} | {values} | {meaning} |".replace("  ", " ")
+    return _line(
+        key, accepted(options, leaf), f"`{entry.value}`" if entry.value != "???" else "must be given", entry.comment
+    )
+
+
+def _line(key: str, values: str, default: str, meaning: str) -> str:
+    return f"| `{key}` | {values} | {default} | {_meaning(meaning, values)} |".replace("  ", " ")
+
+
+def _meaning(comment: str, values: str) -> str:
+    """The comment, without the values that it lists for whoever reads the file, and with those that it tells of."""
+    said = set(re.findall(r"`(.*?)`", values))
+    if (listed := re.search(r": ([\w/, ;]+)\.$", comment)) and set(re.findall(r"\w+", listed[1])) - {"or"} <= said:
+        comment = f"{comment[: listed.start()]}."
+    return _code(comment, said)
+
+
+def _code(text: str, values: Collection[str] = ()) -> str:
+    """With backticks around what is typed."""
+    if "`" in text:
+        return text
+    text = CODE.sub(lambda found: f"`{found[0]}`", text)
+    names = [re.escape(value) for value in values if not value[0].isdigit() or "-" in value]
+    return re.sub(rf"`[^`]*`|\b(?:{'|'.join(names) or '$^'})\b", lambda found: f"`{found[0].strip('`')}`", text)
 
 
 def _is_key(entry: Entry) -> bool:
@@ -143,12 +236,15 @@ def _is_key(entry: Entry) -> bool:
 
 def _entries(file: Path) -> Iterator[Entry]:
     parents: list[str] = []
-    for line in file.read_text().splitlines():
+    above: list[str] = []
+    lines = iter(file.read_text().splitlines())
+    for line in itertools.dropwhile(lambda line: line.startswith("#"), lines):  # the header
         if found := re.match(r"( *)(\w+):(?: +([^#\s].*?))?(?: +# (.*))?$", line):
             indent, key, value, comment = found.groups()
             parents = [*parents[: len(indent) // 2], key]
             if parents[0] != "defaults":
-                yield Entry(".".join(parents), value or "", comment or "")
+                yield Entry(".".join(parents), value or "", comment or " ".join(above))
+        above = [*above, line.strip().removeprefix("# ")] if line.strip().startswith("# ") else []
 
 
 def _header(file: Path) -> str:
@@ -156,7 +252,8 @@ def _header(file: Path) -> str:
     lines = [line for line in file.read_text().splitlines() if not line.startswith("# @")]
     comments = itertools.takewhile(lambda line: line.startswith("#"), lines)
     header = " ".join(line.removeprefix("#").strip() for line in comments)
-    return re.split(r":? +python |[.:]? Expected result", header)[0].rstrip(":")
+    header = re.split(r":? +python |[.:]? Expected result", header)[0].rstrip(":")
+    return _code(header if header.endswith((".", "?")) else f"{header}.")
 
 
 # What is accepted
@@ -178,7 +275,7 @@ def _words(schema: dict[str, Any], kinds: Mapping[str, str] = ONE) -> str:
         return "`null`"
     if kind == "array":
         least = "at least one of " if schema.get("minItems") else ""
-        return f"{kinds.get(kind, 'a list')} of {least}{_words(schema['items'], SEVERAL)}"
+        return f"{kinds.get(kind, 'list')} of {least}{_words(schema['items'], SEVERAL)}"
     bounds = [f"{sign} {schema[name]:,}" for name, sign in SIGNS.items() if name in schema]
     return f"{kinds.get(kind, '')} {' and '.join(bounds)}".strip()
 

@@ -38,7 +38,7 @@ class Tiny(Model):
 YAML = """# Hardly a network
 _target_: groundup.models.tiny.Tiny
 name: tiny
-units: 64 # between images and logits
+units: 64 # The units between images and logits.
 """
 
 
@@ -90,10 +90,10 @@ def test_values_of_one_without_options_are_checked_by_its_signature(copy):
 def test_it_is_on_the_page_of_options(copy):
     assert python(copy, "docs/make_options.py").returncode == 0
     page = (copy / "docs" / "reference" / "options.md").read_text()
-    assert "### model=tiny\n\nHardly a network\n" in page
-    assert "| `model.units` | `64` | a whole number ≥ 1 and ≤ 1,000,000 | between images and logits |" in page
-    assert "### model=bare\n\nHardly a network\n" in page
-    assert "| `model.units` | `64` | a whole number | between images and logits |" in page
+    assert "### model=tiny\n\nHardly a network.\n" in page
+    assert "| `model.units` | whole number ≥ 1 and ≤ 1,000,000 | `64` | The units between images and logits. |" in page
+    assert "### model=bare\n\nHardly a network.\n" in page
+    assert "| `model.units` | whole number | `64` | The units between images and logits. |" in page
 
 
 @pytest.mark.slow
@@ -111,3 +111,23 @@ def test_the_tests_of_networks_and_options_find_it(copy):
 def test_the_page_of_options_is_the_one_that_is_written():
     page = runpy.run_path(str(PROJECT / "docs" / "make_options.py"))["page"]()
     assert (PROJECT / "docs" / "reference" / "options.md").read_text() == page, "python docs/make_options.py"
+
+
+def without_a_sentence(page: str) -> list[str]:
+    """The keys, recipes and options of the page that no sentence, with its capital and its stop, is said of."""
+    sentence = re.compile(r"(?:[A-Z0-9]|`[^`]+`,? ).+[.?]")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| `[^`]*` \|", line)]
+    said = [(row[0], row[-1]) for row in rows] + re.findall(r"^### (.+=.+)\n\n(.*)$", page, re.MULTILINE)
+    return [name for name, text in said if not sentence.fullmatch(text)]
+
+
+def test_every_key_and_every_option_has_its_sentence(copy):
+    page = (PROJECT / "docs" / "reference" / "options.md").read_text()
+    assert page.count("\n| `") > 250
+    assert not without_a_sentence(page)
+    with (copy / "conf" / "model" / "bare.yaml").open("a") as file:  # the control
+        file.write("depth: 2\n")
+    module = copy / "src" / "groundup" / "models" / "bare.py"
+    module.write_text(module.read_text().replace("units: int = 64", "units: int = 64, depth: int = 2"))
+    assert python(copy, "docs/make_options.py").returncode == 0
+    assert without_a_sentence((copy / "docs" / "reference" / "options.md").read_text()) == ["`model.depth`"]
