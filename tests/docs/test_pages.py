@@ -1,0 +1,253 @@
+"""README.md and docs/: every command is one that is accepted, every link leads somewhere, no page is out of reach."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from pages import DOCS, PAGES, PROJECT, anchors, blocks, commands, files, links, name_of, pictures, target
+from PIL import Image
+
+from groundup import compose as compose_with_folder
+from groundup.cli.new import parse as parse_new
+from groundup.config.check import check, check_evaluate, check_predict
+from groundup.report.command import parse as parse_report
+from groundup.run.resume import resume_checkpoint
+from groundup.sweep.expand import expand, is_own
+from groundup.sweep.search_space import parse_space
+
+CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict}
+ALONE = {
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--version",
+    "-sc",
+    "--shell-completion",
+    "--info",
+    "-i",
+}  # asks, trains nothing
+OF_READERS = {name.partition("/")[0] for page in PAGES for name in files(page)}
+FLAGS = ("-m", "--multirun", "--resolve")
+COMMANDS = [
+    pytest.param(page, command, id=" ".join([f"{name_of(page)}:", command.name, *command.words]))
+    for page in PAGES
+    for command in commands(page)
+]
+RUNS = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+TAKES_SECONDS = re.compile(r"\b(?:train|evaluate|predict|Trainer)\(|^(?:import|from) (?:torch|lightning)", re.MULTILINE)
+README_FIGURES = re.compile(r"\d+\.\d+ ± \d+\.\d+")
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, compose_config):
+    """What the capitals and the folders of the pages stand for, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    for split, name in (("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")):
+        (tmp_path / "photos" / split / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "photos" / split / name / "1.png")
+    (tmp_path / "DIR" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "DIR" / "config.yaml").write_text(yaml.safe_dump(check(compose_config())))
+    for name in ("best", "last"):
+        (tmp_path / "DIR" / "checkpoints" / f"{name}.ckpt").touch()
+    shutil.copytree("photos/test/cat", tmp_path / "PATH")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in OF_READERS:  # the next page has another one of that name
+            del sys.modules[name]
+
+
+def write_files(page: Path, folder: Path) -> None:
+    for name, text in files(page).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def without_flags(words: list[str]) -> tuple[list[str], str | None]:
+    """The settings of a command, and the folder of its `--config-dir`."""
+    words, folder = list(words), None
+    for flag in ("--cfg", "-c", "--config-dir", "-cd", "--package", "-p"):
+        if flag in words:
+            at = words.index(flag)
+            folder = words[at + 1] if flag in ("--config-dir", "-cd") else folder
+            del words[at : at + 2]
+    if any(word.startswith("hydra.searchpath=") for word in words):
+        folder = "myconf"
+    return [word for word in words if word not in FLAGS and not word.startswith("hydra.searchpath=")], folder
+
+
+def jobs(words: list[str], is_sweep: bool) -> list[list[str]]:
+    """The overrides of one run, or of every job of a sweep, without what is about the sweep itself."""
+    if not is_sweep:
+        return [words]
+    searches = "hydra/sweeper=optuna" in words
+    words = [word for word in words if not is_own(word) and not word.lstrip("+").startswith("hydra")]
+    if searches:
+        space = parse_space(words, None) if words else None
+        return [space.words(values) for values in space.corners()] if space else [[]]
+    return expand(words, None, 10000)
+
+
+def every_word_once(jobs: list[list[str]]) -> list[list[str]]:
+    """As many of the jobs as it takes to have each of their words: of 5 rates and 5 seeds 9, where there are 25."""
+    seen: set[str] = set()
+    kept = []
+    for job in jobs:
+        if not job or set(job) - seen:
+            kept.append(job)
+            seen |= set(job)
+    return kept
+
+
+# Commands
+
+
+def test_commands_of_every_kind_were_found():
+    found = [command for page in PAGES for command in commands(page)]
+    assert len(found) > 60
+    assert {command.name for command in found} >= {"train", "evaluate", "predict", "report", "new"}
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_a_command_is_accepted(page, command, reader, compose_config):
+    name, words = command
+    words = ["ckpt=DIR/checkpoints/last.ckpt" if word == "ckpt=PATH" else word for word in words]
+    if ALONE & set(words):
+        return
+    if name == "report":
+        assert parse_report(words).paths
+        return
+    if name == "new":
+        parse_new(words)
+        return
+    settings, folder = without_flags(words)
+    is_sweep = bool({"-m", "--multirun"} & set(words))
+    found = jobs(settings, is_sweep)
+    if is_sweep:
+        assert len(found) > 1 or any(word.startswith(("sweep.resume=", "hydra/sweeper")) for word in settings)
+    write_files(page, reader)
+    for overrides in every_word_once(found):
+        if folder:
+            compose_with_folder(*overrides, config_dir=folder)
+            continue
+        config = CHECKS[name](compose_config(*overrides, name=name))
+        if config.get("resume"):
+            resume_checkpoint(config, Path("DIR"))
+
+
+def test_a_command_with_a_wrong_word_is_seen(reader, compose_config):
+    """The control: what is checked here would find it."""
+    from hydra.errors import HydraException
+
+    from groundup import UserError
+
+    with pytest.raises((UserError, HydraException)):
+        check(compose_config("model=mlp", "model.hiden_dims=[64]"))
+    with pytest.raises((UserError, HydraException)):
+        check(compose_config("modle=mlp"))
+
+
+# Python
+
+
+def python_of(page: Path) -> list[str]:
+    """The blocks that are no file of a package."""
+    written = files(page).values()
+    return [text for language, text in blocks(page) if language == "python" and text not in written]
+
+
+def takes_seconds(page: Path) -> bool:
+    return bool(TAKES_SECONDS.search("".join(python_of(page))))
+
+
+@pytest.mark.parametrize("page", RUNS, ids=name_of)
+def test_python_of_a_page_is_python(page):
+    for text in [*python_of(page), *(text for name, text in files(page).items() if name.endswith(".py"))]:
+        compile(text, name_of(page), "exec")
+
+
+def run_python(page: Path, folder: Path) -> None:
+    write_files(page, folder)
+    namespace = {"__name__": "page"}
+    for text in python_of(page):
+        exec(compile(text, name_of(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name_of(page), marks=[pytest.mark.slow] if takes_seconds(page) else [])
+        for page in RUNS
+        if python_of(page)
+    ],
+)
+def test_python_of_a_page_runs_from_top_to_bottom(page, reader, whole_run, make_config):
+    shutil.rmtree("DIR")
+    shutil.copytree(whole_run(make_config()), "DIR")
+    run_python(page, reader)
+
+
+# Links and pictures
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for link in links(page):
+        if found := target(page, link):
+            file, anchor = found
+            assert file.is_file(), f"{link}: there is no {file}"
+            assert DOCS in file.parents or DOCS not in page.parents, f"{link}: leads out of the site"
+            assert not (file.suffix == ".ipynb" and DOCS in file.parents), f"{link}: a copy that git does not have"
+            if anchor:
+                assert anchor in anchors(file), f"{link}: {file.name} has {sorted(anchors(file))}"
+
+
+def test_no_page_is_out_of_reach():
+    """By links alone, as on GitHub, which knows no toctree."""
+    seen, todo = set(), [DOCS / "index.md"]
+    while todo:
+        page = todo.pop()
+        if page in seen or page.suffix != ".md" or not page.is_file():
+            continue
+        seen.add(page)
+        todo += [found[0] for link in links(page) if (found := target(page, link)) and DOCS in found[0].parents]
+    assert {name_of(page) for page in PAGES} - {name_of(page) for page in seen} == {"README.md"}
+
+
+def test_the_readme_leads_into_the_docs():
+    found = {target(PAGES[0], link) for link in links(PAGES[0])}
+    assert (DOCS / "index.md", "") in found
+
+
+def test_every_picture_is_shown_and_made_by_a_script():
+    shown = {picture for page in PAGES for picture in pictures(page)}
+    scripts = "".join(script.read_text() for script in DOCS.glob("make_*.py"))
+    for picture in sorted((DOCS / "images").iterdir()):
+        assert picture in shown, f"{picture.name} is on no page"
+        assert picture.name in scripts, f"{picture.name} is made by no script"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_is_plain_markdown(page):
+    """No directives but those that GitHub hides or shows as text."""
+    for language, _ in blocks(page):
+        assert not language.startswith("{") or language in ("{toctree}", "{eval-rst}"), language
+    assert sum(line.startswith("# ") for line in without_blocks(page)) == 1, "one title"
+
+
+def without_blocks(page: Path) -> list[str]:
+    return re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL).splitlines()
+
+
+def test_deviations_in_the_readme_are_those_of_the_results():
+    figures = README_FIGURES.findall((PROJECT / "README.md").read_text())
+    results = "".join(page.read_text() for page in (DOCS / "results").glob("*.md"))
+    assert len(figures) > 3
+    assert not [figure for figure in figures if figure not in results]
