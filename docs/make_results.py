@@ -1,10 +1,10 @@
 """Writes the tables of docs/results/ from the JSON file beside each page: python docs/make_results.py
 
-A file `NAME.json` holds tables: `columns`, from a key to its heading, and `rows`. A row says by which `command` a figure
-came, with which `seeds`, on which `machine`, at which `date`, with which `versions`. A figure is an object: one of
-`mean`, `median`, `least`, `value` and `range`, then `spread` (a standard deviation, or two ends; null for a single run)
-and `n`, perhaps `unit` and `of`. A figure that was not measured is null, and its row has a `reason`. What nobody wrote
-down is "not recorded". The table stands in `NAME.md` between `<!-- table: TABLE -->` and `<!-- /table -->`.
+A file `NAME.json` holds tables: `columns`, from a key to its heading, and `rows`. A row says by which `command` a
+figure came, with which `seeds`, on which `machine`, at which `date`, with which `versions`. A figure is an object: one
+of `mean`, `median`, `least`, `value` and `range`, then `spread` (a standard deviation, or two ends; null for a single
+run) and `n`, perhaps `unit` and `of`. A figure that was not measured is null, and its row has a `reason`. What nobody
+wrote down is "not recorded". The table stands in `NAME.md` between `<!-- table: TABLE -->` and `<!-- /table -->`.
 """
 
 from __future__ import annotations
