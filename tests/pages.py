@@ -21,6 +21,7 @@ COMMAND = "train|evaluate|predict|report"
 TYPED = re.compile(rf"(?:python ({COMMAND})\.py|groundup ({COMMAND}|new))(?= |$)")
 OPEN = re.compile(r"…|\.\.\.|\b(?:NAME|KEY|VALUE|GROUP|OPTION|COMMAND)\b")  # a form, not a command
 ASSIGNED = re.compile(r"^(?:[A-Z_]+=\S+ )+")
+PATH = re.compile(r"(?<![\w/.-])(?:tests|docs|benchmarks|notebooks)/[\w./*…-]+\.\w+")
 FILE = re.compile(r"# (\S+/\S+\.(?:py|yaml))\n")  # the first line of a block that is a file
 
 
@@ -81,6 +82,12 @@ def commands_of(line: str) -> Iterator[Command]:
             command = Command(found[1] or found[2], shlex.split(typed[found.end() :]))
             if command.words or command.name == "train":  # `groundup new` alone is a name
                 yield command
+
+
+def paths(page: Path) -> set[str]:
+    """The tests, scripts and pages that the page names within its lines, not those that it has its readers write."""
+    named = [found for token in tokens(page) if token.type == "code_inline" for found in PATH.findall(token.content)]
+    return {path for path in named if not re.search(r"NAME|DIR|[*…]", path)} - files(page).keys()
 
 
 # Links

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pages import DOCS, PAGES, PROJECT, anchors, blocks, commands, files, links, name_of, pictures, target
+from pages import DOCS, PAGES, PROJECT, anchors, blocks, commands, files, links, name_of, paths, pictures, target
 from PIL import Image
 
 from groundup import compose as compose_with_folder
@@ -207,6 +207,11 @@ def test_links_lead_somewhere(page):
             assert not (file.suffix == ".ipynb" and DOCS in file.parents), f"{link}: a copy that git does not have"
             if anchor:
                 assert anchor in anchors(file), f"{link}: {file.name} has {sorted(anchors(file))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_are_named_are_there(page):
+    assert not [path for path in paths(page) if not (PROJECT / path).exists()]
 
 
 def test_no_page_is_out_of_reach():

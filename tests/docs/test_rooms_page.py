@@ -1,4 +1,4 @@
-"""docs/design/index.md and its picture are those of the code: every room, no arrow that runs up, steps that are imports."""
+"""docs/design/index.md and its picture are those of the code: every room, no arrow up, steps that are imports."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def test_two_rooms_side_by_side_know_nothing_of_one_another(code):
 def test_a_step_that_is_no_import_is_seen(code):
     layers, known, pairs = code
     step = MAKE["WAY"][2]
-    with pytest.raises(ValueError, match="steps that are no imports: .*'run.run'"):
+    with pytest.raises(ValueError, match=r"steps that are no imports: .*'run\.run'"):
         MAKE["refuse"](layers, known, pairs - {(step.importer, step.imported)})
