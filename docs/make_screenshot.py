@@ -1,8 +1,9 @@
 """Draws docs/images/tensorboard.png: TensorBoard in a headless Chromium, on a sweep's directory.
 
-python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 data=mnist
+python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 seed=0,1,2 data=mnist trainer.max_epochs=5
 pip install -e ".[dev]" && python docs/make_screenshot.py outputs/sweeps/DIR
 
+`--view` draws another tab, or the page of `python report.py outputs/sweeps/DIR`, which has to be there.
 Needs Debian's chromium and chromium-driver.
 """
 
@@ -37,7 +38,9 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-SIZE = (1360, 1090)  # the window
+SIZE = (1560, 1030)  # the window
+PAGE = (1000, 1030)  # of a report
+COLUMNS = ("model.name", "optimizer.lr", "seed")  # settings beside the runs, as far as there are such
 RUN = "defaultExperimentId/{run}"  # TensorBoard's name for a run of its one log directory
 
 
@@ -118,32 +121,94 @@ def loaded_images(browser: webdriver.Chrome) -> list[Any]:
     return [image for image in elements(browser, "img") if browser.execute_script(ready, image)]
 
 
-def pinned(run: str) -> str:
-    """The page with some cards on top: curves of all runs, pictures of one."""
+def add_column(browser: webdriver.Chrome, setting: str) -> None:
+    """Shows a setting beside the name of each run."""
+    elements(browser, "button.add-button")[0].click()
+    wait_for(lambda: elements(browser, "button.column-button"), "the settings")
+    for button in elements(browser, "button.column-button"):
+        if _text(browser, button).split()[0] == setting:
+            button.click()
+            break
+    time.sleep(1)
+
+
+def widen_runs(browser: webdriver.Chrome, percent: int) -> None:
+    """Makes the list of runs so much of the page."""
+    [handle] = elements(browser, ".resizer")
+    browser.execute_script(f"arguments[0].previousElementSibling.style.width = '{percent}%'", handle)
+
+
+def hide_tables(browser: webdriver.Chrome) -> None:
+    """Leaves the curves of a card without the table below them."""
+    for box in elements(browser, "mat-checkbox"):
+        if "data table" in _text(browser, box):
+            box.find_element("css selector", "input").click()
+
+
+def _text(browser: webdriver.Chrome, element: Any) -> str:
+    return browser.execute_script("return arguments[0].textContent", element).strip()
+
+
+def pinned(run: str, filters: str = "") -> str:
+    """The page with some cards on top: curves of all runs, pictures of one, of which `filters` is a tag."""
     curves = [{"plugin": "scalars", "tag": tag} for tag in ("val/acc", "train/loss_smooth", "train/grad_norm")]
     pictures = [
         {"plugin": "images", "tag": tag, "runId": RUN.format(run=run), "sample": 0}
-        for tag in ("confusion/test_images", "per_class/test", "mistakes/test")
+        for tag in ("confusion/test_images", filters or "per_class/test", "mistakes/test")
     ]
     query = {"pinnedCards": json.dumps([*curves, *pictures]), "smoothing": 0}
     return f"/?{urllib.parse.urlencode(query)}#timeseries"
 
 
+def filters_of(address: str, run: str) -> str:
+    """The tag of a run's filters; nothing where it has none."""
+    tags = wait_for(lambda: _answer(f"{address}/data/plugin/images/tags"), "the tags")
+    return next((tag for tag in sorted(tags.get(run, ())) if tag.startswith("filters/")), "")
+
+
+def draw_time_series(browser: webdriver.Chrome, address: str, run: str) -> None:
+    """Curves of all runs above pictures of one."""
+    browser.get(address + pinned(run, filters_of(address, run)))
+    wait_for(lambda: len(loaded_images(browser)) >= 3, "the pictures")
+    for setting in COLUMNS:
+        add_column(browser, setting)
+    widen_runs(browser, 27)
+    hide_tables(browser)
+    elements(browser, 'button[aria-label="Close side pane"]')[0].click()
+    time.sleep(3)  # curves are drawn a little later
+
+
+def draw_hparams(browser: webdriver.Chrome, address: str, run: str) -> None:
+    """A row for each run."""
+    browser.get(address + "/#hparams")
+    wait_for(lambda: elements(browser, "tf-hparams-table-view"), "the table")
+    time.sleep(3)
+
+
+VIEWS = {"tensorboard": draw_time_series, "hparams": draw_hparams}
+REPORT = "report"  # a file: no server is needed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logdir", type=Path, help="a sweep's directory")
-    parser.add_argument("--run", default="2", help="whose pictures are shown")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images" / "tensorboard.png")
+    parser.add_argument("--view", choices=[*VIEWS, REPORT], default="tensorboard", help="what is drawn")
+    parser.add_argument("--run", default="8", help="whose pictures are shown")
+    parser.add_argument("--out", type=Path, help="the file; otherwise docs/images/VIEW.png")
     arguments = parser.parse_args()
-    with tensorboard(arguments.logdir) as address, chromium(*SIZE, scale=2) as browser:
-        browser.get(address + pinned(arguments.run))
-        wait_for(lambda: len(loaded_images(browser)) >= 3, "the pictures")
-        elements(browser, 'button[aria-label="Close side pane"]')[0].click()
-        time.sleep(3)  # curves are drawn a little later
-        browser.save_screenshot(str(arguments.out))
-    large = Image.open(arguments.out).convert("RGB")
+    out = arguments.out or Path(__file__).parent / "images" / f"{arguments.view}.png"
+    with chromium(*(PAGE if arguments.view == REPORT else SIZE), scale=2) as browser:
+        if arguments.view == REPORT:
+            browser.get((arguments.logdir.resolve() / "report" / "report.html").as_uri())
+            time.sleep(2)
+            browser.save_screenshot(str(out))
+        else:
+            with tensorboard(arguments.logdir) as address:
+                VIEWS[arguments.view](browser, address, arguments.run)
+                browser.save_screenshot(str(out))
+    large = Image.open(out).convert("RGB")
     half = large.resize((large.width // 2, large.height // 2), Image.Resampling.LANCZOS)
-    half.quantize(192).save(arguments.out, optimize=True)
+    half.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, optimize=True)
 
 
 if __name__ == "__main__":
