@@ -23,11 +23,12 @@ PROJECT = Path(__file__).parents[1]
 def compose(name: str, overrides: Iterable[str]) -> DictConfig:
     """The config of a command: `compose("train", ["model=mlp"])`."""
     register_resolvers(PROJECT)
-    return _composer(name).compose(list(overrides))
+    return composer(name).compose(list(overrides))
 
 
 @functools.cache
-def _composer(name: str) -> Composer:
+def composer(name: str) -> Composer:
+    """What composes the configs of a command; its `loader` knows the options of each group."""
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         return Composer(loader, loader.load_configuration(name, [], RunMode.MULTIRUN))

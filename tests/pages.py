@@ -58,7 +58,12 @@ def blocks(page: Path) -> list[Block]:
 
 def files(page: Path) -> dict[str, str]:
     """What a page has its readers write: the text of each file by its path."""
-    return {found[1]: text for _, text in blocks(page) if (found := FILE.match(text))}
+    return {found[1]: text[found.end() :] for _, text in blocks(page) if (found := FILE.match(text))}
+
+
+def python(page: Path) -> list[str]:
+    """The Python of a page that is no file."""
+    return [text for language, text in blocks(page) if language == "python" and not FILE.match(text)]
 
 
 def commands(page: Path) -> list[Command]:
