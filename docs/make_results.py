@@ -71,7 +71,8 @@ def cell(row: Row, key: str, rows: Sequence[Row]) -> str:
     if not figures:
         return value
     differ = len({figure["n"] for figure in _figures(rows, key)}) > 1
-    return "; ".join(figure_words(figure, with_n=differ) for figure in figures)
+    words = "; ".join(figure_words(figure, with_n=differ) for figure in figures)
+    return words.replace(" ± ", "\u00a0±\u00a0")  # on one line
 
 
 def figure_words(figure: Mapping[str, Any], with_n: bool = False) -> str:
@@ -85,7 +86,7 @@ def figure_words(figure: Mapping[str, Any], with_n: bool = False) -> str:
         words += f" ± {spread}"
     words += f" {figure['unit']}" if "unit" in figure else ""
     words += f" ({figure['of']})" if "of" in figure else ""
-    return f"{words} (n {_is(figure['n'])})" if with_n else words
+    return f"{words} (n = {figure['n']})" if with_n and figure["n"] != NOT_RECORDED else words
 
 
 def kind_of(figure: Mapping[str, Any]) -> str:
@@ -121,7 +122,7 @@ def _legend(columns: Mapping[str, str], rows: Sequence[Row]) -> Iterator[str]:
         if figures := _figures(rows, key):
             kinds = " or ".join(dict.fromkeys(_kind_words(figure) for figure in figures))
             counts = list(dict.fromkeys(figure["n"] for figure in figures))
-            words = kinds if len(counts) > 1 or counts == [1] else f"{kinds}, n {_is(counts[0])}"
+            words = f"{kinds}{_number_words(counts)}"
             said.setdefault(words, []).append(heading)
     for words, headings in said.items():
         names = " and ".join(heading.partition(",")[0] for heading in headings)  # without the unit
@@ -136,8 +137,12 @@ def _kind_words(figure: Mapping[str, Any]) -> str:
     return KINDS[kind_of(figure)]
 
 
-def _is(n: int | str) -> str:
-    return NOT_RECORDED if n == NOT_RECORDED else f"= {n}"
+def _number_words(counts: Sequence[int | str]) -> str:
+    """What is said below a table of the number of measurements; where it differs, it stands in the cells."""
+    if len(counts) > 1:
+        return ", n not recorded where none is given" if NOT_RECORDED in counts else ""
+    [n] = counts
+    return "" if n == 1 else f", n {n if n == NOT_RECORDED else f'= {n}'}"
 
 
 def pages() -> list[Path]:

@@ -68,10 +68,15 @@ def python(page: Path) -> list[str]:
 
 def commands(page: Path) -> list[Command]:
     """Every command of the page, of its shell blocks and within its lines, each once; without those that are a form."""
-    lines = [line for language, text in blocks(page) if language in ("sh", "bash") for line in joined(text)]
-    lines += [token.content for token in tokens(page) if token.type == "code_inline"]
-    found = [command for line in lines for command in commands_of(line)]
+    found = [command for line in typed(page) for command in commands_of(line)]
     return [command for i, command in enumerate(found) if command not in found[:i]]
+
+
+def typed(page: Path) -> list[str]:
+    """The lines of the shell blocks, and the commands of ours within other lines."""
+    lines = [line for language, text in blocks(page) if language in ("sh", "bash") for line in joined(text)]
+    inline = [token.content for token in tokens(page) if token.type == "code_inline"]
+    return lines + [text for text in inline if any(commands_of(text))]
 
 
 def joined(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from pages import (
     pictures,
     python,
     target,
+    typed,
 )
 from PIL import Image
 
@@ -166,6 +168,14 @@ def accept(command: Command, compose_config) -> None:
     if of_hydra and "hydra/launcher=ray" not in of_hydra:  # Ray wants an environment of its own
         with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
             compose_with_hydra("train", of_hydra, return_hydra_config=True)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_is_to_be_typed_is_what_a_shell_takes(page):
+    """Such as a bracket that wants quotes."""
+    script = "\n".join(typed(page))
+    assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr == ""
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
@@ -310,7 +320,7 @@ def without_blocks(page: Path) -> list[str]:
 
 def test_deviations_are_those_of_the_results():
     """98.48 ± 0.07 stands once, in a file of docs/results, and is copied elsewhere."""
-    results = "".join(page.read_text() for page in (DOCS / "results").glob("*.md"))
+    results = "".join(page.read_text() for page in (DOCS / "results").glob("*.md")).replace("\u00a0", " ")
     others = [page for page in PAGES if page.parent.name != "results" and page.stem != "decisions"]  # those are history
     figures = {page: DEVIATION.findall("\n".join(without_blocks(page))) for page in others}
     assert len(figures[PROJECT / "README.md"]) > 3
