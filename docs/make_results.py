@@ -133,7 +133,7 @@ def _kind_words(figure: Mapping[str, Any]) -> str:
     if figure["n"] == 1:
         return "one run"
     if figure["spread"] == NOT_RECORDED:
-        return f"{KINDS[kind_of(figure)].split(' ')[0]}, spread not recorded"
+        return f"{KINDS[kind_of(figure)].split(' ')[0]} without a recorded spread"
     return KINDS[kind_of(figure)]
 
 
