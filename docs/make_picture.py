@@ -40,7 +40,7 @@ def draw_curves(axes: Axes, run_dir: Path) -> None:
 
 def draw_digits(figure: SubFigure, run_dir: Path) -> None:
     """The first test images with the class that the run's best checkpoint gives them: green where it is right."""
-    config = read_config(run_dir)
+    config = read_config(run_dir, ("data", "model", "loss"))
     spec = make_spec(config["data"])
     data = build(config["data"], spec=spec, seed=config["seed"])
     data.setup("test")
