@@ -11,6 +11,7 @@ from pages import DOCS, PROJECT
 
 MAKE = runpy.run_path(str(DOCS / "make_results.py"))
 CONDITIONS, KINDS, NOT_RUN = MAKE["CONDITIONS"], MAKE["KINDS"], MAKE["NOT_RUN"]
+README = (PROJECT / "README.md").read_text()
 PAGES = MAKE["pages"]()
 ROWS = [
     pytest.param(given["columns"], row, id=f"{page.stem}-{name}-{number}")
@@ -103,3 +104,24 @@ def test_the_header_of_a_recipe_says_the_same(experiment, figure):
     rounded = f"{Decimal(figure):.1f}" if "±" not in figure else figure
     said = re.sub(r"\n# *", " ", header)
     assert figure in said or rounded in said
+
+
+def readme_rows():
+    """Command and figures of each row of the README's table of results."""
+    section = README.partition("\n## Results\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `python ")]
+    return [(row[0].strip("`"), re.findall(r"\d+\.\d+(?: ± \d+\.\d+)?", row[-1])) for row in rows]
+
+
+@pytest.mark.parametrize(("command", "shown"), readme_rows())
+def test_a_row_of_the_readme_is_one_of_the_results(command, shown):
+    """By the command's words; seed 0 is the default."""
+    words = set(command.split()) - {"seed=0"}
+    rows = [param.values[1] for param in ROWS if set(param.values[1]["command"].split()) - {"seed=0"} == words]
+    figures = {MAKE["figure_words"](each) for row in rows for key in row for each in MAKE["_figures"]([row], key)}
+    assert shown
+    assert set(shown) <= figures
+
+
+def test_rows_of_the_readme_were_found():
+    assert len(readme_rows()) == 6
