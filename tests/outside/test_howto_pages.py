@@ -45,7 +45,9 @@ def test_a_page_has_a_file_for_every_command_and_a_command_for_every_file(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: value if isinstance(value, str) else " ".join(value))
+@pytest.mark.parametrize(
+    ("page", "words"), COMMANDS, ids=lambda value: value if isinstance(value, str) else " ".join(value)
+)
 def test_a_command_of_a_page_trains(tmp_path, page, words):
     """In a folder where the package lies, installed nowhere."""
     home = tmp_path / "home"
