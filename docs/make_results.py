@@ -50,8 +50,9 @@ def table(given: Mapping[str, Any]) -> str:
     """Markdown: the columns, those conditions that differ from row to row, and below it what holds for all rows."""
     columns, rows = given["columns"], given["rows"]
     varying = [name for name in CONDITIONS if name not in columns and len(_said(rows, name)) > 1]
-    keys = [*columns, *varying]
-    lines = [[columns.get(key, key) for key in keys], ["---"] * len(keys)]
+    is_one_command = len({row["command"] for row in rows}) == 1
+    keys = [key for key in (*columns, *varying) if key != "command" or not is_one_command]
+    lines = [[_heading(columns, key, rows) for key in keys], ["---"] * len(keys)]
     lines += [[cell(row, key, rows) for key in keys] for row in rows]
     shared = [name for name in CONDITIONS if name not in keys]
     notes = " ".join([*_shared(rows, shared), *_legend(columns, rows)])
@@ -71,11 +72,12 @@ def cell(row: Row, key: str, rows: Sequence[Row]) -> str:
     if not figures:
         return value
     differ = len({figure["n"] for figure in _figures(rows, key)}) > 1
-    words = "; ".join(figure_words(figure, with_n=differ) for figure in figures)
+    with_unit = _unit(rows, key) is None
+    words = "; ".join(figure_words(figure, differ, with_unit) for figure in figures)
     return words.replace(" ± ", "\u00a0±\u00a0")  # on one line
 
 
-def figure_words(figure: Mapping[str, Any], with_n: bool = False) -> str:
+def figure_words(figure: Mapping[str, Any], with_n: bool = False, with_unit: bool = True) -> str:
     """Such as `98.48 ± 0.07`, `1.03 (0.96 to 1.06) times as long`, `18 to 22 min`."""
     kind, spread = kind_of(figure), figure["spread"]
     words = "" if kind == "range" else f"{figure[kind]:,}"
@@ -84,7 +86,7 @@ def figure_words(figure: Mapping[str, Any], with_n: bool = False) -> str:
         words = f"{words} ({ends})" if words else ends
     elif spread not in (None, NOT_RECORDED):
         words += f" ± {spread}"
-    words += f" {figure['unit']}" if "unit" in figure else ""
+    words += f" {figure['unit']}" if "unit" in figure and with_unit else ""
     words += f" ({figure['of']})" if "of" in figure else ""
     return f"{words} (n = {figure['n']})" if with_n and figure["n"] != NOT_RECORDED else words
 
@@ -92,6 +94,18 @@ def figure_words(figure: Mapping[str, Any], with_n: bool = False) -> str:
 def kind_of(figure: Mapping[str, Any]) -> str:
     [kind] = KINDS.keys() & figure.keys()
     return kind
+
+
+def _heading(columns: Mapping[str, str], key: str, rows: Sequence[Row]) -> str:
+    unit = _unit(rows, key)
+    return columns.get(key, key) + (f", {unit}" if unit else "")
+
+
+def _unit(rows: Sequence[Row], key: str) -> str | None:
+    """That of all figures of a column, which then stands in its heading; not where words stand beside them."""
+    words = {row[key] for row in rows if isinstance(row.get(key), str)} - {"", NOT_RECORDED}
+    units = {figure.get("unit") for figure in _figures(rows, key)}
+    return units.pop() if len(units) == 1 and not words else None
 
 
 def _figures(rows: Sequence[Row], key: str) -> list[Mapping[str, Any]]:
