@@ -51,7 +51,8 @@ def table(given: Mapping[str, Any]) -> str:
     columns, rows = given["columns"], given["rows"]
     varying = [name for name in CONDITIONS if name not in columns and len(_said(rows, name)) > 1]
     is_one_command = len({row["command"] for row in rows}) == 1
-    keys = [key for key in (*columns, *varying) if key != "command" or not is_one_command]
+    keys = [key for key in (*columns, *varying) if key != "command"]
+    keys += [] if is_one_command else ["command"]  # last, for it is wide
     lines = [[_heading(columns, key, rows) for key in keys], ["---"] * len(keys)]
     lines += [[cell(row, key, rows) for key in keys] for row in rows]
     shared = [name for name in CONDITIONS if name not in keys]
