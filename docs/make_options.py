@@ -36,11 +36,11 @@ ALL_GROUPS = {
     "logger": "Where the figures of a run are written.",
 }
 HYDRA = {  # groups of Hydra's that this project adds options to
-    "hydra/sweeper": ("optuna",),
+    "hydra/sweeper": ("groundup", "optuna"),
     "hydra/launcher": ("slurm", "stacked"),
 }
 HYDRA_GROUPS = {
-    "hydra/sweeper": "What chooses the jobs of a command with `-m`. Without this option every combination is a job.",
+    "hydra/sweeper": "What chooses the jobs of a command with `-m`; the default is `groundup`.",
     "hydra/launcher": "What runs the jobs of a command with `-m`. Without this option they run one by one in one "
     "process. `joblib`, `submitit_local`, `submitit_slurm` and `ray` are options of Hydra's plugins, with their keys.",
 }
@@ -64,10 +64,10 @@ written `[a,b]`; a comma without brackets separates the values of a sweep. `pyth
 of a run with their values. [Commands](commands.md) describes the command line.
 """
 CODE = re.compile(  # what a comment says in the words of the command line
-    r"""pip\ install\ "[^"]+"
+    r"""`[^`]*` | pip\ install\ "[^"]+"
       | \$\w+ | sqlite:///\w+                                 # variables, addresses
-      | (?<![\w/(])(?:\w+[/.])*\w+=\S+?(?=[.,;:)]*(?:\s|$))  # settings
-      | \+?[a-z_]\w*(?:\.[a-z_]\w*)+                          # keys and files
+      | \+?(?<![\w/(])(?:\w+[/.])*\w+=\S+?(?=[.,;:)]*(?:\s|$))  # settings
+      | [a-z_]\w*(?:\.[A-Za-z_]\w*)+                          # keys and files
       | \b(?:[A-Za-z]\w*/)+[A-Za-z*][\w*.]*(?<!\.)            # metrics and folders
       | \b[a-z]\w*_\w+\b                                     # names
       | (?<![\w=])\[+[^\]]+\](?:,\[[^\]]*\])*\]*              # lists
@@ -185,7 +185,7 @@ def _of_hydra(group: str, name: str) -> str:
     prefix = group.replace("/", ".")
     rows = []
     for entry in filter(_is_key, _entries(file)):
-        if name == "optuna":
+        if entry.key in Study.model_fields:
             rows.append(_row(f"{prefix}.{entry.key}", entry, Study, entry.key))
         else:
             kind = "text or `null`" if entry.value == "null" else "whole number"
@@ -217,12 +217,11 @@ def _meaning(comment: str, values: str) -> str:
 
 
 def _code(text: str, values: Collection[str] = ()) -> str:
-    """With backticks around what is typed."""
-    if "`" in text:
-        return text
-    text = CODE.sub(lambda found: f"`{found[0]}`", text)
+    """With backticks around what is typed, where they are not there yet."""
+    text = CODE.sub(lambda found: f"`{found[0].strip('`')}`", text)
     names = [re.escape(value) for value in values if not value[0].isdigit() or "-" in value]
-    return re.sub(rf"`[^`]*`|\b(?:{'|'.join(names) or '$^'})\b", lambda found: f"`{found[0].strip('`')}`", text)
+    words = re.compile(rf"`[^`]*`|(?<![\w-])(?:{'|'.join(names) or '$^'})(?![\w-])")
+    return words.sub(lambda found: f"`{found[0].strip('`')}`", text)
 
 
 def _is_key(entry: Entry) -> bool:
