@@ -1,4 +1,4 @@
-"""Draws docs/images/picture.png from a run on digits: its training curves beside test images and their predicted classes.
+"""Draws docs/images/picture.png: training curves of a run on digits beside test images and their predicted classes.
 
 python train.py
 pip install -e ".[notebooks]" && python docs/make_picture.py outputs/runs/cnn-digits/DIR
