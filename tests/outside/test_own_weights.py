@@ -284,6 +284,14 @@ def test_what_is_frozen_stays_to_the_last_bit_and_all_else_learns(config_of, tmp
     assert learning <= changed
 
 
+def test_a_running_mean_of_what_is_frozen_is_what_it_was(config_of, tmp_path):
+    words = (*BATCH_NORMS, "freeze=[stages.0]", "callbacks=ema", "callbacks.ema.decay=0.7")
+    begins, ends, _ = frozen_run(config_of(*words), tmp_path)
+    same = {name: torch.equal(begins[name], ends[name]) for name in begins}
+    assert {stays for name, stays in same.items() if "stages.0." in name} == {True}
+    assert not any(stays for name, stays in same.items() if "stages.1." in name)
+
+
 def test_running_statistics_of_what_is_frozen_stay_too_after_a_validation_as_well(config_of, tmp_path):
     begins, ends, _ = frozen_run(config_of(*BATCH_NORMS, "freeze=[stages.0]"), tmp_path)
     statistics = [name for name in begins if "running_" in name or "num_batches" in name]

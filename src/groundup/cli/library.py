@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from groundup.run.predict import Prediction
 
 AnyPath = str | os.PathLike[str]
+_computing = threading.RLock()  # random numbers, threads of BLAS, signals: a process has one of each
 _composing = threading.RLock()  # Hydra and OmegaConf keep what they know of a config in the process
 
 
@@ -65,6 +66,8 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
 def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | None = None) -> dict[str, Any]:
     """Trains and tests, to the very figures of the command, and writes a run directory.
 
+    Of several threads one computes at a time, and the others wait: they share the generators of random numbers.
+
     Args:
         config: made by `compose`, and changed since as one likes; or overrides: `train(["model=mlp", "seed=1"])`.
         run_dir: None makes one in `outputs/runs/`.
@@ -88,7 +91,7 @@ def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | Non
     from groundup.cli.train import start  # imports torch
     from groundup.sweep.isolation import put_back
 
-    with put_back(), _logged(directory):
+    with _computing, put_back(), _logged(directory):
         return start(checked, directory, overrides) | {"run_dir": directory}
 
 
@@ -115,7 +118,7 @@ def evaluate(
     from groundup.run.evaluate import evaluate
     from groundup.sweep.isolation import put_back
 
-    with put_back():
+    with _computing, put_back():
         return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, names(trust))
 
 
@@ -135,7 +138,7 @@ def predict(
     from groundup.run.predict import predict
     from groundup.sweep.isolation import put_back
 
-    with put_back():
+    with _computing, put_back():
         return list(predict(Path(run).absolute(), Path(images), ckpt, top, names(trust)))
 
 

@@ -74,6 +74,16 @@ def trial_images(spec: DatasetSpec, like: Tensor, count: int = IMAGES) -> Tensor
     return noise.to(device=like.device, dtype=like.dtype)
 
 
+def takes_images(net: nn.Module, spec: DatasetSpec) -> bool:
+    """Whether a network answers images without an error; which it is, is said where it is tried for good."""
+    try:
+        with untouched(net) as like:
+            net(trial_images(spec, like))
+    except Exception:  # of any kind: it is theirs
+        return False
+    return True
+
+
 def make_lazy_layers(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:
     """Gives layers that wait for their first images, such as `torch.nn.LazyLinear`, their sizes.
 
