@@ -17,8 +17,6 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.borrowed.lightning import (
-    add_epoch_sums,
-    epoch_sums,
     logged_for_steps_alone,
     logged_in_test,
     logged_in_training,
@@ -27,10 +25,10 @@ from groundup.borrowed.lightning import (
 from groundup.borrowed.torchmetrics import counted, put_counted
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights
+from groundup.learning.continued import Continued, SeededEvaluation
 from groundup.learning.image_count import ImageCount, images_in
 from groundup.learning.learner import Learner
 from groundup.learning.predictor import Predictor, Validation
-from groundup.learning.seeded import SeededEvaluation, SeededTraining
 from groundup.learning.training_progress import TrainingProgress, steps_of
 from groundup.spec import DatasetSpec
 
@@ -73,7 +71,7 @@ class Tested(SeededEvaluation):
         return {name: value for name, value in metrics.items() if name not in others}
 
 
-class Companion(Tested, SeededTraining, Checkpoint):
+class Companion(Tested, Continued, Checkpoint):
     """Keeps for a LightningModule of somebody else's what a `Learner` keeps for itself, and changes nothing of it.
 
     What the module logs as figures of an epoch is what is known of it: `val/acc` is what it logs by that name.
@@ -104,7 +102,6 @@ class Companion(Tested, SeededTraining, Checkpoint):
         self.trained: dict[str, float] = {}
         self.validation = Validation()
         self._validated: set[str] | None = None  # names that a validation logs; None: there is none, or it is not known
-        self._sums: dict[str, list[torch.Tensor]] = {}  # of an epoch that a resumed run goes on with
         self._counted: dict[str, Any] = {}
         self._gradients: dict[str, torch.Tensor] = {}
         self._weights = set(module.state_dict())
@@ -206,8 +203,6 @@ class Companion(Tested, SeededTraining, Checkpoint):
         if self._counted:
             put_counted(pl_module, self._counted)
             self._counted = {}
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
         self.progress.meter.add(images_in(batch))
         groups = trainer.optimizers[0].param_groups if len(trainer.optimizers) == 1 else [{}]
         self.rate = float(groups[0]["lr"]) if "lr" in groups[0] else None
@@ -216,8 +211,6 @@ class Companion(Tested, SeededTraining, Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if self.progress.meter.full or trainer.is_last_batch:
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -235,9 +228,7 @@ class Companion(Tested, SeededTraining, Checkpoint):
         super().on_validation_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
-        self._sums = {}
+        super().on_train_epoch_end(trainer, pl_module)
         self.trained = self.own("train", logged_in_training(trainer))
         if "train/loss" in logged_for_steps_alone(trainer) and "train/loss" not in self._told:
             self._told.add("train/loss")
@@ -262,12 +253,12 @@ class Companion(Tested, SeededTraining, Checkpoint):
     # Checkpoints
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
         checkpoint["spec"] = self.spec.plain()
         if trainer.state.fn == TrainerFn.FITTING:
             state = self.progress.state(trainer)
             within: dict[str, Any] = {}
             if state["batch"]:
-                within["logged"] = self._sums | epoch_sums(trainer)
                 within["counted"] = self._counted or counted(pl_module)
             if not pl_module.automatic_optimization:  # which may gather them over several batches
                 grads = {name: p.grad for name, p in pl_module.named_parameters() if p.grad is not None}
@@ -279,7 +270,8 @@ class Companion(Tested, SeededTraining, Checkpoint):
         state = checkpoint["progress"]
         self.progress.load(state)
         self.validation = Validation(**state.get("validation", {}))
-        self._sums, self._counted = dict(state.get("logged", {})), dict(state.get("counted", {}))
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+        self._counted = dict(state.get("counted", {}))
         self._gradients = dict(state.get("gradients", {}))
 
     def _put_gradients(self, module: LightningModule) -> None:

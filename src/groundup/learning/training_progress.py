@@ -53,12 +53,14 @@ class TrainingProgress:
     Attributes:
         meter: of the steps that this process has taken of the epoch in this part of the run.
         is_resumed: whether the run goes on from a checkpoint.
+        counted: step and batch whose loss the meter has taken in last; kept by who feeds it.
     """
 
     def __init__(self, make_meter: MakeMeter = TrainMeter) -> None:
         self._make_meter = make_meter
         self.meter = make_meter(1, "cpu")
         self.is_resumed = False
+        self.counted: tuple[int, int] | None = None
         self._batch = 0  # of its epoch, that a resumed run goes on with
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
         self._samples_before = 0  # images of whole epochs

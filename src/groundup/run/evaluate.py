@@ -25,9 +25,9 @@ from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import Tested, fractions, put_checkpoint
+from groundup.learning.continued import SeededEvaluation
 from groundup.learning.metrics import recalls, share
 from groundup.learning.predictor import Predictor
-from groundup.learning.seeded import SeededEvaluation
 from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory

@@ -135,7 +135,7 @@ def _network_or_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapp
         net = made.net if isinstance(made, Learner) else made
         make_lazy_layers(model, net, spec)
         net.to(memory_format=torch.channels_last)
-        if options_of("model", model) is None and not takes_images(net, spec):
+        if options_of("model", model) is None and not takes_images(model, net, spec):
             net.to(memory_format=torch.contiguous_format)  # `images.view(len(images), -1)` wants it after a convolution
     return made
 

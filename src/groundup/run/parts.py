@@ -27,10 +27,10 @@ from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
 from groundup.learning.companion import Companion
+from groundup.learning.continued import Continued
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.predictor import Predictor
-from groundup.learning.seeded import SeededTraining
 from groundup.run import kinds
 from groundup.run.accompany import accompany
 from groundup.run.begin import begin_from, keep_frozen
@@ -92,7 +92,7 @@ def assemble(
     callbacks = build_callbacks(config)
     course = learner if isinstance(learner, Learner) else accompany(learner, spec, config, callbacks)
     if isinstance(learner, Learner) and not are_ours(config):
-        callbacks.insert(0, SeededTraining(seed))
+        callbacks.insert(0, Continued(seed))
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     frozen = config.get("freeze") or []
