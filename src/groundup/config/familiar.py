@@ -47,6 +47,7 @@ SETTINGS = {
     "dropout": "model.dropout={}",
     "drop": "model.dropout={}",
     "compile": "trainer.compile={}",
+    "model.compile": "trainer.compile={}",
     "criterion": "loss={}",
     "smoothing": "loss.label_smoothing={}",
     "label_smoothing": "loss.label_smoothing={}",
