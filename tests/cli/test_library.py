@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -170,6 +171,18 @@ def test_a_run_leaves_the_process_as_it_was(tmp_path):
     before = state()
     groundup.train([*SMALL, "trainer.max_epochs=1"], run_dir=tmp_path / "run")
     assert state() == before
+
+
+@pytest.mark.parametrize("call", [lambda: groundup.evaluate(None), lambda: groundup.predict("x", ["a.png"])])
+def test_what_is_no_path_is_said_to_be_none(call):
+    with pytest.raises(groundup.UserError, match=r"^(run=None|images=\['a.png'\]): must be a path"):
+        call()
+
+
+def test_composing_leaves_the_environment_as_it_was():
+    before = dict(os.environ)
+    groundup.compose("model=mlp")
+    assert dict(os.environ) == before
 
 
 def test_runs_of_several_threads_have_the_figures_that_each_has_alone(tmp_path):

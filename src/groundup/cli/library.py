@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from groundup.borrowed.hydra import make_loader, resolvers_put_back
 from groundup.command.grammar import literal
 from groundup.command.place import Place, names
-from groundup.command.resolvers import register, run_directory
+from groundup.command.resolvers import SWEEP_DIR, register, run_directory
 from groundup.command.search_path import PROVIDER
 from groundup.config.check import check_run
 from groundup.config.contradictions import refuse_several_devices_in_call
@@ -119,7 +119,7 @@ def evaluate(
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, names(trust))
+        return evaluate(_path("run", run).absolute(), ckpt, accelerator, data, draws, names(trust))
 
 
 def predict(
@@ -139,7 +139,7 @@ def predict(
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return list(predict(Path(run).absolute(), Path(images), ckpt, top, names(trust)))
+        return list(predict(_path("run", run).absolute(), _path("images", images), ckpt, top, names(trust)))
 
 
 def _place(config_dir: AnyPath | None) -> Place:
@@ -170,7 +170,7 @@ def _composed(overrides: Sequence[str], config: str, here: Place) -> DictConfig:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Composes apart from the command of Hydra's, if any, that this process is."""
-    with _composing:
+    with _composing, _environment_kept(SWEEP_DIR):
         command, base = HydraConfig.instance().cfg, version.getbase()
         HydraConfig.instance().cfg = None
         version.setbase("1.3")
@@ -180,6 +180,23 @@ def _undisturbed() -> Iterator[None]:
             HydraConfig.instance().cfg = command
             if isinstance(base, Version):  # else nobody has said yet, and whoever needs it will
                 VersionBase.instance().setbase(base)
+
+
+@contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+def _path(name: str, given: AnyPath) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UserError(f"{name}={given!r}: must be a path")
+    return Path(given)
 
 
 @contextmanager

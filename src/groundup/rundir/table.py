@@ -95,12 +95,9 @@ def _chosen_by(found: Sequence[tuple[FrozenJob, JobState]]) -> tuple[str | None,
 
 
 def _measured(found: Sequence[tuple[FrozenJob, JobState]], monitor: str | None) -> list[str]:
-    own = {
-        name
-        for _, state in found
-        for name in state.results
-        if OF_A_MODULE.match(name) and number_in(state.results, name)
-    }
+    """The figures of the table: what the project measures, what checkpoints are chosen by, and what modules log."""
+    logged = {(name, number_in(state.results, name)) for _, state in found for name in state.results}
+    own = {name for name, value in logged if value is not None and OF_A_MODULE.match(name)}
     return list(dict.fromkeys([*FIGURES, *((monitor,) if monitor else ()), *sorted(own)]))
 
 
