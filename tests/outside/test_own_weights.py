@@ -162,7 +162,7 @@ def test_what_holds_no_weights_for_this_network_is_refused(config_of, tmp_path):
     contents = {
         "whole": (nn.Linear(2, 2), "refused, it is damaged or holds more than tensors"),
         "list": ([torch.zeros(3)], "a mapping from names to tensors is looked for in it; there is none"),
-        "two": ({"student": state, "teacher": state}, "there is several: student, teacher"),
+        "two": ({"student": state, "teacher": state}, "there are several: student, teacher"),
         "other": ({"a.weight": torch.zeros(3)}, "none of its weights fits by name and shape; it has a.weight, this"),
         "nan": (state, "values of 0.weight are no numbers"),
     }

@@ -119,6 +119,7 @@ WITHIN = {  # by what a key begins with
     "model.optimizer.": "optimizer.",
     "model.scheduler.": "scheduler.",
     "model.net.": "model.",
+    "callbacks.model_checkpoint.": "callbacks.checkpoints.",
     "datamodule.": "data.",
     "dataset.": "data.",
     "optim.": "optimizer.",
