@@ -24,6 +24,7 @@ RECIPES = {
     "debug": "A debug option changes a run so that a fault shows soon.",
 }
 COMMANDS: dict[str, type[Node]] = {"train": Run, "evaluate": Evaluate, "predict": Predict}
+KEYS_OF = {"train": "run"}  # the file that has them, where it is not the command's own
 WITHIN: dict[str, type[Node]] = {"sweep": Sweep, "data": EvaluateData}  # groups of keys of a command
 ALL_GROUPS = {
     "data": "The images, and how batches are made of them.",
@@ -162,7 +163,8 @@ def _options_of(group: str, node: Mapping[str, Any]) -> type[Node] | None:
 def _command(command: str, options: type[Node]) -> str:
     """The keys of a command that are no group."""
     rows = []
-    for entry in _entries(CONF / f"{command}.yaml"):
+    file = CONF / f"{KEYS_OF.get(command, command)}.yaml"
+    for entry in _entries(file):
         place, _, leaf = entry.key.rpartition(".")
         if not entry.key.startswith("hydra") and leaf not in WITHIN:
             rows.append(_row(entry.key, entry, WITHIN[place] if place else options, leaf))

@@ -10,9 +10,10 @@ from datetime import timedelta
 from fnmatch import fnmatch
 
 import pytest
+import torch
 from lightning.fabric.strategies.launchers import subprocess_script
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
@@ -185,3 +186,13 @@ def test_all_parts_speak_through_one_log(caplog):
     with caplog.at_level("INFO", borrowed.RANK_ZERO_LOG):
         rank_zero_info("said")
     assert [record.name for record in caplog.records] == [borrowed.RANK_ZERO_LOG]
+
+
+def test_a_running_mean_is_a_module_of_its_own_from_the_begin_of_training_on():
+    callback, module = EMAWeightAveraging(decay=0.5), BoringModel()
+    assert borrowed.averaged(callback) is None
+    before = module.layer.weight.detach().clone()
+    Trainer(**QUIET, max_steps=1, enable_checkpointing=False, callbacks=[callback]).fit(module)
+    mean = borrowed.averaged(callback)
+    assert isinstance(mean, BoringModel)
+    assert not torch.equal(mean.layer.weight, before)

@@ -10,6 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from groundup.borrowed import torch as borrowed
@@ -113,3 +114,27 @@ def test_hooks_of_every_module_and_optimizer_are_seen():
     for handle in handles:
         handle.remove()
     assert sum(map(len, borrowed.global_hooks())) == before
+
+
+class Drawn(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return torch.rand(())
+
+
+def test_workers_that_live_on_begin_anew():
+    def first_of_epochs(begins_anew):
+        loader = DataLoader(Drawn(), num_workers=1, persistent_workers=True, generator=torch.Generator())
+        for _ in range(2):
+            if begins_anew:
+                borrowed.begin_workers_anew(loader)
+            loader.generator.manual_seed(0)
+            [found] = loader
+            yield float(found)
+
+    once, again = first_of_epochs(begins_anew=True)
+    assert once == again
+    once, again = first_of_epochs(begins_anew=False)
+    assert once != again

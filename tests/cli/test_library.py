@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +171,29 @@ def test_a_run_leaves_the_process_as_it_was(tmp_path):
     before = state()
     groundup.train([*SMALL, "trainer.max_epochs=1"], run_dir=tmp_path / "run")
     assert state() == before
+
+
+@pytest.mark.parametrize("call", [lambda: groundup.evaluate(None), lambda: groundup.predict("x", ["a.png"])])
+def test_what_is_no_path_is_said_to_be_none(call):
+    with pytest.raises(groundup.UserError, match=r"^(run=None|images=\['a.png'\]): must be a path"):
+        call()
+
+
+def test_composing_leaves_the_environment_as_it_was():
+    before = dict(os.environ)
+    groundup.compose("model=mlp")
+    assert dict(os.environ) == before
+
+
+def test_runs_of_several_threads_have_the_figures_that_each_has_alone(tmp_path):
+    words = [[*SMALL, "trainer.max_epochs=1", "model.dropout=0.2", f"seed={seed}"] for seed in (0, 1)]
+    alone = [groundup.train(each, run_dir=tmp_path / f"alone{n}") for n, each in enumerate(words)]
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(groundup.train, each, run_dir=tmp_path / f"beside{n}") for n, each in enumerate(words)]
+    for first, job in zip(alone, jobs, strict=True):
+        assert [first[key] for key in ("val/loss", "test/loss")] == [
+            job.result()[key] for key in ("val/loss", "test/loss")
+        ]
 
 
 def test_a_run_in_a_thread_is_a_run(tmp_path):

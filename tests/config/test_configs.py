@@ -13,13 +13,13 @@ from PIL import Image
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.check import check
-from groundup.learning.companion import SeededValidation
+from groundup.learning.continued import Continued
 from groundup.run.parts import assemble
 from groundup.run.quiet import quiet
 from groundup.run.run import run
 
 CONF = Path(__file__).parents[2] / "conf"
-OF_EVERY_RUN = (StopOnSignal, EarlyStopHolds, SeededValidation)  # that no config names
+OF_EVERY_RUN = (StopOnSignal, EarlyStopHolds, Continued)  # that no config names
 ENTRIES = ("train", "evaluate", "predict")
 
 

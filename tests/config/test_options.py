@@ -203,8 +203,8 @@ def test_a_name_of_another_room_or_package_has_no_options():
 @pytest.mark.parametrize(
     ("file", "within", "options"),
     [
-        ("train", None, Run),
-        ("train", "sweep", Sweep),
+        ("run", None, Run),
+        ("run", "sweep", Sweep),
         ("evaluate", None, Evaluate),
         ("evaluate", "data", EvaluateData),
         ("predict", None, Predict),

@@ -181,6 +181,22 @@ def test_a_method_and_a_partial_are_trusted_by_their_own_name_alone(name):
     assert "defined in posix, which is not trusted" in refusal({"model": {"_target_": "mypkg.part"}}, ("mypkg.part",))
 
 
+def test_a_trusted_model_may_be_given_optimizers_and_schedulers_of_torch():
+    def given(**arguments):
+        return {"model": {"_target_": "mypkg.Net", **arguments}}
+
+    for target in ("torch.optim.Adam", "torch.optim.lr_scheduler.StepLR", "torch.nn.CrossEntropyLoss", "torch.nn.ReLU"):
+        node = {"_target_": target, "_partial_": True}
+        assert refusal(given(optimizer=node, nets=[{"a": node}]), ("mypkg",)) == ""
+        assert "refused" in refusal(given(optimizer=node), ())
+    for target in ("torch.optim.Adam", "torch.optim.lr_scheduler.StepLR"):
+        assert "refused" in refusal(
+            {"model": {"_target_": "torch.nn.Sequential", "x": {"_target_": target}}}, ("mypkg",)
+        )
+    for target in ("torch.load", "torch.optim.swa_utils.update_bn", "torch.hub.load", "lightning.pytorch.Trainer"):
+        assert "refused" in refusal(given(optimizer={"_target_": target}), ("mypkg",))
+
+
 def test_an_argument_that_is_no_network_is_trusted_by_its_own_name_alone():
     config = {"model": {"_target_": "mypkg.Net", "body": {"_target_": "mypkg.Task", "command": "x"}}}
     assert "trust=[mypkg,mypkg.Task]" in refusal(config, ("mypkg",))

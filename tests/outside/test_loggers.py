@@ -105,6 +105,17 @@ def test_a_table_goes_on_where_its_run_does_and_has_no_step_twice(make_config, t
     assert parts[-1] == whole[-1]
 
 
+def test_a_table_of_a_run_that_goes_on_past_its_end_lacks_nothing(make_config, tmp_path):
+    config = make_config("logger=csv", "trainer.max_epochs=2", "trainer.log_every_n_steps=5")
+    run(config, tmp_path)
+    before = [row for row in table(tmp_path / "csv" / "metrics.csv") if "train/loss_step" in row]
+    longer = config | {"trainer": config["trainer"] | {"max_epochs": 3}}
+    run(longer, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    after = [row for row in table(tmp_path / "csv" / "metrics.csv") if "train/loss_step" in row]
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
 def test_a_table_of_another_run_is_not_written_over(make_config, tmp_path):
     node = {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": str(tmp_path), "name": "a", "version": "b"}
     config = with_loggers(make_config("logger=none"), csv=node)

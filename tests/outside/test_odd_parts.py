@@ -170,6 +170,21 @@ class LitLate(Lit):
         return self.late(super().forward(x))
 
 
+class Asking(torch.optim.SGD):
+    """Asks for the loss of a batch several times in a step, as those do that look at weights nearby."""
+
+    def __init__(self, params, lr: float = 0.1, times: int = 1):
+        super().__init__(params, lr)
+        self.times = times
+
+    def step(self, closure):
+        with torch.enable_grad():
+            for _ in range(self.times):
+                loss = closure()
+        super().step()
+        return loss
+
+
 class ScheduleFree(torch.optim.SGD):
     def train(self):
         pass
@@ -354,6 +369,25 @@ def test_an_optimizer_that_wants_to_be_told_of_evaluations_is_refused():
     make = build_optimizer(node("ScheduleFree", _partial_=True, lr=0.1))
     with pytest.raises(UserError, match=r"has train\(\) and eval\(\)"):
         make([{"params": [nn.Parameter(torch.zeros(1))]}])
+
+
+def test_a_batch_whose_loss_is_asked_for_twice_is_counted_once(small, tmp_path):
+    config = small | {"trainer": small["trainer"] | {"log_every_n_steps": 4}}
+    once, twice = (
+        run(config | {"optimizer": node("Asking", _partial_=True, lr=0.1, times=times)}, tmp_path / str(times))
+        for times in (1, 2)
+    )
+    figures = ("train/loss", "val/acc", "test/loss", "steps")
+    assert [once[key] for key in figures] == [twice[key] for key in figures]
+    assert equal(weights(tmp_path / "1"), weights(tmp_path / "2"))
+
+
+def test_an_optimizer_that_would_be_made_too_early_is_told_of_the_key(compose_config):
+    cfg = compose_config()
+    with open_dict(cfg):
+        cfg.optimizer = node("Asking", lr=0.1)
+    with pytest.raises(UserError, match=r"^optimizer: must have the key _partial_: true, for .*Asking waits for the"):
+        check_run(cfg)
 
 
 @pytest.mark.parametrize("group", ["loss", "scheduler"])

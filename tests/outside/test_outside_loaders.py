@@ -110,6 +110,18 @@ class Working(Shuffling):
         return DataLoader(Drawing(*pairs(40)), self.bs, sampler=RandomSampler(range(40)), num_workers=1)
 
 
+class Living(Working):
+    def train_dataloader(self):
+        data, order = Drawing(*pairs(40)), RandomSampler(range(40))
+        return DataLoader(data, self.bs, sampler=order, num_workers=1, persistent_workers=True)
+
+
+class Channels(Module):
+    def dataset(self, split):
+        images, labels = super().dataset(split).tensors
+        return TensorDataset(images.repeat(1, 5, 1, 1), labels)
+
+
 class Stream(IterableDataset):
     def __init__(self, split, count):
         self.count = count
@@ -356,7 +368,9 @@ def test_it_is_given_seed_and_spec_where_it_asks_for_them(of, tmp_path, monkeypa
 # A run
 
 
-@pytest.mark.parametrize("name", ["Module", "Shuffling", "Streamed", "Uncounted", "Hooked", "Working", "Folders"])
+@pytest.mark.parametrize(
+    "name", ["Module", "Shuffling", "Streamed", "Uncounted", "Hooked", "Working", "Living", "Folders"]
+)
 def test_a_run_trains_tests_and_goes_on_after_a_stop_to_the_same_weights(of, tmp_path, name):
     limit = ["+trainer.limit_train_batches=5"] if name in ("Streamed", "Uncounted") else []
     config = of(name, "trainer.max_epochs=3", "model.dropout=0.3", *limit)
@@ -371,6 +385,11 @@ def test_a_run_trains_tests_and_goes_on_after_a_stop_to_the_same_weights(of, tmp
             run(with_callback(config, "SignalAt", step=step), part)
         assert run(config, part, part / LAST)["status"] == "finished"
         assert equal(weights(tmp_path / "whole"), weights(part))
+
+
+def test_pictures_are_drawn_of_any_number_of_channels(of, tmp_path):
+    results = run(of("Channels", "trainer.max_epochs=1", "logger=tensorboard"), tmp_path)
+    assert results["status"] == "finished"
 
 
 def test_stopping_is_seen_by_the_order(of, tmp_path):

@@ -93,6 +93,14 @@ def warmup_cosine(optimizer):
     return lr_scheduler.SequentialLR(optimizer, within, milestones=[10])
 
 
+def inverse(step):
+    return 1 / (1 + step)
+
+
+def curve(step, total_steps, steps_per_epoch, power=1.0):
+    return (1 - step / total_steps) ** power
+
+
 @pytest.mark.parametrize(
     ("node", "make", "told_after", "words"),
     [
@@ -129,6 +137,12 @@ def warmup_cosine(optimizer):
         ),
         (theirs("warmup_cosine"), warmup_cosine, lambda step: True, ()),
         (theirs("inverse_sqrt"), lambda o: InverseSqrt(o, 20), lambda step: True, ()),
+        (
+            torchs("LambdaLR", interval="step", lr_lambda={"_target_": f"{__name__}.inverse", "_partial_": True}),
+            lambda o: lr_scheduler.LambdaLR(o, inverse),
+            lambda step: True,
+            (),
+        ),
         (  # 6 batches of an epoch are 2 steps
             torchs("ExponentialLR", gamma=0.7, interval="step"),
             lambda o: lr_scheduler.ExponentialLR(o, 0.7),
@@ -144,6 +158,13 @@ def test_the_rates_of_a_run_are_those_of_pytorchs_own_scheduler(config_of, tmp_p
     assert found == by_hand(make, len(found), told_after)
     assert Rates.last.told == [rates[0] for rates in found]
     assert found != by_hand(make, len(found), lambda step: step % 4 == 1)  # it matters when
+
+
+def test_a_bare_function_of_the_step_is_a_schedule(config_of, tmp_path):
+    node = {"_target_": f"{__name__}.curve", "_partial_": True, "name": "curve", "power": 2.0}
+    run(noting(config_of(node)), tmp_path)
+    expected = [0.05 * curve(step, 24, 6, 2.0) for step in range(24)]
+    assert [rates[0] for rates in Rates.last.steps] == pytest.approx(expected)
 
 
 def test_a_rate_that_has_no_effect_is_said(config_of, tmp_path, caplog):

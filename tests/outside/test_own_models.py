@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hydra.utils import get_object
 from lightning.pytorch import LightningModule
 from omegaconf import OmegaConf
@@ -37,6 +40,45 @@ class Named(nn.Module):
 
     def forward(self, images):
         return self.head(images.flatten(1))
+
+
+class Drawing(nn.Module):
+    """Draws while it learns, from whatever generator is at hand."""
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.head = nn.Linear(64, num_classes)
+
+    def forward(self, images):
+        if self.training:
+            images = images * (1 + 0.1 * random.random()) + 0.1 * np.random.random() + 0.1 * torch.rand(())
+        return self.head(images.flatten(1))
+
+
+class Viewing(nn.Module):
+    """As in a tutorial: takes what a convolution gives apart by `view`."""
+
+    def __init__(self, in_channels: int, num_classes: int):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(in_channels, 4, 3), nn.Linear(4 * 36, num_classes)
+
+    def forward(self, images):
+        return self.head(self.conv(images).view(images.size(0), -1))
+
+
+class Several(nn.Module):
+    """Compares images, and wants more than one."""
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.norm, self.head = nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, num_classes)
+
+    def forward(self, images):
+        return self.head(self.norm(images.flatten(1)))
+
+
+def factory(name, **options):
+    return {"named": Named}[name](**options)
 
 
 def says_numpy(num_classes) -> Sequential:
@@ -95,6 +137,29 @@ def test_it_trains_goes_on_to_the_same_weights_and_is_read_back(with_model, tmp_
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
     [found] = predict(tmp_path / "whole", tmp_path / "black.png", top=10)
     assert sum(found.probabilities) == pytest.approx(1)
+
+
+def test_what_is_drawn_from_any_generator_goes_on_as_if_it_had_not_been_stopped(with_model, tmp_path):
+    config = with_model("tiny", "logger=none") | {"model": node("Drawing")}
+    run(config, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=5), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+@pytest.mark.parametrize("name", ["Viewing", "Several"])
+def test_a_network_of_a_tutorial_trains_and_is_evaluated(with_model, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("GROUNDUP_TRUST", __name__)
+    results = run(with_model("tiny", "logger=none", "trainer.max_epochs=1") | {"model": node(name)}, tmp_path)
+    assert results["status"] == "finished"
+    assert evaluate(tmp_path)["test/acc"] == results["test/acc"]
+
+
+def test_a_function_of_arguments_of_any_name_is_given_what_its_node_says_alone(with_model, tmp_path):
+    config = with_model("tiny", "logger=none", "trainer.max_epochs=1")
+    own = {"_target_": f"{__name__}.factory", "_args_": ["named"], "num_classes": 10}
+    assert run(config | {"model": node("factory") | own}, tmp_path)["parameters"] == 65 * 10
 
 
 def test_an_own_hand_written_network_begins_from_the_seed(with_model, tmp_path):

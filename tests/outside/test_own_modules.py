@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import signal
 import sys
 from types import SimpleNamespace
@@ -148,6 +149,34 @@ class Wordless(Linear):
         return x
 
 
+class Gathers(Linear):
+    """Steps its optimizer by hand, after every third batch."""
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        self.manual_backward(cross_entropy(self(batch[0]), batch[1]) / 3)
+        if batch_idx % 3 == 2:
+            self.optimizers().step()
+            self.optimizers().zero_grad()
+
+
+class Late(Linear):
+    def setup(self, stage):
+        self.late = nn.Linear(2, 2)
+
+
+class SignalAtBatch(pl.Callback):
+    def __init__(self, batch: int):
+        self.batch = batch
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (0, self.batch):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def make(num_classes: int):
     return Linear(num_classes)
 
@@ -216,6 +245,23 @@ def test_it_goes_on_after_a_stop_to_the_same_last_bit(with_model, whole_run, tmp
     assert {key: value for key, value in before.items() if "/" in key} == {
         key: value for key, value in after.items() if "/" in key
     }
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_gradients_that_it_gathers_by_hand_go_on_after_a_stop(of_module, whole_run, tmp_path, batch):
+    config = of_module("Gathers")
+    whole = whole_run(config)
+    stop = {"_target_": f"{__name__}.SignalAtBatch", "batch": batch}
+    with pytest.raises(Interrupted):
+        run(config | {"callbacks": {**config["callbacks"], "stop": stop}}, tmp_path)
+    run(config, tmp_path, resume=tmp_path / "checkpoints" / "last.ckpt")
+    assert equal(weights(whole), weights(tmp_path))
+
+
+def test_layers_that_a_hook_makes_are_refused_before_training(of_module, tmp_path):
+    with pytest.raises(UserError, match=r"model: Late makes or takes away late\.bias, late\.weight in a hook such as"):
+        run(of_module("Late"), tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["steps"] == 0
 
 
 def test_it_is_evaluated_and_predicts_as_it_was_tested(with_model, tmp_path):

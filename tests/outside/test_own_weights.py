@@ -162,7 +162,7 @@ def test_what_holds_no_weights_for_this_network_is_refused(config_of, tmp_path):
     contents = {
         "whole": (nn.Linear(2, 2), "refused, it is damaged or holds more than tensors"),
         "list": ([torch.zeros(3)], "a mapping from names to tensors is looked for in it; there is none"),
-        "two": ({"student": state, "teacher": state}, "there is several: student, teacher"),
+        "two": ({"student": state, "teacher": state}, "there are several: student, teacher"),
         "other": ({"a.weight": torch.zeros(3)}, "none of its weights fits by name and shape; it has a.weight, this"),
         "nan": (state, "values of 0.weight are no numbers"),
     }
@@ -282,6 +282,14 @@ def test_what_is_frozen_stays_to_the_last_bit_and_all_else_learns(config_of, tmp
     assert not changed & frozen
     learning = {name for name in begins if name not in frozen and not name.startswith("net.embedding")}
     assert learning <= changed
+
+
+def test_a_running_mean_of_what_is_frozen_is_what_it_was(config_of, tmp_path):
+    words = (*BATCH_NORMS, "freeze=[stages.0]", "callbacks=ema", "callbacks.ema.decay=0.7")
+    begins, ends, _ = frozen_run(config_of(*words), tmp_path)
+    same = {name: torch.equal(begins[name], ends[name]) for name in begins}
+    assert {stays for name, stays in same.items() if "stages.0." in name} == {True}
+    assert not any(stays for name, stays in same.items() if "stages.1." in name)
 
 
 def test_running_statistics_of_what_is_frozen_stay_too_after_a_validation_as_well(config_of, tmp_path):

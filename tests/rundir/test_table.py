@@ -57,6 +57,24 @@ def test_rows_without_any_accuracy_say_by_what_they_are_ordered(tmp_path):
     assert [row.jobs for row in table.configurations] == [[0], [1]]
 
 
+@pytest.mark.parametrize(("mode", "first"), [("min", "2"), ("max", "1")])
+def test_modules_with_names_of_their_own_are_ranked_by_what_chose_their_checkpoints(tmp_path, mode, first):
+    config = {"callbacks": {"checkpoints": {"monitor": "valid_loss", "mode": mode}}}
+    jobs = [FrozenJob(number, [f"optimizer.lr={number + 1}"], config) for number in range(2)]
+    for job, loss in zip(jobs, (0.4, 0.3), strict=True):
+        folder = tmp_path / str(job.number)
+        folder.mkdir()
+        results = {"status": "finished", "valid_loss": loss, "test_acc": 1 - loss, "val/acc": None, "test/acc": loss}
+        (folder / "results.json").write_text(json.dumps(results))
+    table = make_table(tmp_path, jobs)
+    assert (table.sorted_by, table.note) == ("valid_loss", "")
+    assert table.configurations[0].values == {"optimizer.lr": first}
+    assert table.figures == ["test/acc", "valid_loss", "test_acc"]
+    write_table(tmp_path, table)
+    [header, *_] = csv.reader((tmp_path / "sweep.csv").open())
+    assert header[-4:] == ["valid_loss", "valid_loss sd", "test_acc", "test_acc sd"]
+
+
 def test_figures_of_jobs_that_did_not_finish_count_for_nothing(tmp_path, jobs):
     best, other = make_table(tmp_path, jobs).configurations
     assert best.figures["val/acc"] == Figure(0.90, None, 1)

@@ -9,7 +9,7 @@ import subprocess
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loops.fetchers import _DataFetcher as DataFetcher
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
@@ -19,7 +19,7 @@ from lightning.pytorch.trainer.call import (
     _call_lightning_module_hook,
 )
 from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection, _ResultMetric
-from torch import Tensor
+from torch import Tensor, nn
 
 # Its loops
 
@@ -87,6 +87,12 @@ def load_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     """Gives callbacks what a checkpoint holds of them; in public that comes with `Trainer.fit` alone."""
     _call_callbacks_on_load_checkpoint(trainer, checkpoint)
     _call_callbacks_load_state_dict(trainer, checkpoint)
+
+
+def averaged(callback: WeightAveraging) -> nn.Module | None:
+    """The module whose weights are the running mean of the one that is trained; None before training."""
+    average = callback._average_model
+    return None if average is None else average.module
 
 
 # What a module has logged. `Trainer.callback_metrics` mixes training and validation, this epoch's and those before.

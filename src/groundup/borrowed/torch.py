@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 if TYPE_CHECKING:  # TensorBoard is slow to import, and few who borrow here write to it
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -30,6 +31,14 @@ foreach_div_ = torch._foreach_div_
 foreach_lerp_ = torch._foreach_lerp_
 foreach_mul_ = torch._foreach_mul_
 foreach_norm = torch._foreach_norm
+
+
+def begin_workers_anew(loader: DataLoader) -> None:
+    """Has the next epoch of a loader with `persistent_workers` begin with workers that have drawn nothing yet.
+
+    What they drew would else follow from all epochs before. The attribute cannot be changed of a loader that is made.
+    """
+    loader._iterator = None
 
 
 def kind_of(module: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from groundup.borrowed.torch import foreach_copy_, foreach_lerp_
 from groundup.errors import UserError
 from groundup.learning.companion import course_of
 from groundup.learning.learner import Learner
+
+log = logging.getLogger(__name__)
 
 
 def float_state(module: nn.Module) -> dict[str, Tensor]:
@@ -65,6 +68,11 @@ class Lookahead(Callback):
             self._look_ahead(kept(step, total_steps, self.every, self.decay))
         elif step == total_steps:
             self._look_ahead(1.0)
+            if total_steps < self.every:
+                log.warning(
+                    f"callbacks.lookahead.every={self.every}: this training had {total_steps} steps, so that it ends "
+                    "with the weights that it began with"
+                )
 
     def _look_ahead(self, keep: float) -> None:
         look_ahead(list(self._slow.values()), list(self._fast.values()), keep)

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from groundup.borrowed.hydra import make_loader, resolvers_put_back
 from groundup.command.grammar import literal
 from groundup.command.place import Place, names
-from groundup.command.resolvers import register, run_directory
+from groundup.command.resolvers import SWEEP_DIR, register, run_directory
 from groundup.command.search_path import PROVIDER
 from groundup.config.check import check_run
 from groundup.config.contradictions import refuse_several_devices_in_call
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from groundup.run.predict import Prediction
 
 AnyPath = str | os.PathLike[str]
+_computing = threading.RLock()  # random numbers, threads of BLAS, signals: a process has one of each
 _composing = threading.RLock()  # Hydra and OmegaConf keep what they know of a config in the process
 
 
@@ -65,6 +66,8 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
 def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | None = None) -> dict[str, Any]:
     """Trains and tests, to the very figures of the command, and writes a run directory.
 
+    Of several threads one computes at a time, and the others wait: they share the generators of random numbers.
+
     Args:
         config: made by `compose`, and changed since as one likes; or overrides: `train(["model=mlp", "seed=1"])`.
         run_dir: None makes one in `outputs/runs/`.
@@ -88,7 +91,7 @@ def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | Non
     from groundup.cli.train import start  # imports torch
     from groundup.sweep.isolation import put_back
 
-    with put_back(), _logged(directory):
+    with _computing, put_back(), _logged(directory):
         return start(checked, directory, overrides) | {"run_dir": directory}
 
 
@@ -115,8 +118,8 @@ def evaluate(
     from groundup.run.evaluate import evaluate
     from groundup.sweep.isolation import put_back
 
-    with put_back():
-        return evaluate(Path(run).absolute(), ckpt, accelerator, data, draws, names(trust))
+    with _computing, put_back():
+        return evaluate(_path("run", run).absolute(), ckpt, accelerator, data, draws, names(trust))
 
 
 def predict(
@@ -135,8 +138,8 @@ def predict(
     from groundup.run.predict import predict
     from groundup.sweep.isolation import put_back
 
-    with put_back():
-        return list(predict(Path(run).absolute(), Path(images), ckpt, top, names(trust)))
+    with _computing, put_back():
+        return list(predict(_path("run", run).absolute(), _path("images", images), ckpt, top, names(trust)))
 
 
 def _place(config_dir: AnyPath | None) -> Place:
@@ -167,7 +170,7 @@ def _composed(overrides: Sequence[str], config: str, here: Place) -> DictConfig:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Composes apart from the command of Hydra's, if any, that this process is."""
-    with _composing:
+    with _composing, _environment_kept(SWEEP_DIR):
         command, base = HydraConfig.instance().cfg, version.getbase()
         HydraConfig.instance().cfg = None
         version.setbase("1.3")
@@ -177,6 +180,23 @@ def _undisturbed() -> Iterator[None]:
             HydraConfig.instance().cfg = command
             if isinstance(base, Version):  # else nobody has said yet, and whoever needs it will
                 VersionBase.instance().setbase(base)
+
+
+@contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+def _path(name: str, given: AnyPath) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UserError(f"{name}={given!r}: must be a path")
+    return Path(given)
 
 
 @contextmanager

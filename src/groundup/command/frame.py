@@ -160,6 +160,9 @@ def _one_message(primary: Path, sweeps: bool, place: Place) -> Iterator[None]:
     except JobFailed as error:
         say(f"a job of the sweep failed: {error}")
         sys.exit(FAILED)
+    except BrokenPipeError:  # who read what is printed has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would say so once more as it ends
+        sys.exit(FAILED)
     except Exception as error:
         if _raised_by_task(error):
             raise

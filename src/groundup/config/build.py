@@ -10,6 +10,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from groundup.borrowed.hydra import locate
 from groundup.config.located import find_package
 from groundup.config.rooms import ships
 from groundup.config.signature import converted, has_node
@@ -49,6 +50,15 @@ def build_by_name(node: Mapping[str, Any], offered: Mapping[str, Any], to_any: C
     named, takes_any = named_arguments(factory)
     wanted = {*named, *(to_any if takes_any else ())} - own.keys()
     return _finish(own, factory, {key: value for key, value in offered.items() if key in wanted})
+
+
+def of_bases(node: Mapping[str, Any], offered: Collection[str]) -> set[str]:
+    """Which of these names a class takes by names of any kind and hands on; of a function nobody knows."""
+    find_package(str(node.get("_target_")))
+    try:
+        return names_of_bases(locate(str(node.get("_target_")))) & set(offered)
+    except (ImportError, ValueError, AttributeError):  # it is said when it is built
+        return set()
 
 
 def named_arguments(factory: Any) -> tuple[set[str], bool]:

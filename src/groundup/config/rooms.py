@@ -75,6 +75,12 @@ def ships(target: str) -> bool:
     return any(options_of(group, {"_target_": target}) is not None for group in (*GROUPS, *NAMED_GROUPS))
 
 
+def are_ours(config: Mapping[str, Any]) -> bool:
+    """Whether all that computes in a run ships: no part of somebody else's, loggers left aside."""
+    callbacks = [("callbacks", node) for node in config["callbacks"].values() if node]
+    return all(options_of(group, node) is not None for group, node in ([(g, config[g]) for g in GROUPS] + callbacks))
+
+
 @overload
 def all_options(group: Literal["model"]) -> list[type[Model]]: ...
 @overload

@@ -59,11 +59,16 @@ def monitor_of(node: Mapping[str, Any], found: Callable[..., Any]) -> str | None
 
 
 def refuse_without_partial(config: Mapping[str, Any]) -> None:
-    """Refuses a scheduler of PyTorch, and one within it, that would be built before there is an optimizer.
+    """Refuses an optimizer, a scheduler of PyTorch, and one within it, that would be built before what they wait for.
 
     Raises:
         UserError: naming the node.
     """
+    optimizer = config.get("optimizer")
+    if isinstance(optimizer, Mapping) and "_target_" in optimizer and "_partial_" not in optimizer:
+        raise UserError(
+            f"optimizer: must have the key _partial_: true, for {optimizer['_target_']} waits for the parameters"
+        )
     for place, node in _schedulers("scheduler", config.get("scheduler")):
         if node.get("_partial_") is not True:
             raise UserError(

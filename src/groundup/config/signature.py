@@ -116,7 +116,8 @@ def _signature(group: str | None, target: str, name: str, partial: bool, positio
         return None
     arguments = _all_arguments(group, found, name, parameters)
     by_run = _given_by_name(group, found)
-    for key in arguments.keys() & _not_asked(group, partial, parameters, positional, by_run):
+    waits_for = _waits_for(group, found, parameters) if partial else 0
+    for key in arguments.keys() & _not_asked(group, partial, parameters, positional + waits_for, by_run):
         arguments[key] = replace(arguments[key], default=None, is_asked=key in FOLDERS)
     given = _given(group, found)
     arguments = {key: argument for key, argument in arguments.items() if key not in given}
@@ -133,13 +134,21 @@ def _given_by_name(group: str | None, found: Any) -> tuple[str, ...]:
     return everything if kind is None else TO_MODELS.get(kind, everything)
 
 
+def _waits_for(group: str | None, found: Any, parameters: Sequence[inspect.Parameter]) -> int:
+    """How many arguments a run hands over by position when it calls what a node with `_partial_` gives."""
+    is_schedule = group == "scheduler" and not isinstance(found, type) and parameters[:1]
+    if is_schedule and parameters[0].name != "optimizer":  # of (step, total_steps, steps_per_epoch)
+        return 3
+    return 1 if group in ("optimizer", "scheduler") else 0  # the parameters, or the optimizer
+
+
 def _not_asked(
     group: str | None, partial: bool, parameters: Sequence[inspect.Parameter], positional: int, by_run: Sequence[str]
 ) -> set[str]:
     """Arguments that may be left out of a node, though the signature has no default for them."""
     names = [parameter.name for parameter in parameters]
     if partial and group in ("optimizer", "scheduler"):
-        return {*names[: positional + 1]}  # the first is the parameters, or the optimizer
+        return {*names[:positional]}
     if partial:  # the rest comes when it is called
         return set(names)
     return {*names[:positional], *by_run}

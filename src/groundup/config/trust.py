@@ -19,7 +19,7 @@ from groundup.config.extras import EXTRAS, refuse_without
 from groundup.config.located import located
 from groundup.config.rooms import NAMED_GROUPS, accepted, all_options, rooms_of
 from groundup.config.theirs import classes, why_not_theirs
-from groundup.config.trusted import is_within
+from groundup.config.trusted import is_name, is_within
 from groundup.errors import UserError
 from groundup.printable import printable
 
@@ -91,6 +91,14 @@ KINDS = {  # by the first key of the place; deeper in it, as arguments, networks
 }
 
 
+TOOLS = Kind(  # what a LightningModule of a package that is trusted may be given, besides networks
+    "losses, optimizers and schedulers of torch",
+    ("torch.nn.Module", "torch.optim.Optimizer", "torch.optim.lr_scheduler.LRScheduler"),
+    ("torch.nn", "torch.optim"),
+    ("torch.nn.modules.loss", "torch.optim"),
+)
+
+
 def refuse_foreign_targets(config: Mapping[str, Any], trust: Collection[str] = ()) -> None:
     """Refuses a config that asks for more than parts of a run, each in its place. Builds nothing.
 
@@ -120,7 +128,10 @@ def refuse_foreign_targets(config: Mapping[str, Any], trust: Collection[str] = (
             raise _refusal(place, node, f"parts in {', '.join(KINDS)}")
         if _is_tensor(place, node):
             continue
-        if (found := _find(node["_target_"], kind, trust)) is not None:
+        found = _find(node["_target_"], kind, trust)
+        if found is None and _is_of_theirs(place, config, trust):
+            found = _find(node["_target_"], TOOLS)
+        if found is not None:
             _refuse_reaching_out(place, node, found)
             continue
         reason = why_not_theirs(node["_target_"], trust, kind.bases + kind.trusted, len(place) > _depth(place))
@@ -194,6 +205,14 @@ def _is_defined_for(found: type, kind: Kind) -> bool:
     module = found.__module__
     defined = is_within(module, kind.modules) and not is_within(module, kind.others) and "." not in found.__qualname__
     return defined and issubclass(found, classes(kind.bases))
+
+
+def _is_of_theirs(place: tuple[str, ...], config: Mapping[str, Any], trust: Collection[str]) -> bool:
+    """Whether this place is within a model of a package that is trusted."""
+    if place[0] != "model" or len(place) == _depth(place):
+        return False
+    target = config["model"].get("_target_")
+    return is_name(target) and is_within(target, trust)
 
 
 def _is_loss_of_torch(found: Any) -> bool:

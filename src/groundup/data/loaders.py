@@ -11,7 +11,9 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Generator, Tensor
+from torch.utils.data import DataLoader
 
+from groundup.borrowed.torch import begin_workers_anew
 from groundup.data.common_random import random_numbers_kept, seed_common
 from groundup.data.fingerprint import fingerprint
 from groundup.data.module import ImageData
@@ -53,6 +55,8 @@ class Loader:
 
     def _seed_order(self, turn: int) -> None:
         """Before an iterator is made: from the common generators it takes its order, and seeds of its workers."""
+        if isinstance(self.loader, DataLoader):
+            begin_workers_anew(self.loader)
         seed_common(self.seed, SHUFFLE, turn)
         for number, generator in enumerate(_generators_of(self.loader)):
             generator.manual_seed(mix_seed(self.seed, SHUFFLE, turn, number))
@@ -66,8 +70,7 @@ class TrainingLoader(Loader):
     """The training batches of an epoch after the other.
 
     The generators that everybody shares, Python's, NumPy's and torch's, are seeded before each batch is made, so that
-    what a data set draws in this process follows from seed, epoch and batch. A generator of its own does not, nor what
-    workers draw that live on from epoch to epoch.
+    what a data set draws in this process follows from seed, epoch and batch. A generator of its own does not.
 
     Args:
         trainer: gives the one that trains, once there is one.

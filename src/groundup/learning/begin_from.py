@@ -55,8 +55,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     states = [key for key, value in held.items() if _is_state(value)]
     best = next((key for key in PREFERRED if key in states), None)
     if best is None and len(states) != 1:
-        found = f"several: {', '.join(map(str, states))}" if states else "none"
-        raise UserError(f"checkpoint {path}: a mapping from names to tensors is looked for in it; there is {found}")
+        found = f"are several: {', '.join(map(str, states))}" if states else "is none"
+        raise UserError(f"checkpoint {path}: a mapping from names to tensors is looked for in it; there {found}")
     return dict(held[best or states[0]]), held
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,11 +15,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from lightning.pytorch.utilities.seed import isolate_rng
 
 from groundup.borrowed.lightning import (
-    add_epoch_sums,
-    epoch_sums,
     logged_for_steps_alone,
     logged_in_test,
     logged_in_training,
@@ -29,17 +25,15 @@ from groundup.borrowed.lightning import (
 from groundup.borrowed.torchmetrics import counted, put_counted
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, put_weights
+from groundup.learning.continued import Continued, SeededEvaluation
 from groundup.learning.image_count import ImageCount, images_in
 from groundup.learning.learner import Learner
 from groundup.learning.predictor import Predictor, Validation
-from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.learning.training_progress import TrainingProgress, steps_of
-from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
-_TRANSFER = 1 << 41  # what is drawn between two steps, while a batch is brought to the device
 ACCURACIES = ("train/acc", "val/acc", "test/acc")
 
 
@@ -50,26 +44,17 @@ OF_OTHER_SPLITS = {  # names that say so, by the split in which they are logged
 }
 
 
-class SeededEvaluation(Callback):
-    """Seeds what a module draws while it is validated and tested: each time alike.
-
-    Args:
-        seed: of the run.
+class Tested(SeededEvaluation):
+    """Keeps what a module logs of a test.
 
     Attributes:
-        tested: what it has logged of the test.
+        tested: by name, what it has logged.
     """
 
     def __init__(self, seed: int):
-        self.seed = seed
+        super().__init__(seed)
         self.tested: dict[str, float] = {}
         self._told: set[str] = set()
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        draw = pl_module.draw if isinstance(pl_module, Predictor) else 0
-        seed_all(mix_seed(self.seed, INFERENCE, draw), trainer.strategy.root_device)
-
-    on_test_start = on_validation_start
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.tested = self.own("test", logged_in_test(trainer))
@@ -86,23 +71,7 @@ class SeededEvaluation(Callback):
         return {name: value for name, value in metrics.items() if name not in others}
 
 
-class SeededValidation(SeededEvaluation):
-    """Seeds what a network of somebody else's draws while a `Learner` evaluates it; training draws as if it had not."""
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._kept = ExitStack()
-        self._kept.enter_context(isolate_rng(include_cuda=pl_module.device.type == "cuda"))
-        super().on_validation_start(trainer, pl_module)
-
-    on_test_start = on_validation_start
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._kept.close()
-
-    on_test_end = on_validation_end
-
-
-class Companion(SeededEvaluation, Checkpoint):
+class Companion(Tested, Continued, Checkpoint):
     """Keeps for a LightningModule of somebody else's what a `Learner` keeps for itself, and changes nothing of it.
 
     What the module logs as figures of an epoch is what is known of it: `val/acc` is what it logs by that name.
@@ -133,8 +102,9 @@ class Companion(SeededEvaluation, Checkpoint):
         self.trained: dict[str, float] = {}
         self.validation = Validation()
         self._validated: set[str] | None = None  # names that a validation logs; None: there is none, or it is not known
-        self._sums: dict[str, list[torch.Tensor]] = {}  # of an epoch that a resumed run goes on with
         self._counted: dict[str, Any] = {}
+        self._gradients: dict[str, torch.Tensor] = {}
+        self._weights = set(module.state_dict())
 
     @property
     def val_metrics(self) -> dict[str, float]:
@@ -168,9 +138,19 @@ class Companion(SeededEvaluation, Checkpoint):
         self.total_steps, _ = steps_of(trainer)
         self.progress.begin(trainer)
         self.progress.go_on_within_epoch(trainer)
-        self._seed_transfer(trainer)
+        super().on_train_start(trainer, pl_module)
+        self._refuse_late_layers(pl_module)
+        self._put_gradients(pl_module)
         if not self.progress.is_resumed:
             self._try_checkpoint(trainer)
+
+    def _refuse_late_layers(self, module: LightningModule) -> None:
+        """Of layers that a hook has made, nothing that reads the run again would know."""
+        if late := sorted(self._weights ^ set(module.state_dict())):
+            raise UserError(
+                f"model: {type(module).__name__} makes or takes away {', '.join(late[:3])} in a hook such as setup; "
+                "accepted: layers made in __init__ or configure_model"
+            )
 
     def _monitors(self, trainer: Trainer) -> Iterator[tuple[str, str]]:
         """Who goes by a metric, as a key of the config, and by which."""
@@ -219,26 +199,19 @@ class Companion(SeededEvaluation, Checkpoint):
 
     # The course of a training
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._seed_transfer(trainer)
-
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self._counted:
             put_counted(pl_module, self._counted)
             self._counted = {}
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
         self.progress.meter.add(images_in(batch))
         groups = trainer.optimizers[0].param_groups if len(trainer.optimizers) == 1 else [{}]
         self.rate = float(groups[0]["lr"]) if "lr" in groups[0] else None
-        seed_all(mix_seed(self.seed, trainer.global_step, batch_idx, trainer.global_rank), pl_module.device)
+        super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
-        self._seed_transfer(trainer)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if self.progress.meter.full or trainer.is_last_batch:
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
                 if hook := getattr(callback, "on_steps_logged", None):
@@ -252,13 +225,10 @@ class Companion(SeededEvaluation, Checkpoint):
             self._refuse_monitors(trainer, metrics)
             return
         self.validation = Validation(trainer.current_epoch, trainer.global_step, metrics)
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._seed_transfer(trainer)
+        super().on_validation_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._sums:
-            add_epoch_sums(trainer, self._sums)
-        self._sums = {}
+        super().on_train_epoch_end(trainer, pl_module)
         self.trained = self.own("train", logged_in_training(trainer))
         if "train/loss" in logged_for_steps_alone(trainer) and "train/loss" not in self._told:
             self._told.add("train/loss")
@@ -280,21 +250,19 @@ class Companion(SeededEvaluation, Checkpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.end()
 
-    def _seed_transfer(self, trainer: Trainer) -> None:
-        """Seeds what is drawn before the next step begins, as by augmentation in `on_after_batch_transfer`."""
-        numbers = (self.seed, _TRANSFER, trainer.global_step, self.progress.next_batch(trainer), trainer.global_rank)
-        seed_all(mix_seed(*numbers), trainer.strategy.root_device)
-
     # Checkpoints
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
         checkpoint["spec"] = self.spec.plain()
         if trainer.state.fn == TrainerFn.FITTING:
             state = self.progress.state(trainer)
             within: dict[str, Any] = {}
             if state["batch"]:
-                within["logged"] = self._sums | epoch_sums(trainer)
                 within["counted"] = self._counted or counted(pl_module)
+            if not pl_module.automatic_optimization:  # which may gather them over several batches
+                grads = {name: p.grad for name, p in pl_module.named_parameters() if p.grad is not None}
+                within |= {"gradients": grads} if grads else {}
             validation = dataclasses.asdict(self.validation)
             checkpoint["progress"] = state | within | {"validation": validation}
 
@@ -302,7 +270,16 @@ class Companion(SeededEvaluation, Checkpoint):
         state = checkpoint["progress"]
         self.progress.load(state)
         self.validation = Validation(**state.get("validation", {}))
-        self._sums, self._counted = dict(state.get("logged", {})), dict(state.get("counted", {}))
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+        self._counted = dict(state.get("counted", {}))
+        self._gradients = dict(state.get("gradients", {}))
+
+    def _put_gradients(self, module: LightningModule) -> None:
+        """Those that a module which steps its optimizers itself had when it was stopped."""
+        for name, parameter in module.named_parameters() if self._gradients else ():
+            if name in self._gradients:
+                parameter.grad = self._gradients[name].to(parameter.device)
+        self._gradients = {}
 
 
 def course_of(trainer: Trainer, module: LightningModule) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lightning.pytorch.trainer.states import TrainerFn
@@ -21,6 +23,8 @@ from groundup.learning.training_progress import TrainingProgress, steps_of
 from groundup.numpy_nets.layer import NotFinite
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
 
 
 class Learner(Predictor):
@@ -70,6 +74,8 @@ class Learner(Predictor):
         super().__init__(net, spec, loss, seed)
         self.lr_schedule = lr_schedule
         self.total_steps = self.steps_per_epoch = 0
+        self._rates_set: list[Any] = []
+        self._rates_told = False
         self.rate = 0.0
         self.progress = TrainingProgress()
         self.weights_given: dict[str, Tensor] = {}
@@ -88,7 +94,10 @@ class Learner(Predictor):
         except NotFinite as error:  # a hand-written network looks at its numbers itself
             raise Diverged(str(error), self.trainer.global_step, self.rate) from error
         loss, logits, shown = check_losses(given, type(self).__name__, len(target), self.spec.num_classes)
-        self.progress.meter.update(loss if shown is None else shown, logits, target, self.rate)
+        place = (self.trainer.global_step, batch_idx)
+        if place != self.progress.counted:  # else the optimizer asks for the loss of a batch again, at other weights
+            self.progress.counted = place
+            self.progress.meter.update(loss if shown is None else shown, logits, target, self.rate)
         if self.trainer.world_size == 1:
             return loss
         # processes' gradients are averaged as if their shares of the batch were equal; weigh each by its true share
@@ -139,8 +148,22 @@ class Learner(Predictor):
         groups, schedule = self.trainer.optimizers[0].param_groups, self.lr_schedule
         scheduled = isinstance(schedule, TorchScheduler)
         factor = None if scheduled else schedule(step, self.total_steps, self.steps_per_epoch)  # type: ignore[operator]
+        self._tell_of_other_rates(groups)
         set_rates(groups, self._base_rates, factor, step, self.steps_per_epoch)
+        self._rates_set[:] = [group["lr"] for group in groups]  # in place: nn.Module is slow to set an attribute
         self.rate = float(groups[0]["lr"]) if factor is None else self._base_rates[0] * factor
+
+    def _tell_of_other_rates(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Once: what anybody else puts there holds for no step. A scheduler of PyTorch is the one who may."""
+        if self._rates_told or isinstance(self.lr_schedule, TorchScheduler) or isinstance(groups[0]["lr"], Tensor):
+            return
+        rates = [group["lr"] for group in groups]
+        if self._rates_set and rates != self._rates_set:
+            self._rates_told = True
+            log.warning(
+                f"a callback or the like has put learning rate {rates[0]:g} into the optimizer: it has no effect, for "
+                "the scheduler sets the rate of every step; accepted: a scheduler of your own"
+            )
 
     # The course of a training
 

@@ -18,6 +18,11 @@ from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
+FIGURES = {
+    *("train/loss", "train/acc"),
+    *(f"{split}/{name}" for split in ("val", "test") for name in ("acc", "f1", "top5", "loss", "acc_tta")),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
@@ -53,6 +58,7 @@ class Predictor(LightningModule):
         self.validation = Validation()
         self._meter = EvaluationMeter(spec.num_classes, self.device)
         self._inference: Generator | None = None
+        self._logs_figures = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook in the module, some 40 times a step, and nn.Module's way of setting an
@@ -165,7 +171,18 @@ class Predictor(LightningModule):
 
     def log_exactly(self, metrics: dict[str, float]) -> None:
         """Logs figures as they are: Lightning rounds a float to single precision, 0.011 to 0.010999999940395355."""
-        self.log_dict({name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()})
+        self._logs_figures = True
+        try:
+            self.log_dict({name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()})
+        finally:
+            self._logs_figures = False
+
+    def log(self, name: str, *arguments: Any, **options: Any) -> None:
+        """As Lightning has it, but for figures of the run that a callback logs too: of both it would make the mean."""
+        if name in FIGURES and not self._logs_figures:
+            log.warning(f"{name}: logged by a callback, by the name of a figure of the run: left out")
+            return
+        super().log(name, *arguments, **options)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.plain()

@@ -38,6 +38,12 @@ def steps_of(trainer: Trainer) -> tuple[int, int]:
     return total, max(1, -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches))
 
 
+def next_batch(trainer: Trainer) -> int:
+    """The number of the batch that a training goes on with, in its epoch."""
+    batches = trainer.fit_loop.epoch_loop.batch_progress
+    return 0 if batches.is_last_batch else batches.current.ready
+
+
 class TrainingProgress:
     """The clock of a training and the sums of its epoch, over all parts of a run that was stopped and resumed.
 
@@ -47,12 +53,14 @@ class TrainingProgress:
     Attributes:
         meter: of the steps that this process has taken of the epoch in this part of the run.
         is_resumed: whether the run goes on from a checkpoint.
+        counted: step and batch whose loss the meter has taken in last; kept by who feeds it.
     """
 
     def __init__(self, make_meter: MakeMeter = TrainMeter) -> None:
         self._make_meter = make_meter
         self.meter = make_meter(1, "cpu")
         self.is_resumed = False
+        self.counted: tuple[int, int] | None = None
         self._batch = 0  # of its epoch, that a resumed run goes on with
         self._sums_before = [0.0, 0.0, 0.0]  # loss, hits, images of this epoch, before the run was stopped
         self._samples_before = 0  # images of whole epochs
@@ -112,16 +120,11 @@ class TrainingProgress:
         self._sums_before = [0.0, 0.0, 0.0]
         self.meter.reset()
 
-    def next_batch(self, trainer: Trainer) -> int:
-        """The number of the batch to go on with, in its epoch."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress
-        return 0 if batches.is_last_batch else batches.current.ready
-
     def state(self, trainer: Trainer) -> dict[str, Any]:
         """For a checkpoint: plain numbers."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         return {
-            "batch": self.next_batch(trainer),
+            "batch": next_batch(trainer),
             # nobody knows by what name another data module has it; all of its keys must stay
             "batch_size": data.batch_size if isinstance(data, ImageData) else None,
             "sums": self._sums(trainer),

@@ -36,7 +36,7 @@ class CSVKeeper(Keeper):
                 f"{place.key}: it would write over {file}; give it another save_dir, name or version, or leave "
                 "save_dir out for the run directory"
             )
-        earlier = _rows_before(file, place.first_step)
+        earlier = _rows_until(file, place.first_step)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Experiment logs directory")  # that it deletes it: it does not, here
             logger.experiment.metrics.extend(earlier)
@@ -44,10 +44,10 @@ class CSVKeeper(Keeper):
         logger.save()
 
 
-def _rows_before(file: Path, step: int) -> list[dict[str, Any]]:
+def _rows_until(file: Path, step: int) -> list[dict[str, Any]]:
     """What an earlier part of the run has written of steps that are not trained again; damaged lines are left out."""
     if not step or not file.is_file():
         return []
     with file.open(newline="", errors="replace") as lines:
         rows = [{name: cell for name, cell in row.items() if name and cell} for row in csv.DictReader(lines)]
-    return [row for row in rows if str(row.get("step", "")).isdigit() and int(row["step"]) < step]
+    return [row for row in rows if str(row.get("step", "")).isdigit() and int(row["step"]) <= step]

@@ -19,7 +19,7 @@ class Place:
     Attributes:
         key: of its node, as `logger.csv`.
         run_dir: of the run.
-        first_step: what an earlier part of the run wrote at or after this step is trained again.
+        first_step: what an earlier part of the run wrote after this step is trained again.
         goes_on: whether a part of the run has been in this directory.
     """
 

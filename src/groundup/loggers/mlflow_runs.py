@@ -57,7 +57,7 @@ class MLflowKeeper(Keeper):
         logger.log_image = functools.partial(_log_image, logger)  # type: ignore[attr-defined]
 
     def write_params(self, logger: MLFlowLogger, params: Mapping[str, Any]) -> None:  # type: ignore[override]
-        """A parameter stays there what it was at first, so that what has changed is a tag; the status is MLflow's own."""
+        """A parameter stays there what it was at first: what has changed is a tag. The status is MLflow's own."""
         client, run_id = logger.experiment, logger.run_id
         before = client.get_run(run_id).data.params
         logger.log_hyperparams({name: value for name, value in params.items() if name not in {*before, "status"}})

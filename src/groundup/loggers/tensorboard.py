@@ -25,11 +25,11 @@ class TensorBoard(TensorBoardLogger):
 
     Args:
         run_dir: of the run.
-        first_step: what an earlier part of the run wrote at or after this step is hidden; 0 hides nothing.
+        first_step: what an earlier part of the run wrote after this step is hidden; 0 hides nothing.
     """
 
     def __init__(self, run_dir: Path, first_step: int = 0):
-        purge = first_step if first_step > 0 else None
+        purge = first_step + 1 if first_step > 0 else None
         super().__init__(run_dir, name="", version="", default_hp_metric=False, purge_step=purge)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # type: ignore[override]

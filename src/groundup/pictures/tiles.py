@@ -53,27 +53,28 @@ def draw_tiles(
 
 
 def as_tiles(images: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Images `(N, C, H, W)` of 0..255, grey or colour, to tiles `(N, H, W, 3)`.
+    """Images `(N, C, H, W)` of 0..255 to tiles `(N, H, W, 3)`: of three channels in colour, of others their mean.
 
     Raises:
         ValueError: numbers that 8 bits do not hold, which would come out as others.
     """
     if images.size and (images.min() < 0 or images.max() > 255):
         raise ValueError(f"as_tiles: expected numbers of 0 to 255, given {images.min()} to {images.max()}")
-    tiles = np.moveaxis(images, 1, 3).astype(np.uint8)
+    channels = images if images.shape[1] in (1, 3) else images.mean(axis=1, keepdims=True)
+    tiles = np.moveaxis(channels, 1, 3).astype(np.uint8)
     return tiles.repeat(3, axis=3) if tiles.shape[3] == 1 else tiles
 
 
 def signed_tiles(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Weights `(N, C, H, W)` to tiles `(N, H, W, 3)`, all on one scale, whose end is the largest absolute value.
 
-    With one channel positive weights are blue, negative ones red, 0 is white; with three they are red, green and blue,
-    0 is grey.
+    With three channels they are red, green and blue, 0 is grey; of others the mean is shown: positive ones are blue,
+    negative ones red, 0 is white.
     """
     scaled = weights / (np.abs(weights).max() or 1)
     if weights.shape[1] == 3:
         return as_tiles(np.round(127.5 + 127.5 * scaled))
-    values = scaled[:, 0]
+    values = scaled.mean(axis=1)
     return np.where((values >= 0)[..., None], blend(values, BLUE), blend(-values, RED))
 
 

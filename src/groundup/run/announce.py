@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from groundup.config.hyperparameters import chosen, hyperparameters
-from groundup.learning.learner import Learner
+from groundup.config.rooms import options_of
 from groundup.loggers.keeper import Beginning, Ending
 from groundup.models.summary import ModelSummary, summarize
 from groundup.run.parts import Parts
@@ -27,18 +27,18 @@ def announce(parts: Parts, config: Mapping[str, Any], run_dir: Path) -> None:
     Raises:
         UserError: a logger cannot begin.
     """
-    summary = _summary(parts)
+    summary = _summary(parts, is_ours=options_of("model", config["model"]) is not None)
     log.info(str(summary))
     log.info(f"run directory: {run_dir}")
     texts = {"model/layers": summary.markdown(), "config": f"```yaml\n{write_yaml(dict(config))}```"}
     parts.loggers.begin(Beginning(hyperparameters(config), texts))
 
 
-def _summary(parts: Parts) -> ModelSummary:
+def _summary(parts: Parts, is_ours: bool) -> ModelSummary:
     try:
         return summarize(parts.course.net, parts.spec)
-    except Exception:  # of any kind: the forward of somebody else's module is for something else, or not there
-        if isinstance(parts.module, Learner):
+    except Exception:  # of any kind: a forward may be for something else, or not there, or want more than one image
+        if is_ours:
             raise
         return summarize(parts.course.net, None)
 

@@ -24,7 +24,8 @@ from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import SeededEvaluation, fractions, put_checkpoint
+from groundup.learning.companion import Tested, fractions, put_checkpoint
+from groundup.learning.continued import SeededEvaluation
 from groundup.learning.metrics import recalls, share
 from groundup.learning.predictor import Predictor
 from groundup.paths import home
@@ -160,7 +161,7 @@ def _evaluate_module(trainer: Trainer, module: LightningModule, data: LightningD
     """What a LightningModule logs of the test."""
     if not is_overridden("test_step", module):
         raise UserError(f"model: {type(module).__name__} has no test_step, so that nothing can be tested")
-    evaluation = SeededEvaluation(seed)
+    evaluation = Tested(seed)
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
     trainer.test(module, datamodule=data, verbose=False)
     return fractions(evaluation.tested, set())

@@ -16,6 +16,11 @@ def one_line_cause(error: BaseException, run_dir: Path) -> str:
         return "out of memory on the GPU: try a smaller data.batch_size or model, or trainer.precision=bf16-mixed"
     if isinstance(error, ValueError) and "Expected more than 1 value per channel" in str(error):
         return "batch norm cannot learn from a single image a step: raise data.batch_size or data.limit_train"
+    if isinstance(error, TypeError) and "expected Tensor as element" in str(error):
+        return (
+            "a weight had its first gradient after others had theirs, which PyTorch's fused optimizers cannot: "
+            "optimizer.fused=false"
+        )
     if isinstance(error, OSError) and error.errno:
         return f"{error.strerror}: {error.filename or 'while writing'}"
     text = " ".join(str(error).split())

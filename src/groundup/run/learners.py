@@ -13,10 +13,11 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 
 from groundup.borrowed.hydra import locate
-from groundup.config.build import build, build_by_name, named_arguments, names_of_bases
+from groundup.config.build import build, build_by_name, named_arguments, of_bases
 from groundup.config.given_sizes import refuse_other_sizes, sizes_of
 from groundup.config.model_kinds import learns_by_itself, model_kind
 from groundup.config.own_training import GROUPS, is_own
+from groundup.config.rooms import options_of
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier
 from groundup.learning.classifier import Classifier
@@ -27,7 +28,7 @@ from groundup.learning.schedules import Constant
 from groundup.options import ModelKind
 from groundup.run import kinds
 from groundup.run.schedules import schedule
-from groundup.run.trials import make_lazy_layers
+from groundup.run.trials import make_lazy_layers, takes_images
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,7 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner | Lig
 
 def _own_module(model: Mapping[str, Any], spec: DatasetSpec) -> LightningModule:
     offered = sizes_of(spec) | {"spec": spec}
-    to_any = offered.keys() & names_of_bases(locate(str(model["_target_"])))
-    made = kinds.model(model, lambda: build_by_name(model, offered, to_any), spec)
+    made = kinds.model(model, lambda: build_by_name(model, offered, of_bases(model, offered)), spec)
     assert isinstance(made, LightningModule), "so says its class"
     if type(made).trainer is not LightningModule.trainer:  # type: ignore[comparison-overlap]
         cause = "has a trainer of its own, which is Lightning's name for what trains it"
@@ -135,6 +135,8 @@ def _network_or_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapp
         net = made.net if isinstance(made, Learner) else made
         make_lazy_layers(model, net, spec)
         net.to(memory_format=torch.channels_last)
+        if options_of("model", model) is None and not takes_images(model, net, spec):
+            net.to(memory_format=torch.contiguous_format)  # `images.view(len(images), -1)` wants it after a convolution
     return made
 
 
@@ -147,7 +149,7 @@ def _make_network(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[st
     offered = sizes | {"spec": spec}
     if model_kind(model) is not ModelKind.NETWORK:  # of a function that does not say what it makes, too
         offered["rng"] = np.random.default_rng(parts["seed"])
-    return build_by_name(model, offered, to_any=sizes)
+    return build_by_name(model, offered, of_bases(model, sizes))
 
 
 def _asks_for_training(model: Mapping[str, Any]) -> bool:

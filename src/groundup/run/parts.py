@@ -21,12 +21,13 @@ from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.config.image_sizes import look_at_images
 from groundup.config.own_code import CODE, code_of, warn_of_other_code
-from groundup.config.rooms import options_of
+from groundup.config.rooms import are_ours, options_of
 from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.captured_classifier import CapturedClassifier, not_captured
 from groundup.learning.classifier import Classifier
-from groundup.learning.companion import Companion, SeededValidation
+from groundup.learning.companion import Companion
+from groundup.learning.continued import Continued
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.predictor import Predictor
@@ -90,8 +91,8 @@ def assemble(
     _refuse_empty_test(config, spec)
     callbacks = build_callbacks(config)
     course = learner if isinstance(learner, Learner) else accompany(learner, spec, config, callbacks)
-    if not is_ours and isinstance(learner, Learner):
-        callbacks.append(SeededValidation(seed))
+    if isinstance(learner, Learner) and not are_ours(config):
+        callbacks.insert(0, Continued(seed))
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
     frozen = config.get("freeze") or []

@@ -90,4 +90,18 @@ def _of_optimizer(make: functools.partial, optimizer: torch.optim.Optimizer) -> 
 def _made_within(value: Any, optimizer: torch.optim.Optimizer) -> Any:
     if isinstance(value, list):
         return [_made_within(item, optimizer) for item in value]
-    return _of_optimizer(value, optimizer) if isinstance(value, functools.partial) else value
+    return _of_optimizer(value, optimizer) if _makes_scheduler(value) else value
+
+
+def _makes_scheduler(value: Any) -> bool:
+    """Whether an argument waits for the optimizer: one that is a function, such as `lr_lambda`, is meant itself."""
+    if not isinstance(value, functools.partial):
+        return False
+    made = value.func
+    while isinstance(made, functools.partial):
+        made = made.func
+    return issubclass(made, LRScheduler) if isinstance(made, type) else _first_argument(made) == "optimizer"
+
+
+def _first_argument(function: Callable[..., Any]) -> str | None:
+    return next(iter(inspect.signature(function).parameters), None)

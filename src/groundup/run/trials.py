@@ -74,6 +74,22 @@ def trial_images(spec: DatasetSpec, like: Tensor, count: int = IMAGES) -> Tensor
     return noise.to(device=like.device, dtype=like.dtype)
 
 
+def takes_images(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> bool:
+    """Whether a network answers images without an error; which it is, is said where it is tried for good.
+
+    Raises:
+        UserError: it makes layers by that.
+    """
+    before = set(net.state_dict())
+    try:
+        with untouched(net) as like:
+            net(trial_images(spec, like))
+    except Exception:  # of any kind: it is theirs
+        return False
+    refuse_late_layers(node, before, net)
+    return True
+
+
 def make_lazy_layers(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec) -> None:
     """Gives layers that wait for their first images, such as `torch.nn.LazyLinear`, their sizes.
 

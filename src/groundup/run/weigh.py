@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
-from groundup.config.build import build_by_name
+from groundup.config.build import build_by_name, of_bases
 from groundup.config.given_sizes import sizes_of
 from groundup.config.model_kinds import model_kind
 from groundup.config.sizes import refuse_heavy_network, refuse_weights
@@ -33,7 +33,7 @@ def _weights(model: Mapping[str, Any], spec: DatasetSpec) -> int:
     sizes = sizes_of(spec)
     try:
         with torch.device("meta"):
-            network = build_by_name(model, sizes | {"spec": spec}, to_any=sizes)
+            network = build_by_name(model, sizes | {"spec": spec}, of_bases(model, sizes))
     except Exception:  # of any kind: what is wrong with it is said when it is built
         return 0
     if not isinstance(network, torch.nn.Module):  # a hand-written one

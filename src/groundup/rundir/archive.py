@@ -30,7 +30,10 @@ def refuse_damage(file: IO[bytes]) -> None:
         Exception: of other kinds, from `zipfile`, where the file makes no sense at all.
     """
     if file.read(len(_BEGINS)) != _BEGINS:
-        raise Damaged("not the zip archive that PyTorch writes")
+        raise Damaged(
+            "not the zip archive that PyTorch writes since 1.6; of an older file, or of safetensors, torch.save what "
+            "its own library loads"
+        )
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         _refuse_other_packing(members, file.seek(0, 2))

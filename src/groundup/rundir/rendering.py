@@ -12,7 +12,7 @@ from groundup.printable import column_widths, in_columns, printable, shortened
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.names import TABLES
 from groundup.rundir.overrides import shown
-from groundup.rundir.table import FIGURES, Table
+from groundup.rundir.table import Table
 
 MANY = 50  # rows that a terminal still shows
 REASON = 100  # characters of what a job has failed of
@@ -49,7 +49,7 @@ def as_json(table: Table) -> dict[str, Any]:
                 "status": state.status,
                 "reason": state.reason,
                 "overrides": job.overrides,
-                **{name: number_in(state.results, name) for name in FIGURES},
+                **{name: number_in(state.results, name) for name in table.measured},
             }
             for job, state in table.jobs
         ],
@@ -58,11 +58,11 @@ def as_json(table: Table) -> dict[str, Any]:
 
 def csv_rows(table: Table) -> Iterable[list[Any]]:
     """A row a configuration, `NAME` being the mean and `NAME sd` the deviation."""
-    yield [*table.keys, "n", *(column for name in FIGURES for column in (name, f"{name} sd"))]
+    yield [*table.keys, "n", *(column for name in table.measured for column in (name, f"{name} sd"))]
     for row in table.configurations:
         cells: list[Any] = [row.values.get(key, "") for key in table.keys]
         cells.append(row.finished)
-        for name in FIGURES:
+        for name in table.measured:
             figure = row.figures[name]
             cells += ["", ""] if figure is None else [figure.mean, "" if figure.sd is None else figure.sd]
         yield cells

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from groundup.rundir.overrides import shown, varied_keys
 from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", "train_seconds", "parameters")
+OF_A_MODULE = re.compile(r"(val|valid|validation|test)_")  # figures of somebody else's LightningModule, by their names
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
 NO_VALIDATION = (
@@ -36,7 +39,8 @@ class Table:
     """What a sweep came to."""
 
     keys: list[str]  # that varied, without the seed
-    figures: list[str]  # that are shown
+    measured: list[str]  # figures of any job, or of none
+    figures: list[str]  # of these, what is shown
     configurations: list[Configuration]
     jobs: list[tuple[FrozenJob, JobState]]
     sorted_by: str
@@ -50,9 +54,9 @@ class Table:
     def note(self) -> str:
         if self.sorted_by == "test/acc":
             return NO_VALIDATION if len(self.configurations) > 1 else ""
-        if not any(row.figures["val/acc"] for row in self.configurations):
+        if not any(row.figures[self.sorted_by] for row in self.configurations):
             return UNRANKED if sum(row.finished > 0 for row in self.configurations) > 1 else ""
-        unranked = any(row.figures["test/acc"] and not row.figures["val/acc"] for row in self.configurations)
+        unranked = any(row.figures["test/acc"] and not row.figures[self.sorted_by] for row in self.configurations)
         return PARTLY if unranked else ""
 
 
@@ -72,29 +76,51 @@ def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, st
     groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
     for job, state in found:
         groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))
-    configurations = [_configuration(dict(values), members) for values, members in groups.items()]
-    validated = any(configuration.figures["val/acc"] for configuration in configurations)
-    tested = any(configuration.figures["test/acc"] for configuration in configurations)
-    sorted_by = "test/acc" if tested and not validated else "val/acc"  # selection is never on the test split
-    configurations.sort(key=lambda row: -_mean(row, sorted_by))
-    return Table(keys, _figures_to_show(configurations), configurations, list(found), sorted_by, names or {})
+    monitor, mode = _chosen_by(found)
+    measured = _measured(found, monitor)
+    configurations = [_configuration(dict(values), members, measured) for values, members in groups.items()]
+    by, sign = _rank(configurations, monitor, mode)
+    configurations.sort(key=lambda row: -sign * figure.mean if (figure := row.figures[by]) else math.inf)
+    shown_figures = _figures_to_show(configurations, measured)
+    return Table(keys, measured, shown_figures, configurations, list(found), by, names or {})
 
 
-def _configuration(values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]]) -> Configuration:
+def _chosen_by(found: Sequence[tuple[FrozenJob, JobState]]) -> tuple[str | None, str]:
+    """The metric of validation that all jobs choose their checkpoints by, None where they differ, and which is best."""
+    nodes = [job.config.get("callbacks") for job, _ in found]
+    nodes = [node.get("checkpoints") if isinstance(node, dict) else None for node in nodes]
+    said = {(str(node.get("monitor")), str(node.get("mode"))) if isinstance(node, dict) else None for node in nodes}
+    [only, *others] = said or {None}
+    return only if only and not others and only[0].startswith("val") else (None, "max")
+
+
+def _measured(found: Sequence[tuple[FrozenJob, JobState]], monitor: str | None) -> list[str]:
+    """The figures of the table: what the project measures, what checkpoints are chosen by, and what modules log."""
+    logged = {(name, number_in(state.results, name)) for _, state in found for name in state.results}
+    own = {name for name, value in logged if value is not None and OF_A_MODULE.match(name)}
+    return list(dict.fromkeys([*FIGURES, *((monitor,) if monitor else ()), *sorted(own)]))
+
+
+def _rank(configurations: Sequence[Configuration], monitor: str | None, mode: str) -> tuple[str, int]:
+    """The figure that rows are sorted by, and 1 where more of it is better: selection is never on the test split."""
+    there = {name for row in configurations for name, figure in row.figures.items() if figure}
+    if "val/acc" not in there and monitor in there:
+        return str(monitor), -1 if mode == "min" else 1
+    return "test/acc" if "test/acc" in there and "val/acc" not in there else "val/acc", 1
+
+
+def _configuration(
+    values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str]
+) -> Configuration:
     finished = [state.results for _, state in members if state.status == "finished"]
     figures = {
         name: Figure.of([value for result in finished if (value := number_in(result, name)) is not None])
-        for name in FIGURES
+        for name in measured
     }
     return Configuration(values, [job.number for job, _ in members], len(finished), figures)
 
 
-def _mean(row: Configuration, name: str) -> float:
-    figure = row.figures[name]
-    return figure.mean if figure else float("-inf")
-
-
-def _figures_to_show(configurations: Sequence[Configuration]) -> list[str]:
-    there = [name for name in FIGURES if any(row.figures[name] for row in configurations)]
+def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:
+    there = [name for name in measured if any(row.figures[name] for row in configurations)]
     sizes = {figure.mean for row in configurations if (figure := row.figures["parameters"])}
     return [name for name in there if name != "parameters" or len(sizes) > 1]
