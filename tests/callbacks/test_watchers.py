@@ -55,7 +55,8 @@ def equal(first, second):
 
 def documented():
     """The tags of docs/reference/metrics.md as patterns; capitals stand for names of layers, parameters and classes."""
-    rows = re.findall(r"^\| (`[^|]*`) \|", (PROJECT / "docs" / "reference" / "metrics.md").read_text(), flags=re.MULTILINE)
+    page = (PROJECT / "docs" / "reference" / "metrics.md").read_text()
+    rows = re.findall(r"^\| (`[^|]*`) \|", page, flags=re.MULTILINE)
     tags = {tag for row in rows for tag in re.findall(r"`([^`]+)`", row) if not tag.startswith("python ")}
     return {tag: re.compile(re.sub("LAYER|NAME|CLASS|NN", ".+", re.escape(tag))) for tag in tags}
 
