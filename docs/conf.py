@@ -22,6 +22,7 @@ exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "groundup"
 html_show_sphinx = False
+highlight_language = "text"  # of blocks that name none: what a command prints, equations
 nitpicky = False  # names of PyTorch in signatures link nowhere without a network
 myst_heading_anchors = 4
 myst_enable_extensions = ["dollarmath", "amsmath"]

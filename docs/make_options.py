@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +99,7 @@ def page() -> str:
         sections += [f"## {group}\n\n{ALL_GROUPS[group]}\n", *(_option(group, file) for file in _files(group))]
     sections += [_recipes(group) for group in RECIPES]
     for group, names in HYDRA.items():
-        sections += [f"## {group}\n\n{HYDRA_GROUPS[group]}\n", *(_of_hydra(group, name) for name in names)]
+        sections += [f"## {group}\n\n{_wrapped(HYDRA_GROUPS[group])}\n", *(_of_hydra(group, name) for name in names)]
     return "\n".join(sections)
 
 
@@ -124,7 +125,7 @@ def _option(group: str, file: Path) -> str:
     rows = list(_named_rows(group, file) if group in NAMED_GROUPS else _rows(group, file))
     shared = ["It has [the keys of every data set](#every-data-set) too.\n"] if _builds_on(file, "base") else []
     shared += ["It has [the parts of the default](#callbacksdefault) too.\n"] if _builds_on(file, "default") else []
-    return "\n".join([f"### {title}\n", f"{_header(file)}\n", *shared, *([_table(rows)] if rows else [])])
+    return "\n".join([f"### {title}\n", f"{_wrapped(_header(file))}\n", *shared, *([_table(rows)] if rows else [])])
 
 
 def _builds_on(file: Path, other: str) -> bool:
@@ -192,7 +193,7 @@ def _of_hydra(group: str, name: str) -> str:
         else:
             kind = "text or `null`" if entry.value == "null" else "whole number"
             rows.append(_line(f"{prefix}.{entry.key}", kind, f"`{entry.value}`", entry.comment))
-    return f"### {group}={name}\n\n{_header(file)}\n\n{_table(rows)}"
+    return f"### {group}={name}\n\n{_wrapped(_header(file))}\n\n{_table(rows)}"
 
 
 def _table(rows: list[str]) -> str:
@@ -216,6 +217,10 @@ def _meaning(comment: str, values: str) -> str:
     if (listed := re.search(r": ([\w/, ;]+)\.$", comment)) and set(re.findall(r"\w+", listed[1])) - {"or"} <= said:
         comment = f"{comment[: listed.start()]}."
     return _code(comment, said)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 125, break_long_words=False, break_on_hyphens=False)
 
 
 def _code(text: str, values: Collection[str] = ()) -> str:

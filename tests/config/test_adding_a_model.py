@@ -117,8 +117,8 @@ def without_a_sentence(page: str) -> list[str]:
     """The keys, recipes and options of the page that no sentence, with its capital and its stop, is said of."""
     sentence = re.compile(r"(?:[A-Z0-9]|`[^`]+`,? ).+[.?]")
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| `[^`]*` \|", line)]
-    said = [(row[0], row[-1]) for row in rows] + re.findall(r"^### (.+=.+)\n\n(.*)$", page, re.MULTILINE)
-    return [name for name, text in said if not sentence.fullmatch(text)]
+    said = [(row[0], row[-1]) for row in rows] + re.findall(r"^### (.+=.+)\n\n((?:.+\n)+)", page, re.MULTILINE)
+    return [name for name, text in said if not sentence.fullmatch(" ".join(text.split()))]
 
 
 def test_every_key_and_every_option_has_its_sentence(copy):
