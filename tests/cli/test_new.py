@@ -139,7 +139,7 @@ def test_every_idiom_of_hydra_works_in_it(project, tmp_path):
     assert "width: 32" in run(project, *job, "experiment=wide")
     assert "max_epochs: 5" in run(project, *job)
     assert "max_epochs: 1\n" in run(project, *job, "debug=fast")
-    recipe = run(project, *job, "experiment=cifar10_cnn")  # of groundup's: it has the last word, over conf/main.yaml too
+    recipe = run(project, *job, "experiment=cifar10_cnn")  # has the last word, over conf/main.yaml
     assert all(said in recipe for said in ("name: cifar10\n", "name: cnn\n", "max_epochs: 80\n"))
     assert "limit_train_batches: 2" in run(project, *job, "+trainer.limit_train_batches=2")
     assert "weight_norm" not in run(project, *job, "~callbacks.weight_norm")
