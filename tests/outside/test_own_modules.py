@@ -386,6 +386,19 @@ def test_without_a_validation_step_the_last_epoch_is_best_and_early_stopping_ref
         list(predict(tmp_path / "run", tmp_path / "black.png"))
 
 
+class Plateau(Linear):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max")
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/acc"}}
+
+
+def test_a_plateau_of_validation_is_refused_before_training_without_one(of_module, tmp_path):
+    assert run(of_module("Plateau", "trainer.max_epochs=1"), tmp_path / "with")["status"] == "finished"
+    with pytest.raises(UserError, match=r"model: monitor of its scheduler=val/acc: no validation; accepted"):
+        run(of_module("Plateau", "data.val_fraction=0"), tmp_path / "without")
+
+
 def test_checkpoints_that_could_not_be_read_are_refused_before_training(of_module, tmp_path):
     with pytest.raises(UserError, match="what its checkpoints hold could not be read back"):
         run(of_module("KeepsAnObject"), tmp_path)

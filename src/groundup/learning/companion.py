@@ -133,7 +133,7 @@ class Companion(Tested, Continued, Checkpoint):
         put_counted(pl_module, self._before_check)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.enable_validation:
+        if not trainer.enable_validation or not sum(trainer.num_val_batches):
             self._refuse_monitors_without_validation(trainer, pl_module)
         self.total_steps, _ = steps_of(trainer)
         self.progress.begin(trainer)
