@@ -298,9 +298,8 @@ def _refuse_missing_configs(config_name: str, place: Place) -> None:
     if folder is not None:
         raise UserError(f"--config-path={folder}: no {name}.yaml in {main}; leave it out for this project's own conf")
     there = sorted({file.stem for where in (main, *place.confs[1:]) for file in where.glob("*.yaml")})
-    raise UserError(
-        f"--config-name={asked.config_name}: no {name}.yaml in {main}; there are {', '.join(there) or 'none'}"
-    )
+    typed = f"--config-name={asked.config_name}: " if asked.config_name else ""
+    raise UserError(f"{typed}no {name}.yaml in {main}; there are {', '.join(there) or 'none'}")
 
 
 def _discard_if_empty(directory: Path, place: Place) -> None:
