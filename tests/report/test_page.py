@@ -182,6 +182,12 @@ def test_commands_repeat_the_runs_of_a_configuration_with_all_their_seeds(tmp_pa
     assert commands(part.entries[0].runs) == ["python train.py -m model=mlp optimizer.lr=0.1 seed=0,1,2"]
 
 
+def test_where_there_is_no_train_py_the_command_is_the_one_that_is_installed(tmp_path, make_sweep, monkeypatch):
+    [part] = parts_of(find_runs([make_sweep(tmp_path / "sweep", (0.1,), (0,), lambda rate, seed: 0.5)]))
+    monkeypatch.chdir(tmp_path)
+    assert commands(part.entries[0].runs) == ["groundup train model=mlp optimizer.lr=0.1 seed=0"]
+
+
 def test_a_command_is_one_for_the_shell_and_does_not_resume(tmp_path):
     words = ["model.hidden_dims=[1,2]", "data.root=a b", "resume=auto", "seed=7", "+trainer.limit_train_batches=2"]
     write_run(tmp_path / "run", make_results(7, overrides=words), make_config(7))

@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from groundup.paths import home
 from groundup.report.runs import Run
 
 NOT_REPEATED = ("seed", "resume", "trust")  # whom to trust is not for a run's directory to say
@@ -26,7 +27,8 @@ def commands(runs: Sequence[Run]) -> list[str]:
 def _command(words: Iterable[str], seeds: Sequence[int]) -> str:
     several = ["-m"] if len(seeds) > 1 else []
     seed = [f"seed={','.join(map(str, seeds))}"] if seeds else []
-    return shlex.join(["python", "train.py", *several, *words, *seed])
+    train = ["python", "train.py"] if home().project else ["groundup", "train"]
+    return shlex.join([*train, *several, *words, *seed])
 
 
 def environment(runs: Iterable[Run]) -> list[tuple[str, list[tuple[str, int]]]]:
