@@ -158,7 +158,7 @@ def _refuse_what_a_module_cannot(config: Mapping[str, Any]) -> None:
     model, devices = config["model"]["name"], config["trainer"]["devices"]
     if len(devices) > 1 if isinstance(devices, list) else devices not in (1, "auto"):
         raise UserError(
-            f"trainer.devices={shown(devices)} with model={model}: what a LightningModule logs are the figures of one "
+            f"trainer.devices={shown(devices)} with model={model}: a LightningModule logs the figures of one "
             "process, unless it says otherwise; accepted: 1"
         )
     tta = config["data"].get("tta") if has_our_keys(config["data"]) else None
@@ -169,8 +169,8 @@ def _refuse_what_a_module_cannot(config: Mapping[str, Any]) -> None:
         )
     if (sizes := config["data"].get("progressive_sizes")) is not None:
         raise UserError(
-            f"data.progressive_sizes={shown(sizes)} with model={model}: how long it trains knows a LightningModule "
-            "alone; accepted: null"
+            f"data.progressive_sizes={shown(sizes)} with model={model}: only the LightningModule knows how long it "
+            "trains; accepted: null"
         )
 
 

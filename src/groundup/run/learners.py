@@ -46,8 +46,8 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner | Lig
     is_module = learns_by_itself(model)
     if unsaid := [group for group in GROUPS if is_module and not is_own(config, group)]:
         raise UserError(
-            f"{unsaid[0]} with model={model['name']}: that of a LightningModule is its own, and the config says "
-            "another; accepted: what `groundup.config.check` makes of it"
+            f"{unsaid[0]} with model={model['name']}: a LightningModule has its own, and the config says another; "
+            "accepted: what `groundup.config.check` makes of it"
         )
     made = _own_module(model, spec) if is_module else _learner(config, spec)
     if config["trainer"]["precision"] == "64-true":
