@@ -114,6 +114,8 @@ def mypkg(tmp_path_factory):
     sys.path.insert(0, str(root))
     yield
     sys.path.remove(str(root))
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mypkg", "mypkg2")]:
+        del sys.modules[name]
 
 
 def put(kind, node):

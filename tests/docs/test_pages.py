@@ -80,11 +80,14 @@ def reader(tmp_path, monkeypatch, compose_config):
         (tmp_path / "DIR" / "checkpoints" / f"{name}.ckpt").touch()
     shutil.copytree("photos/test/cat", tmp_path / "PATH")
     monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
+    forget_packages()
     yield tmp_path
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in OF_READERS:  # the next page has another one of that name
-            del sys.modules[name]
+    forget_packages()  # the next page has another one of that name
+
+
+def forget_packages() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in OF_READERS]:
+        del sys.modules[name]
 
 
 def write_files(page: Path, folder: Path) -> None:
