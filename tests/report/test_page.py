@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from run_files import make_config, make_results, write_run
 
 from groundup.command.place import Place
+from groundup.paths import Home
 from groundup.report.command import main
 from groundup.report.configurations import parts_of
 from groundup.report.find import find_runs
@@ -176,6 +177,13 @@ def test_stacked_jobs_shared_their_seconds_and_it_says_so(page, tmp_path):
     assert "trained at once with others, so that the seconds were shared" in page(tmp_path / "runs").words
 
 
+@pytest.fixture
+def project(monkeypatch, tmp_path):
+    """Whoever asks is at home in one, which has a train.py."""
+    monkeypatch.setattr("groundup.report.repeat.home", lambda: Home.of_project(tmp_path))
+
+
+@pytest.mark.usefixtures("project")
 def test_commands_repeat_the_runs_of_a_configuration_with_all_their_seeds(tmp_path, make_sweep):
     sweep = make_sweep(tmp_path / "sweep", (0.1,), (2, 0, 1), lambda rate, seed: 0.5)
     [part] = parts_of(find_runs([sweep]))
@@ -184,10 +192,11 @@ def test_commands_repeat_the_runs_of_a_configuration_with_all_their_seeds(tmp_pa
 
 def test_where_there_is_no_train_py_the_command_is_the_one_that_is_installed(tmp_path, make_sweep, monkeypatch):
     [part] = parts_of(find_runs([make_sweep(tmp_path / "sweep", (0.1,), (0,), lambda rate, seed: 0.5)]))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("groundup.report.repeat.home", lambda: Home(tmp_path, tmp_path))
     assert commands(part.entries[0].runs) == ["groundup train model=mlp optimizer.lr=0.1 seed=0"]
 
 
+@pytest.mark.usefixtures("project")
 def test_a_command_is_one_for_the_shell_and_does_not_resume(tmp_path):
     words = ["model.hidden_dims=[1,2]", "data.root=a b", "resume=auto", "seed=7", "+trainer.limit_train_batches=2"]
     write_run(tmp_path / "run", make_results(7, overrides=words), make_config(7))
