@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from groundup.borrowed.hydra import make_loader, resolvers_put_back
+from groundup.command.environment import environment
 from groundup.command.grammar import literal
 from groundup.command.place import Place, names
 from groundup.command.resolvers import SWEEP_DIR, register, run_directory
@@ -114,12 +115,13 @@ def evaluate(
         draws: how often, where predictions depend on random numbers.
         trust: packages of one's own whose parts the run has.
     """
+    run_dir = _path("run", run)
     refuse_wrong_values(Call, {"accelerator": accelerator, "draws": draws})
     from groundup.run.evaluate import evaluate
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return evaluate(_path("run", run).absolute(), ckpt, accelerator, data, draws, names(trust))
+        return evaluate(run_dir.absolute(), ckpt, accelerator, data, draws, names(trust))
 
 
 def predict(
@@ -134,12 +136,13 @@ def predict(
         top: how many classes an image, the likeliest first.
         trust: packages of one's own whose parts the run has.
     """
+    run_dir, image_files = _path("run", run), _path("images", images)
     refuse_wrong_values(Call, {"top": top})
     from groundup.run.predict import predict
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return list(predict(_path("run", run).absolute(), _path("images", images), ckpt, top, names(trust)))
+        return list(predict(run_dir.absolute(), image_files, ckpt, top, names(trust)))
 
 
 def _place(config_dir: AnyPath | None) -> Place:
@@ -170,7 +173,7 @@ def _composed(overrides: Sequence[str], config: str, here: Place) -> DictConfig:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Composes apart from the command of Hydra's, if any, that this process is."""
-    with _composing, _environment_kept(SWEEP_DIR):
+    with _composing, environment(SWEEP_DIR, os.environ.get(SWEEP_DIR)):
         command, base = HydraConfig.instance().cfg, version.getbase()
         HydraConfig.instance().cfg = None
         version.setbase("1.3")
@@ -180,17 +183,6 @@ def _undisturbed() -> Iterator[None]:
             HydraConfig.instance().cfg = command
             if isinstance(base, Version):  # else nobody has said yet, and whoever needs it will
                 VersionBase.instance().setbase(base)
-
-
-@contextmanager
-def _environment_kept(name: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    try:
-        yield
-    finally:
-        os.environ.pop(name, None)
-        if before is not None:
-            os.environ[name] = before
 
 
 def _path(name: str, given: AnyPath) -> Path:

@@ -9,6 +9,7 @@ import difflib
 import functools
 import os
 import re
+import select
 import signal
 import sys
 import traceback
@@ -30,6 +31,7 @@ from groundup.borrowed.hydra import get_args_parser
 from groundup.command.asked_folders import config_dir_of, folders_asked_for, refuse_missing_folders
 from groundup.command.completion import with_options_of_line
 from groundup.command.config_files import look_at_files, with_files
+from groundup.command.environment import environment
 from groundup.command.mode import asked_for_sweep, look_for_a_sweep, refuse_sweep_of_ours, refuse_two_modes
 from groundup.command.place import Place
 from groundup.command.resolvers import SWEEP_DIR
@@ -76,7 +78,7 @@ class Command:
                 with _paths_as_typed(place):
                     return _compose_and_run(task, config)
             # TRACEBACKS: else Hydra itself prints errors, its own way
-            with _one_message(place.config_file(config), self.sweeps, place), _environment(TRACEBACKS, "1"):
+            with _one_message(place.config_file(config), self.sweeps, place), environment(TRACEBACKS, "1"):
                 _refuse_unknown_options(self.name)
                 _refuse_missing_configs(config, place)
                 self._refuse_sweep_where_there_is_none(place)
@@ -136,7 +138,7 @@ class Task(BareTask):
 
     def run(self, cfg: DictConfig) -> Any:
         """Raises what the function raises, and says nothing: a sweep that is ours does."""
-        with _environment(TRACEBACKS, None):  # ours: not to be inherited by processes that a run starts
+        with environment(TRACEBACKS, None):  # ours: not to be inherited by processes that a run starts
             return super().__call__(cfg)
 
 
@@ -160,16 +162,23 @@ def _one_message(primary: Path, sweeps: bool, place: Place) -> Iterator[None]:
     except JobFailed as error:
         say(f"a job of the sweep failed: {error}")
         sys.exit(FAILED)
-    except BrokenPipeError:  # who read what is printed has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would say so once more as it ends
-        sys.exit(FAILED)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _has_no_reader():  # it has read enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would say so once more as it ends
+            sys.exit(FAILED)
         if _raised_by_task(error):
             raise
         say(_message(error, primary, sweeps, place))
         if SWEEP_DIR in os.environ:
             _discard_if_empty(Path(os.environ[SWEEP_DIR]), place)
         sys.exit(BAD_REQUEST)
+
+
+def _has_no_reader() -> bool:
+    """Whether nobody reads any longer what is printed; else it was another pipe that broke."""
+    watched = select.poll()
+    watched.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in watched.poll(0))
 
 
 def _message(error: Exception, primary: Path, sweeps: bool, place: Place) -> str:
@@ -318,23 +327,6 @@ def _discard_if_empty(directory: Path, place: Place) -> None:
 
 def asked_for_tracebacks() -> bool:
     return os.environ.get(TRACEBACKS) == "1"
-
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """Sets an environment variable, or unsets it with None, and puts back what was there."""
-    before = os.environ.get(name)
-
-    def put(value: str | None) -> None:
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-
-    put(value)
-    try:
-        yield
-    finally:
-        put(before)
 
 
 def say(message: str) -> None:

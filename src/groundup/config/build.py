@@ -12,8 +12,9 @@ from hydra.utils import instantiate
 
 from groundup.borrowed.hydra import locate
 from groundup.config.located import find_package
+from groundup.config.nodes import has_node
 from groundup.config.rooms import ships
-from groundup.config.signature import converted, has_node
+from groundup.config.signature import converted
 from groundup.errors import UserError
 
 

@@ -25,7 +25,8 @@ from groundup.config.normal_form import (
 )
 from groundup.config.options import Evaluate, Predict, Study, Sweep
 from groundup.config.own_training import settle_training
-from groundup.config.schedulers import refuse_without_partial, refuse_wrong_scheduler
+from groundup.config.partials import refuse_without_partial
+from groundup.config.schedulers import refuse_wrong_scheduler
 from groundup.config.trusted import trusted
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
 from groundup.data.folder import EXTENSIONS, scan

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from groundup.config.nodes import nodes
 from groundup.config.trusted import is_library, is_name, is_within
 
 CODE = "code"  # in a checkpoint
@@ -21,7 +22,8 @@ def code_of(config: Mapping[str, Any]) -> dict[str, str]:
     Called once the parts are built: what they need is imported by then. PyTorch and the other libraries that this
     project stands on are left out.
     """
-    packages = {target.partition(".")[0] for target in _targets(config) if not is_library(target)} - {"groundup"}
+    targets = [target for _, node in nodes(config) if is_name(target := node["_target_"]) and not is_library(target)]
+    packages = {target.partition(".")[0] for target in targets} - {"groundup"}
     modules = sorted(name for name in sys.modules if is_within(name, packages)) if packages else []
     return {name: digest for name in modules if (digest := _digest(name))}
 
@@ -33,15 +35,6 @@ def warn_of_other_code(checkpoint: Mapping[str, Any], config: Mapping[str, Any],
     changed = [name for name, digest in code_of(config).items() if before.get(name, digest) != digest]
     if changed:
         log.warning(f"{', '.join(changed)}: edited since {path} was made: what follows is of the code as it is now")
-
-
-def _targets(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        target = value.get("_target_")
-        yield from (target,) if is_name(target) else ()
-        value = list(value.values())
-    for item in value if isinstance(value, list | tuple) else ():
-        yield from _targets(item)
 
 
 def _digest(module: str) -> str | None:

@@ -6,7 +6,7 @@ Only a scheduler that is not ours is looked up, and torch with it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -56,24 +56,6 @@ def monitor_of(node: Mapping[str, Any], found: Callable[..., Any]) -> str | None
     if not takes_metric(found):
         return None
     return node.get("monitor") or ("val/acc" if node.get("mode") == "max" else "val/loss")
-
-
-def refuse_without_partial(config: Mapping[str, Any]) -> None:
-    """Refuses an optimizer, a scheduler of PyTorch, and one within it, that would be built before what they wait for.
-
-    Raises:
-        UserError: naming the node.
-    """
-    optimizer = config.get("optimizer")
-    if isinstance(optimizer, Mapping) and "_target_" in optimizer and "_partial_" not in optimizer:
-        raise UserError(
-            f"optimizer: must have the key _partial_: true, for {optimizer['_target_']} waits for the parameters"
-        )
-    for place, node in _schedulers("scheduler", config.get("scheduler")):
-        if node.get("_partial_") is not True:
-            raise UserError(
-                f"{place}: must have the key _partial_: true, for {node['_target_']} waits for the optimizer"
-            )
 
 
 def refuse_wrong_scheduler(config: Mapping[str, Any]) -> None:
@@ -128,18 +110,6 @@ def _refuse_wrong_monitor(config: Mapping[str, Any], found: Callable[..., Any]) 
             f"scheduler.monitor={monitor} with scheduler.mode={shown(mode)}: the rate would fall as it gets better; "
             f"accepted: scheduler.mode={better}"
         )
-
-
-def _schedulers(place: str, node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """A node and those within it that make schedulers."""
-    if isinstance(node, Mapping):
-        if "_target_" in node and scheduler_of(node) is not None:
-            yield place, node
-        for key, value in node.items():
-            yield from _schedulers(f"{place}.{key}", value)
-    elif isinstance(node, list):
-        for number, value in enumerate(node):
-            yield from _schedulers(f"{place}.{number}", value)
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:

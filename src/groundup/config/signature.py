@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValida
 from groundup.config.annotations import judged
 from groundup.config.located import located
 from groundup.config.model_kinds import kind_of_class
+from groundup.config.nodes import has_node
 from groundup.config.rooms import options_of
 from groundup.errors import UserError
 from groundup.options import ModelKind, Node, Positive
@@ -98,13 +99,6 @@ def converted(target: str, values: Mapping[str, Any]) -> dict[str, Any]:
     fields = type(made).model_fields if made is not None else {}
     said = {field.alias or key: getattr(made, key) for key, field in fields.items()}
     return {key: said.get(key, value) for key, value in values.items()}
-
-
-def has_node(value: Any) -> bool:
-    """Whether a value describes, somewhere, something to build."""
-    if isinstance(value, Mapping):
-        return "_target_" in value or any(has_node(item) for item in value.values())
-    return isinstance(value, list) and any(has_node(item) for item in value)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from typing import Any
 from groundup.borrowed.hydra import locate
 from groundup.config.extras import EXTRAS, refuse_without
 from groundup.config.located import located
+from groundup.config.nodes import items, nodes
 from groundup.config.rooms import NAMED_GROUPS, accepted, all_options, rooms_of
 from groundup.config.theirs import classes, why_not_theirs
 from groundup.config.trusted import is_name, is_within
@@ -119,7 +120,7 @@ def refuse_foreign_targets(config: Mapping[str, Any], trust: Collection[str] = (
             raise UserError(f"{_key(place)}={_value(text)}: interpolations are refused in the config of a run")
         if text == "???":
             raise UserError(f"{_key(place)}=???: has no value")
-    for place, node in _nodes((), config):
+    for place, node in nodes(config):
         if _is_shipped(place, node["_target_"]):
             _refuse_reaching_out(place, node, None)
             continue
@@ -246,7 +247,7 @@ def _makes_networks(found: Any) -> bool:
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:
     """Refuses arguments that name files or ask for weights, by default too, or that have no names at all."""
-    for key, value in _items(node):
+    for key, value in items(node):
         if key == "_args_" and not _is_layer(found):
             raise UserError(f"{_key((*place, key))}: refused in the config of a run: arguments without names")
         if value not in (None, False) and key != "_target_" and (FILES.search(key) or WEIGHTS.search(key)):
@@ -272,24 +273,9 @@ def _strings(place: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ..
     """Every string of a config, keys too, with its place."""
     if isinstance(value, str):
         yield place, value
-    for key, item in _items(value):
+    for key, item in items(value):
         yield (*place, key), key
         yield from _strings((*place, key), item)
-
-
-def _nodes(place: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every node that says what to build, with its place."""
-    if isinstance(value, Mapping) and "_target_" in value:
-        yield place, value
-    for key, item in _items(value):
-        yield from _nodes((*place, key), item)
-
-
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        yield from ((str(key), item) for key, item in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((str(index), item) for index, item in enumerate(value))
 
 
 def _key(place: tuple[str, ...]) -> str:
