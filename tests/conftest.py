@@ -23,6 +23,12 @@ def pytest_collection_finish() -> None:
     import frozen  # noqa: F401
 
 
+@pytest.fixture(autouse=True)
+def at_home_nowhere_else(monkeypatch) -> None:
+    """A command settles its process in its project; the next test's process is at home where it always was."""
+    monkeypatch.setattr("groundup.paths._settled", None)
+
+
 @pytest.fixture
 def compose_config() -> Callable[..., DictConfig]:
     """Composes the shipped configs in this process: `compose_config("model=mlp", name="train")`."""

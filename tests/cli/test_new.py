@@ -15,6 +15,7 @@ import yaml
 
 from groundup.cli.new import TEMPLATES, parse, write
 from groundup.errors import UserError
+from groundup.paths import CONF
 
 TARGETS = r"_target_: (\S+)"
 
@@ -49,6 +50,15 @@ def test_every_part_that_a_config_names_is_there(project):
         module, _, name = target.rpartition(".")
         tree = ast.parse((project / f"{module.replace('.', '/')}.py").read_text())
         assert name in [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+def test_its_primary_config_has_every_group_of_ours_in_our_order(project):
+    def order(file):
+        listed = (next(iter(entry)) if isinstance(entry, dict) else entry for entry in yaml.safe_load(file)["defaults"])
+        return [name for name in listed if name != "_self_"]
+
+    own, ours = (project / "conf" / "main.yaml").read_text(), (CONF / "train.yaml").read_text()
+    assert order(own) == order(ours)
 
 
 def test_nothing_of_ours_is_copied(project):

@@ -255,6 +255,25 @@ def test_processes_of_a_run_do_not_inherit_our_environment(toy):
     assert "HYDRA_FULL_ERROR" not in os.environ
 
 
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(toy, capfd, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert toy("--cfg", "job") == 1
+        monkeypatch.undo()
+    assert capfd.readouterr().err == ""
+
+
+def test_another_pipe_that_breaks_is_not_passed_over(toy):
+    def breaks(cfg):
+        raise BrokenPipeError("of a helper")
+
+    toy.module.behaviour = breaks
+    with pytest.raises(BrokenPipeError, match="of a helper"):
+        toy()
+
+
 def test_an_output_directory_that_cannot_be_made_is_named(toy, capsys, tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert toy(f"hydra.run.dir={tmp_path}/file/run") == 2
