@@ -29,6 +29,11 @@ class LogsBatches(Callback):
 
 
 class Draws(Callback):
+    """What is drawn after a step must not change what is drawn in the next: a stop may come between them."""
+
+    def on_train_batch_start(self, trainer, pl_module, *_):
+        self.on_train_batch_end(trainer, pl_module)
+
     def on_train_batch_end(self, trainer, pl_module, *_):
         with torch.no_grad():
             for parameter in pl_module.parameters():
