@@ -170,6 +170,11 @@ class LitLate(Lit):
         return self.late(super().forward(x))
 
 
+class Noisy(nn.Module):
+    def forward(self, logits, target):
+        return F.cross_entropy(logits, target) + 0.1 * torch.rand(())
+
+
 class Asking(torch.optim.SGD):
     """Asks for the loss of a batch several times in a step, as those do that look at weights nearby."""
 
@@ -350,6 +355,13 @@ def test_random_answers_are_the_same_each_time_and_may_be_drawn_often(small, tmp
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
     first, again = (list(predict(tmp_path, tmp_path / "black.png")) for _ in range(2))
     assert first == again
+
+
+def test_what_a_loss_draws_is_the_same_in_the_test_of_a_run_and_of_its_evaluation(make_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUNDUP_TRUST", __name__)
+    results = run(make_config("trainer.max_epochs=1", "logger=none") | {"loss": node("Noisy")}, tmp_path)
+    torch.manual_seed(1234)  # whatever was drawn before
+    assert evaluate(tmp_path, accelerator="cpu")["test/loss"] == results["test/loss"]
 
 
 def test_what_is_not_random_is_not_drawn_often(small, tmp_path):

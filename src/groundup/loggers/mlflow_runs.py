@@ -60,7 +60,8 @@ class MLflowKeeper(Keeper):
         """A parameter stays there what it was at first: what has changed is a tag. The status is MLflow's own."""
         client, run_id = logger.experiment, logger.run_id
         before = client.get_run(run_id).data.params
-        logger.log_hyperparams({name: value for name, value in params.items() if name not in {*before, "status"}})
+        known = {*before, "status"}
+        logger.log_hyperparams({name: value for name, value in params.items() if name not in known})
         for name, value in params.items():
             if name in before and before[name][:LONGEST] != str(value)[:LONGEST]:
                 client.set_tag(run_id, name, value)

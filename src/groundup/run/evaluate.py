@@ -97,17 +97,27 @@ def evaluate(
         _refuse_views(data or {}, config["model"])
         with quiet(), StopOnSignal():
             return _evaluate_module(trainer, predictor, module, config["seed"])
+    if draws > 1 and not _is_random(predictor, config["model"], trained):
+        raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
+    return _evaluate_predictor(trainer, predictor, module, config["seed"], draws)
+
+
+def _evaluate_predictor(
+    trainer: Trainer, predictor: Predictor, module: LightningDataModule, seed: int, draws: int
+) -> dict[str, Any]:
     if not kinds.is_mean_over_images(predictor.loss, predictor.spec.num_classes):
         log.warning(NO_MEAN)
-    is_ours = options_of("model", config["model"]) is not None
-    if not is_ours:
-        trainer.callbacks.append(SeededEvaluation(config["seed"]))  # type: ignore[attr-defined]
-    if draws > 1 and not (predictor.draws_at_inference or (not is_ours and answers_at_random(predictor, trained))):
-        raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
+    trainer.callbacks.append(SeededEvaluation(seed))  # type: ignore[attr-defined]
     with quiet(), StopOnSignal():
         every = [_evaluate_draw(trainer, predictor, module, draw) for draw in range(draws)]
     _say_what_is_absent(predictor)
     return every[0] if draws == 1 else _means(every, predictor.spec.class_names)
+
+
+def _is_random(predictor: Predictor, model: Mapping[str, Any], spec: DatasetSpec) -> bool:
+    """Whether predictions depend on random numbers: a network of ours says so, another one is asked twice."""
+    is_ours = options_of("model", model) is not None
+    return predictor.draws_at_inference or (not is_ours and answers_at_random(predictor, spec))
 
 
 def _test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:

@@ -95,8 +95,7 @@ def assemble(
         callbacks.insert(0, Continued(seed))
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
-    frozen = config.get("freeze") or []
-    callbacks += keep_frozen(learner, frozen)
+    callbacks += keep_frozen(learner, config.get("freeze") or [])
     checkpoint = checkpoint_of(learner, spec, resume, config) if resume else None
     if checkpoint is None:
         given = begin_from(learner, config, spec)
@@ -109,9 +108,7 @@ def assemble(
     loggers = Loggers(config, run_dir, first_step, goes_on=resume is not None)
     options = trainer_options(config, learner)
     trainer = build_trainer(options, run_dir, [*callbacks, stop], loggers.of_trainer(), identity)
-    assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
-    trainer.strategy.checkpoint_io.marks[NETWORK] = network_of(config) | ({"freeze": frozen} if frozen else {})
-    trainer.strategy.checkpoint_io.marks[CODE] = code_of(config)
+    _mark_checkpoints(trainer, config)
     if checkpoint and resume:
         warn_of_other_code(checkpoint, config, resume)
     if trainer.world_size > 1:
@@ -126,6 +123,14 @@ def assemble(
     all_ours = is_ours and options_of("loss", config["loss"]) is not None
     rebuild = None if all_ours else partial(build_predictor, config, spec)
     return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, rebuild)
+
+
+def _mark_checkpoints(trainer: Trainer, config: Mapping[str, Any]) -> None:
+    """Has every checkpoint say what it was made with."""
+    writer, frozen = trainer.strategy.checkpoint_io, config.get("freeze")
+    assert isinstance(writer, AtomicCheckpointIO)
+    writer.marks[NETWORK] = network_of(config) | ({"freeze": frozen} if frozen else {})
+    writer.marks[CODE] = code_of(config)
 
 
 def _try(config: Mapping[str, Any], module: LightningModule, spec: DatasetSpec, is_ours: bool) -> None:
