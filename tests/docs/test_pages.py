@@ -57,10 +57,15 @@ ALONE = {
 }  # asks, trains nothing
 OF_READERS = {name.partition("/")[0] for page in PAGES for name in files(page)}
 FLAGS = ("-m", "--multirun", "--resolve")
-COMMANDS = [
-    pytest.param(page, command, id=" ".join([f"{name_of(page)}:", command.name, *command.words]))
+# A command that several pages show is tried once, but for those of pages with files of their own.
+FOUND = {
+    (command.name, *command.words, page if files(page) else None): (page, command)
     for page in PAGES
     for command in commands(page)
+}
+COMMANDS = [
+    pytest.param(page, command, id=" ".join([f"{name_of(page)}:", command.name, *command.words]))
+    for page, command in FOUND.values()
 ]
 RUNS = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
 TAKES_SECONDS = re.compile(r"\b(?:train|evaluate|predict|Trainer)\(|^(?:import|from) (?:torch|lightning)", re.MULTILINE)

@@ -97,7 +97,7 @@ def recipes_with_figures():
             yield pytest.param(found[1], MAKE["figure_words"](row["test_acc"]), id=param.id)
 
 
-@pytest.mark.parametrize(("experiment", "figure"), recipes_with_figures())
+@pytest.mark.parametrize(("experiment", "figure"), [*recipes_with_figures()])
 def test_the_header_of_a_recipe_says_the_same(experiment, figure):
     """`98.48 ± 0.07` stands in conf/experiment/mnist_mlp.yaml too; of a single run the header may round."""
     header = (PROJECT / "conf" / "experiment" / f"{experiment}.yaml").read_text().partition("defaults:")[0]
