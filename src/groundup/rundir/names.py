@@ -15,6 +15,7 @@ TRACKERS = "trackers.json"  # what the run is called by W&B, by MLflow
 CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
+PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
 
 # In the directory of a sweep, which holds its jobs' run directories, 0, 1, 2, …
 JOBS = "jobs.jsonl"
