@@ -38,6 +38,7 @@ WORDS = {
     "rundir": "files of a run",
     "numpy_nets": "networks by hand",
     "pictures": "arrays to images",
+    "statistics": "what answers and runs say",
     "borrowed": "private library names",
     STONES: "errors, files, options, paths, printable, seeds, signals, spec",
 }

@@ -1,0 +1,1 @@
+"""What many answers, or many runs, say: pure functions over arrays. Imports NumPy and scipy alone."""
