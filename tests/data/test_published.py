@@ -153,7 +153,7 @@ def test_files_that_are_not_as_the_spec_says_are_refused(server, fake_mnist, tmp
         changed = replace(known, spec=replace(known.spec, **other))
         monkeypatch.setattr("groundup.data.module.published", lambda name, labels, found=changed: found)
         monkeypatch.setattr("groundup.data.specs.published", lambda name, labels, found=changed: found)
-        with pytest.raises(UserError, match="data=mnist: of its train split it gives"):
+        with pytest.raises(UserError, match="data=mnist: its train split gives"):
             read(make_spec({"name": "mnist"}), tmp_path, "train")
 
 

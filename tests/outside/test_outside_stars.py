@@ -176,16 +176,14 @@ def test_what_is_not_as_its_spec_says_is_refused_in_a_sentence(monkeypatch, spli
     monkeypatch.setattr(Dots, "given", right | {split: given})
     with pytest.raises(UserError) as refused:
         Dots(SPEC, "").setup("fit")
-    assert str(refused.value).startswith(
-        f"data=dots: of its {split} split it gives {said}; accepted, as its spec says: "
-    )
+    assert str(refused.value).startswith(f"data=dots: its {split} split gives {said}; accepted, as its spec says: ")
     assert "images (N, C, H, W) of uint8 of shape (" in str(refused.value)
 
 
 def test_a_split_that_its_spec_does_not_know_is_refused(monkeypatch):
     monkeypatch.setattr(Dots, "given", {"train": split_of(8), "val": None, "test": split_of(4)})
     without_test = DatasetSpec(**SPEC.plain() | {"test_size": 0})
-    with pytest.raises(UserError, match=r"of its test split it gives images of .*: None, for no such split"):
+    with pytest.raises(UserError, match=r"its test split gives images of .*: None, for no such split"):
         Dots(without_test, "").setup("fit")
 
 

@@ -23,8 +23,8 @@ TAKEN = ("groundup", "hydra_plugins", "conf", "data", "outputs", "tests", "train
 HELP = """groundup: a project of your own to start from: a network, a data set and a callback, with configs and tests.
 
   Commands
-    groundup new DIR           its package is called as the folder
-    groundup new DIR NAME
+    groundup new DIR           the package has the name of the folder
+    groundup new DIR NAME      the package has this name
 
   DIR is a folder that is empty, or not there yet; NAME becomes the name of a Python package.
 """
@@ -42,8 +42,9 @@ def main(place: Place, words: Sequence[str]) -> None:
         say(str(error))
         sys.exit(BAD_REQUEST)
     tell(f"{folder}: a project, with the package {name}\n")
-    tell(f"  cd {folder}\n  python train.py     its own network on its own data, a few seconds")
-    tell("  pytest              README.md says more")
+    tell(f'  cd {folder}\n  pip install -e ".[dev]"')
+    tell("  python train.py         its own network on its own data, a few seconds")
+    tell("  pytest                  its tests\n\nREADME.md says more.")
 
 
 def parse(words: Sequence[str]) -> tuple[Path, str]:
