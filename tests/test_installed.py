@@ -107,7 +107,7 @@ def test_it_trains_sweeps_evaluates_predicts_and_reports_elsewhere(installed):
     said = installed.groundup("train", "-m", *SMALL, "seed=0,1")
     [sweep] = (installed.elsewhere / "outputs" / "sweeps").iterdir()
     assert f"sweep directory: {sweep}" in said
-    first = json.loads((sweep / "0" / "results.json").read_text())
+    first = json.loads((sweep / "0 seed=0" / "results.json").read_text())
     assert (first["status"], first["test/acc"]) == ("finished", results["test/acc"])
     assert f"report: {sweep}/report" in installed.groundup("report", str(sweep))
     assert {path.name for path in installed.elsewhere.iterdir()} - {"cache"} == {"black.png", "outputs"}
@@ -117,7 +117,7 @@ def test_jobs_in_other_processes_are_its_too(installed):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher")
     words = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=side_by_side")
     installed.groundup("train", "-m", *SMALL, "seed=0,1", *words)
-    for job in ("0", "1"):
+    for job in ("0 seed=0", "1 seed=1"):
         results = json.loads((installed.elsewhere / "side_by_side" / job / "results.json").read_text())
         assert results["status"] == "finished"
 

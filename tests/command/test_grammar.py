@@ -34,6 +34,17 @@ def test_hydra_reads_the_path_that_was_typed(path):
     assert literal(word) == word
 
 
+@pytest.mark.parametrize(
+    "name", ["03 lenet lr=0.01 seed=1", "3 mlp hidden_dims=[16,32]", "3 mlp hidden_dims=[16,3", "0 a,b=1"]
+)
+def test_the_directory_of_a_job_is_one_path(tmp_path, monkeypatch, name):
+    (tmp_path / "s" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for word in (f"run=s/{name}", f"resume={tmp_path}/s/{name}", f"ckpt=s/{name}/../{name}"):
+        assert parse(literal(word)).value() == word.partition("=")[2]
+    assert parse(literal("init_from=s/a,s/b")).is_sweep_override()  # neither is there
+
+
 @pytest.mark.parametrize("value", [*PATHS, "", "null", "a,b", "~", "'"])
 def test_in_quotes_every_value_is_itself(value):
     assert parse(f"a={quoted(value)}").value() == value

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from job_dirs import job_dir
 from launch import PROJECT, SMALL, Command, wait_for
 
 optuna = pytest.importorskip("optuna", reason="pip install optuna")
@@ -24,16 +25,16 @@ def test_a_killed_study_goes_on_with_the_trial_that_was_running(command, tmp_pat
     long = ("data.batch_size=8", "trainer.max_epochs=12", "hydra.sweeper.n_trials=3")
     words = ("-m", *WORDS, *long)
     killed = Command.start("train.py", *words, f"hydra.sweep.dir={tmp_path}/s", cwd=tmp_path / "elsewhere")
-    wait_for(lambda: rows(tmp_path / "s" / "1") >= 3, "three epochs of the second trial")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 1)) >= 3, "three epochs of the second trial")
     killed.send(signal.SIGKILL)
     killed.wait()
     resumed = command("train.py", *words, f"sweep.resume={tmp_path}/s")
     assert resumed.wait() == 0, resumed.stderr
     study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/s/study.db")
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
-    results = [json.loads((tmp_path / "s" / str(job) / "results.json").read_text()) for job in range(3)]
+    results = [json.loads((job_dir(tmp_path / "s", job) / "results.json").read_text()) for job in range(3)]
     assert [trial.value for trial in study.trials] == [result["val/acc"] for result in results]
-    assert rows(tmp_path / "s" / "1") == 12
+    assert rows(job_dir(tmp_path / "s", 1)) == 12
 
 
 @pytest.mark.slow

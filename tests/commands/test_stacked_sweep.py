@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from job_dirs import number_in
+
 SMALL = ("model.hidden_dims=[8]", "data.limit_train=100", "trainer.max_epochs=2", "trainer.accelerator=cpu")
 
 
 def results(sweep: Path) -> dict[str, dict]:
-    return {file.parent.name: json.loads(file.read_text()) for file in sorted(sweep.glob("*/results.json"))}
+    return {str(number_in(file.parent)): json.loads(file.read_text()) for file in sorted(sweep.glob("*/results.json"))}
 
 
 def test_a_sweep_in_stacks_says_which_jobs_are_in_them(command, tmp_path):
@@ -27,7 +29,7 @@ def test_a_sweep_in_stacks_says_which_jobs_are_in_them(command, tmp_path):
     assert [result.get("stacked") for result in found.values()] == [4] * 4 + [None] * 4
     assert "optimizer.lr=0.01" in found["2"]["overrides"]
 
-    run_dir = sweep / "3"
+    run_dir = sweep / "3 sgd lr=0.01 seed=1"
     evaluated = command("evaluate.py", f"run={run_dir}", f"out={tmp_path / 'metrics.json'}")
     assert evaluated.process.exitcode == 0, evaluated.stderr
     again = json.loads((tmp_path / "metrics.json").read_text())

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from job_dirs import job_dir
 from launch import PROJECT, SMALL, Command, small_config, train_here, wait_for
 
 from groundup.learning.checkpoint import load_checkpoint
@@ -55,11 +56,13 @@ def test_every_job_gives_bit_for_bit_the_numbers_of_the_same_run_alone_in_any_or
         done = command("train.py", *words)
         assert done.wait() == 0, done.stderr
     train_here(tmp_path / "alone", "model.dropout=0.2", "seed=0")
-    assert figures(tmp_path / "one" / "2") == figures(tmp_path / "other" / "3") == figures(tmp_path / "alone")
-    assert same(tmp_path / "one" / "2", tmp_path / "alone")
-    assert same(tmp_path / "other" / "3", tmp_path / "alone")
-    assert not same(tmp_path / "one" / "3", tmp_path / "alone")  # of another seed
-    config = yaml.safe_load((tmp_path / "one" / "2" / "config.yaml").read_text())
+    assert (
+        figures(job_dir(tmp_path / "one", 2)) == figures(job_dir(tmp_path / "other", 3)) == figures(tmp_path / "alone")
+    )
+    assert same(job_dir(tmp_path / "one", 2), tmp_path / "alone")
+    assert same(job_dir(tmp_path / "other", 3), tmp_path / "alone")
+    assert not same(job_dir(tmp_path / "one", 3), tmp_path / "alone")  # of another seed
+    config = yaml.safe_load((job_dir(tmp_path / "one", 2) / "config.yaml").read_text())
     assert config == yaml.safe_load((tmp_path / "alone" / "config.yaml").read_text())
 
 
@@ -69,13 +72,13 @@ def test_the_console_has_a_line_a_job_and_the_log_has_the_rest(command, tmp_path
     before = done.stdout.partition("\n\n")[0].splitlines()
     assert [line[:5] for line in before] == ["2 job", "[1/2]", "[2/2]"]
     assert "failed: Diverged" in before[2]
-    assert "epoch   2/2" in (tmp_path / "s" / "0" / "train.log").read_text()
-    assert "Traceback" in (tmp_path / "s" / "1" / "train.log").read_text()
+    assert "epoch   2/2" in (job_dir(tmp_path / "s", 0) / "train.log").read_text()
+    assert "Traceback" in (job_dir(tmp_path / "s", 1) / "train.log").read_text()
     assert done.stderr.startswith("error: of 2 jobs: 1 failed")
     with (tmp_path / "s" / "sweep.csv").open() as file:
         table = list(csv.DictReader(file))
     assert [row["optimizer.lr"] for row in table] == ["0.1", "1e9"]
-    assert float(table[0]["test/acc"]) == results(tmp_path / "s" / "0")["test/acc"]
+    assert float(table[0]["test/acc"]) == results(job_dir(tmp_path / "s", 0))["test/acc"]
     assert table[1]["test/acc"] == ""
 
 
@@ -84,7 +87,7 @@ def test_the_console_has_a_line_a_job_and_the_log_has_the_rest(command, tmp_path
 )
 def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, whole_run, tmp_path, signum, code):
     stopped = start(tmp_path, *LONG, "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s")
-    wait_for(lambda: rows(tmp_path / "s" / "1") >= 3, "three epochs of the second job")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 1)) >= 3, "three epochs of the second job")
     stopped.send(signum)
     assert stopped.wait() == code, stopped.stderr
     assert "Traceback" not in stopped.stderr
@@ -93,18 +96,18 @@ def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, whole_
         assert [job["status"] for job in table["jobs"]] == ["finished", "interrupted", "not run"]
         assert f"sweep.resume={tmp_path}/s" in stopped.stdout
         assert stopped.stdout.count("go on with") == 1  # of the sweep, not also of the job
-    first = (tmp_path / "s" / "0" / "results.json").stat().st_mtime_ns
+    first = (job_dir(tmp_path / "s", 0) / "results.json").stat().st_mtime_ns
 
     words = ("-m", *SMALL, *LONG, "seed=2,1,0", f"sweep.resume={tmp_path}/s")
     resumed = command("train.py", *words)
     assert resumed.wait() == 0, resumed.stderr
     assert "3 jobs in" in resumed.stdout
     assert "1 finished, 1 go on, 1 to run" in resumed.stdout
-    assert (tmp_path / "s" / "0" / "results.json").stat().st_mtime_ns == first
+    assert (job_dir(tmp_path / "s", 0) / "results.json").stat().st_mtime_ns == first
     alone = whole_run(small_config(*LONG, "seed=1"))
-    assert same(tmp_path / "s" / "1", alone)
-    assert figures(tmp_path / "s" / "1") == figures(alone)
-    assert rows(tmp_path / "s" / "1") == 12
+    assert same(job_dir(tmp_path / "s", 1), alone)
+    assert figures(job_dir(tmp_path / "s", 1)) == figures(alone)
+    assert rows(job_dir(tmp_path / "s", 1)) == 12
 
 
 def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
@@ -115,7 +118,7 @@ def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
     words = (*LONG, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
     (tmp_path / "elsewhere").mkdir()
     running = Command.start(str(project / "train.py"), "-m", *SMALL, *words, cwd=tmp_path / "elsewhere")
-    wait_for(lambda: rows(tmp_path / "s" / "0") >= 1, "an epoch of the first job")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 0)) >= 1, "an epoch of the first job")
     file = project / "conf" / "optimizer" / "sgd.yaml"
     file.write_text(file.read_text().replace("momentum: 0.9", "momentum: 0.5"))
     assert "0.5" in file.read_text()
@@ -125,8 +128,10 @@ def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
         str(project / "train.py"), "-m", *SMALL, *words[:-1], f"sweep.resume={tmp_path}/s", cwd=tmp_path / "elsewhere"
     )
     assert again.wait() == 0, again.stderr
-    for job in ("0", "1"):
-        assert yaml.safe_load((tmp_path / "s" / job / "config.yaml").read_text())["optimizer"]["momentum"] == 0.9
+    for job in (0, 1):
+        assert (
+            yaml.safe_load((job_dir(tmp_path / "s", job) / "config.yaml").read_text())["optimizer"]["momentum"] == 0.9
+        )
 
 
 def test_a_sweep_that_went_well_says_nothing_on_stderr(tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from job_dirs import job_dir
 from launch import PROJECT, SMALL, train_here, wait_for
 
 from groundup.learning.checkpoint import load_checkpoint
@@ -93,7 +94,7 @@ def test_jobs_elsewhere_give_the_numbers_of_runs_alone_and_their_lines(launcher,
     assert sorted(line.split("  ")[0].split()[1] for line in lines[1:]) == ["optimizer.lr=0.1", "optimizer.lr=1e9"]
     assert any("failed: Diverged" in line for line in lines)
     train_here(tmp_path / "alone", "optimizer.lr=0.1")
-    assert same(tmp_path / "s" / "0", tmp_path / "alone")
+    assert same(job_dir(tmp_path / "s", 0), tmp_path / "alone")
     assert not (tmp_path / "s" / ".processes").exists()
 
 
@@ -106,7 +107,7 @@ def test_jobs_elsewhere_give_the_numbers_of_runs_alone_and_their_lines(launcher,
 def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher, tmp_path, signum, send, code):
     words = (*SMALL, *LONG, *launcher, "seed=0,1,2,3")
     stopped = start(tmp_path, *words, f"hydra.sweep.dir={tmp_path}/s")
-    wait_for(lambda: rows(tmp_path / "s" / "0") >= 2, "two epochs of the first job")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 0)) >= 2, "two epochs of the first job")
     send(stopped.pid, signum)
     out, err = stopped.communicate(timeout=60)
     assert (stopped.returncode, without_notes(err)) == (code, "")
@@ -119,8 +120,8 @@ def test_a_sweep_elsewhere_is_stopped_with_its_checkpoints_and_goes_on(launcher,
     code, out, err = run(tmp_path, *words, f"sweep.resume={tmp_path}/s")
     assert (code, err) == (0, "")
     train_here(tmp_path / "alone", *LONG)
-    assert same(tmp_path / "s" / "0", tmp_path / "alone")
-    assert rows(tmp_path / "s" / "0") == 40
+    assert same(job_dir(tmp_path / "s", 0), tmp_path / "alone")
+    assert rows(job_dir(tmp_path / "s", 0)) == 40
 
 
 @pytest.mark.slow
@@ -128,30 +129,30 @@ def test_a_job_that_its_cluster_takes_back_goes_on_from_its_checkpoint_in_anothe
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher")
     words = (*SMALL, *LONG, *LAUNCHERS["submitit"], "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
     sweep = start(tmp_path, *words)
-    wait_for(lambda: rows(tmp_path / "s" / "0") >= 3, "three epochs of the first job")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 0)) >= 3, "three epochs of the first job")
     before = int((tmp_path / "s" / ".processes" / "0").read_text().split()[1])
     os.kill(before, signal.SIGUSR2)  # as SLURM does some time before the end
     _, err = sweep.communicate(timeout=120)
     assert not err, err
     assert sweep.returncode == 0
-    epochs = re.findall(r"epoch +(\d+)/40", (tmp_path / "s" / "0" / "train.log").read_text())
+    epochs = re.findall(r"epoch +(\d+)/40", (job_dir(tmp_path / "s", 0) / "train.log").read_text())
     assert len(epochs) <= 41  # it lost no more than the epoch that it was in
-    assert "interrupted; go on with" in (tmp_path / "s" / "0" / "train.log").read_text()
+    assert "interrupted; go on with" in (job_dir(tmp_path / "s", 0) / "train.log").read_text()
     train_here(tmp_path / "alone", *LONG)
-    assert same(tmp_path / "s" / "0", tmp_path / "alone")
+    assert same(job_dir(tmp_path / "s", 0), tmp_path / "alone")
 
 
 @pytest.mark.slow
 def test_processes_end_after_their_job_when_the_sweep_was_killed(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher")
     sweep = start(tmp_path, *SMALL, *LONG, *JOBLIB, "seed=0,1,2,3", f"hydra.sweep.dir={tmp_path}/s")
-    wait_for(lambda: rows(tmp_path / "s" / "0") >= 2, "two epochs of the first job")
+    wait_for(lambda: rows(job_dir(tmp_path / "s", 0)) >= 2, "two epochs of the first job")
     worker = int((tmp_path / "s" / ".processes" / "0").read_text().split()[1])
     sweep.kill()
     sweep.wait()
     wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the end of the process", timeout=60)
-    assert results(tmp_path / "s" / "0")["status"] == "finished"
-    assert not (tmp_path / "s" / "2").exists()
+    assert results(job_dir(tmp_path / "s", 0))["status"] == "finished"
+    assert not job_dir(tmp_path / "s", 2).exists()
 
 
 @pytest.mark.slow
@@ -173,6 +174,6 @@ def test_jobs_side_by_side_share_the_cores(launcher, tmp_path):
     code, _, err = run(tmp_path, *words, script=tmp_path / "train.py", environment=environment)
     assert (code, err) == (0, "")
     expected = max(1, count_cores() // 2)
-    for job in ("0", "1"):
-        found = results(tmp_path / "s" / job)
+    for job in (0, 1):
+        found = results(job_dir(tmp_path / "s", job))
         assert (found["threads"], found["OMP_NUM_THREADS"]) == (expected, str(expected))

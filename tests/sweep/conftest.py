@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
+from job_dirs import number_in
 
 PROJECT = Path(__file__).parents[2]
 
@@ -45,7 +46,8 @@ class Runs:
 
     @property
     def folders(self) -> list[str]:
-        return [call["run_dir"].name for call in self.calls]
+        """The numbers of the jobs."""
+        return [str(number_in(call["run_dir"])) for call in self.calls]
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import signal
 
+from job_dirs import job_dir, number_in
+
 from groundup.errors import Interrupted, RunFailed
 
 LRS = ("optimizer.lr=0.1,0.2", "seed=0,1")
 
 
 def results(tmp_path, number):
-    return json.loads((tmp_path / "s" / str(number) / "results.json").read_text())
+    return json.loads((job_dir(tmp_path / "s", number) / "results.json").read_text())
 
 
 def table(tmp_path):
@@ -24,7 +26,7 @@ def statuses(tmp_path):
 
 def fail_at(number, reason="the loss became nan"):
     def behave(config, run_dir):
-        if run_dir.name == str(number):
+        if number_in(run_dir) == number:
             raise RunFailed(reason)
 
     return behave
@@ -32,7 +34,7 @@ def fail_at(number, reason="the loss became nan"):
 
 def stop_at(number, checkpoint=True):
     def behave(config, run_dir):
-        if run_dir.name != str(number):
+        if number_in(run_dir) != number:
             return
         if checkpoint:
             (run_dir / "checkpoints").mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from job_dirs import job_dir
 
 from groundup.config.build import build
 from groundup.config.rooms import NAMED_GROUPS
@@ -31,8 +32,8 @@ def stranger(sweep, runs, tmp_path):
         jobs = read_jobs(tmp_path / "s")
         change(jobs)
         write_jobs(tmp_path / "s", jobs)
-        for folder in ("0", "1"):
-            (tmp_path / "s" / folder / "results.json").unlink(missing_ok=True)
+        for number in (0, 1):
+            (job_dir(tmp_path / "s", number) / "results.json").unlink(missing_ok=True)
         return tmp_path / "s"
 
     return edit
@@ -163,7 +164,7 @@ def test_a_sweep_of_ones_own_parts_goes_on(train, runs, tmp_path, monkeypatch, c
     monkeypatch.syspath_prepend(tmp_path)
     own = ("+callbacks.mine._target_=my_package.Mine", "trainer.accelerator=cpu", "seed=0,1")
     assert train("-m", *own, f"hydra.sweep.dir={tmp_path}/s") == 0
-    (tmp_path / "s" / "1" / "results.json").unlink()
+    (job_dir(tmp_path / "s", 1) / "results.json").unlink()
     assert again(train, tmp_path / "s", *own) == 0
     assert runs.folders == ["0", "1", "1"]
     assert again(train, tmp_path / "s") == 2  # who says that it is the user's?
@@ -184,7 +185,7 @@ def test_a_sweep_of_parts_that_are_trusted_goes_on_without_its_words(train, runs
     for job in jobs:  # as if an option of another `conf/` had chosen it
         job.overrides[:] = [word for word in job.overrides if "my_package" not in word]
     write_jobs(tmp_path / "s", jobs)
-    (tmp_path / "s" / "1" / "results.json").unlink()
+    (job_dir(tmp_path / "s", 1) / "results.json").unlink()
     capsys.readouterr()
     assert again(train, tmp_path / "s") == 2
     refused(capsys, "callbacks.progress._target_=my_package.Mine: refused", "trust=[my_package] or GROUNDUP_TRUST")
@@ -244,7 +245,9 @@ def test_a_job_that_is_changed_after_it_was_checked_does_not_run(train, runs, tm
 
 
 @pytest.mark.parametrize(
-    "change", [{"number": 1}, {"overrides": ["seed=1"]}, {"config": {"seed": 1}}], ids=lambda change: next(iter(change))
+    "change",
+    [{"number": 1}, {"overrides": ["seed=1"]}, {"config": {"seed": 1}}, {"folder": "0 x"}],
+    ids=lambda change: next(iter(change)),
 )
 def test_the_loader_gives_what_was_checked_alone(tmp_path, change):
     job = {"number": 0, "overrides": ["seed=0"], "config": {"seed": 0}}

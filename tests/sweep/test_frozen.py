@@ -71,7 +71,7 @@ def test_a_job_is_told_whether_the_process_of_the_sweep_has_checked_it(kind, exp
     loader, command = master
     job = kind(0, ["seed=1", "hydra.sweep.checked=true"], {"seed": 1})  # a stranger's word, which is refused before
     write_jobs(tmp_path, [job])
-    assert set(json.loads((tmp_path / "jobs.jsonl").read_text())) == {"number", "overrides", "config", "of"}
+    assert set(json.loads((tmp_path / "jobs.jsonl").read_text())) == {"number", "overrides", "config", "folder", "of"}
     cfg = pickle.loads(pickle.dumps(FrozenLoader(tmp_path, loader))).load_sweep_config(command, launch_words(job))
     assert cfg.hydra.sweep.checked is expected
 

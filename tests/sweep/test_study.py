@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from job_dirs import number_in
 
 from groundup.errors import Interrupted, RunFailed
 
@@ -89,7 +90,7 @@ def test_hydras_words_are_optunas_distributions(sweep, tmp_path, word, expected)
 
 def test_a_failed_trial_is_recorded_as_failed_with_its_reason_and_the_others_run(sweep, runs, tmp_path, capsys):
     def behave(config, run_dir):
-        if run_dir.name == "1":
+        if number_in(run_dir) == 1:
             raise RunFailed("the loss became nan")
 
     runs.behave = behave
@@ -115,7 +116,7 @@ def test_the_metric_is_of_validation_never_of_test(sweep, runs, tmp_path, capsys
 
 def test_a_stopped_study_goes_on_with_the_trial_that_was_stopped(sweep, train, runs, tmp_path):
     def behave(config, run_dir):
-        if run_dir.name == "1" and len(runs.calls) == 2:
+        if number_in(run_dir) == 1 and len(runs.calls) == 2:
             (run_dir / "checkpoints").mkdir(exist_ok=True)
             (run_dir / "checkpoints" / "last.ckpt").touch()
             raise Interrupted(signal.SIGINT)
@@ -236,7 +237,7 @@ def test_a_search_over_a_module_that_logs_other_names_is_refused(sweep, runs, ca
 
 def test_a_trial_that_failed_before_does_not_hold_up_a_study_that_goes_on_with_fail_fast(sweep, runs, tmp_path):
     def fail_first(config, run_dir):
-        if run_dir.name == "0":
+        if number_in(run_dir) == 0:
             raise RunFailed("the loss became nan")
 
     runs.behave = fail_first

@@ -8,6 +8,7 @@ import re
 import signal
 
 import pytest
+from job_dirs import job_dir
 from outcomes import LRS, fail_at, statuses, stop_at
 
 from groundup.rundir.lock import holding
@@ -26,7 +27,7 @@ def test_finished_jobs_are_skipped_interrupted_ones_resumed_and_the_rest_run(swe
     runs.behave = lambda config, run_dir: None
     assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
     assert runs.folders == ["2", "3"]
-    assert runs.calls[0]["resume"] == tmp_path / "s" / "2" / "checkpoints" / "last.ckpt"
+    assert runs.calls[0]["resume"] == job_dir(tmp_path / "s", 2) / "checkpoints" / "last.ckpt"
     assert runs.calls[1]["resume"] is None
     out = capsys.readouterr().out
     assert "4 jobs in" in out
@@ -48,9 +49,9 @@ def test_sigterm_between_jobs_ends_the_sweep_with_143(sweep, runs, monkeypatch):
 def test_a_job_that_failed_or_was_killed_early_begins_anew_in_a_clean_directory(sweep, runs, tmp_path):
     runs.behave = fail_at(0)
     sweep(*LRS)
-    (tmp_path / "s" / "0" / "metrics.csv").write_text("of the first attempt")
-    (tmp_path / "s" / "0" / "notes.txt").write_text("the user's own")
-    (tmp_path / "s" / "1" / "results.json").unlink()  # as if killed
+    (job_dir(tmp_path / "s", 0) / "metrics.csv").write_text("of the first attempt")
+    (job_dir(tmp_path / "s", 0) / "notes.txt").write_text("the user's own")
+    (job_dir(tmp_path / "s", 1) / "results.json").unlink()  # as if killed
 
     def look(config, run_dir):
         assert not (run_dir / "metrics.csv").exists()
@@ -60,17 +61,17 @@ def test_a_job_that_failed_or_was_killed_early_begins_anew_in_a_clean_directory(
     assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
     assert runs.folders == ["0", "1"]
     assert [call["resume"] for call in runs.calls] == [None, None]
-    assert (tmp_path / "s" / "0" / "notes.txt").exists()
+    assert (job_dir(tmp_path / "s", 0) / "notes.txt").exists()
 
 
 def test_a_job_killed_after_a_checkpoint_goes_on_from_it(sweep, runs, tmp_path):
     sweep(*LRS)
-    (tmp_path / "s" / "1" / "results.json").unlink()
-    (tmp_path / "s" / "1" / "checkpoints").mkdir()
-    (tmp_path / "s" / "1" / "checkpoints" / "last.ckpt").touch()
+    (job_dir(tmp_path / "s", 1) / "results.json").unlink()
+    (job_dir(tmp_path / "s", 1) / "checkpoints").mkdir()
+    (job_dir(tmp_path / "s", 1) / "checkpoints" / "last.ckpt").touch()
     runs.calls.clear()
     assert sweep(*LRS, f"sweep.resume={tmp_path}/s") == 0
-    assert [call["resume"] for call in runs.calls] == [tmp_path / "s" / "1" / "checkpoints" / "last.ckpt"]
+    assert [call["resume"] for call in runs.calls] == [job_dir(tmp_path / "s", 1) / "checkpoints" / "last.ckpt"]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,11 @@ def test_auto_takes_the_newest_sweep_of_the_same_jobs(train, runs, tmp_path):
     sweep("2002", "seed=0,1")
     sweep("2003", "seed=0,2")
     runs.behave = lambda config, run_dir: None
-    assert sweep("2004", "seed=1,0", "sweep.resume=auto") == (0, ["2002/1"])
-    assert sweep("2005", "seed=0,3", "sweep.resume=auto") == (0, ["2005/0", "2005/1"])  # no such sweep: a new one
+    assert sweep("2004", "seed=1,0", "sweep.resume=auto") == (0, ["2002/1 seed=1"])
+    assert sweep("2005", "seed=0,3", "sweep.resume=auto") == (
+        0,
+        ["2005/0 seed=0", "2005/1 seed=3"],
+    )  # no such sweep: a new one
 
 
 def test_auto_passes_over_a_damaged_sweep(train, runs, capsys, tmp_path):
@@ -170,7 +174,7 @@ def test_a_damaged_list_of_jobs_is_named(sweep, runs, capsys, tmp_path):
         assert re.search(r"jobs\.jsonl (is damaged|cannot be read)", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("place", ["0", "0/checkpoints"])
+@pytest.mark.parametrize("place", ["0 lr=0.1 seed=0", "0 lr=0.1 seed=0/checkpoints"])
 def test_nothing_is_deleted_through_a_link_in_a_strangers_sweep(sweep, runs, capsys, tmp_path, place):
     runs.behave = fail_at(0)
     sweep(*LRS)

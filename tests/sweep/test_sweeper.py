@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from job_dirs import job_dir, number_in
 from outcomes import LRS, fail_at, results, statuses, table
 
 
@@ -56,7 +57,7 @@ def test_a_bug_in_a_job_is_a_failure_too_with_its_traceback_in_the_log(sweep, ru
     assert sweep("seed=0,1") == 1
     assert results(tmp_path, 1)["error"] == "ZeroDivisionError: a bug"
     assert "Traceback" not in "".join(capsys.readouterr())
-    assert "ZeroDivisionError: a bug" in (tmp_path / "s" / "1" / "train.log").read_text()
+    assert "ZeroDivisionError: a bug" in (job_dir(tmp_path / "s", 1) / "train.log").read_text()
 
 
 def test_tracebacks_are_shown_where_they_are_asked_for(sweep, runs, capsys, monkeypatch):
@@ -107,7 +108,7 @@ def test_fail_fast_begins_no_job_after_a_failed_one(sweep, runs, capsys, tmp_pat
     assert runs.folders == ["0", "1"]
     assert statuses(tmp_path) == ["finished", "failed", "not run", "not run"]
     assert "1 failed, 2 not run" in capsys.readouterr().err
-    assert not (tmp_path / "s" / "2").exists()
+    assert not job_dir(tmp_path / "s", 2).exists()
 
 
 def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(sweep, runs, tmp_path):
@@ -220,8 +221,8 @@ def test_a_table_of_the_users_own_is_not_written_over(sweep, runs, capsys, tmp_p
 
 
 def test_a_directory_with_a_run_of_another_origin_is_not_taken_for_a_job(sweep, runs, capsys, tmp_path):
-    (tmp_path / "s" / "1").mkdir(parents=True)
-    (tmp_path / "s" / "1" / "results.json").write_text('{"status": "finished"}')
+    job_dir(tmp_path / "s", 1).mkdir(parents=True)
+    (job_dir(tmp_path / "s", 1) / "results.json").write_text('{"status": "finished"}')
     assert sweep("seed=0,1") == 2
     assert "its folder 1 holds a run already" in capsys.readouterr().err
 
@@ -251,7 +252,7 @@ class FrozenTime:
 
 def test_a_part_that_ends_the_process_is_a_failed_job(sweep, runs, tmp_path):
     def leave(config, run_dir):
-        if run_dir.name == "1":
+        if number_in(run_dir) == 1:
             raise SystemExit(3)
 
     runs.behave = leave

@@ -35,13 +35,15 @@ def literal(word: str) -> str:
 
     `data.root=~/photos (1)` becomes `data.root='/home/me/photos (1)'`: the shell looks for `~` at the beginning of a
     word alone, and the grammar has no `~`, no letters beyond ASCII, and takes `(` for a function's. What it can read,
-    several values as well, stays.
+    several values as well, stays; a path that is there is one, whatever commas are in it.
     """
     key, equals, value = word.partition("=")
     if not equals or key.lstrip("+") not in PATHS or "${" in value:
         return word
     if not value and key.startswith("hydra."):
         raise UserError(f"{word}: must be given, or be left out: it would be the current directory")
+    if "," in value and os.path.exists(there := os.path.expanduser(value)):  # one path, not several
+        return f"{key}={quoted(there)}"
     if "~" not in value and _is_text(key, value):
         return word
     pieces = [piece if piece[:1] in ("'", '"') else os.path.expanduser(piece) for piece in split_values(value)]

@@ -40,7 +40,7 @@ class Sweep:
     Attributes:
         folder: of the sweep.
         configurations: jobs that differ in the seed alone, taken together, best first by validation.
-        jobs: in the order of the command line; job N wrote the run directory `folder / "N"`.
+        jobs: in the order of the command line; each names its run directory in `folder`.
     """
 
     folder: Path
@@ -80,7 +80,7 @@ class Sweep:
         rows = []
         for job in self.jobs:
             if job["status"] == "finished" and values.items() <= job["values"].items():
-                rows.append(read_metrics(self.folder / str(job["job"]))[metric])
+                rows.append(read_metrics(self.folder / job.get("folder", str(job["job"])))[metric])
         return np.array(rows)
 
 

@@ -75,10 +75,10 @@ def _below(directory: Path, notes: list[str]) -> Iterator[_Place]:
             jobs = read_jobs(directory)
             if all(isinstance(job.overrides, list) and isinstance(job.config, dict) for job in jobs):
                 for job in jobs:
-                    if leads_out(directory, str(job.number)):
-                        notes.append(f"{directory / str(job.number)} is left out: a link that leads out of its sweep")
+                    if leads_out(directory, job.folder):
+                        notes.append(f"{directory / job.folder} is left out: a link that leads out of its sweep")
                     else:
-                        yield _Place(directory / str(job.number), job, directory)
+                        yield _Place(directory / job.folder, job, directory)
                 return
         except UserError:
             pass  # said below

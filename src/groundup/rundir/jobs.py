@@ -11,7 +11,9 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import write_whole
+from groundup.printable import printable
 from groundup.rundir.aliases import with_todays_names
+from groundup.rundir.folders import is_folder_of
 from groundup.rundir.names import JOBS
 from groundup.rundir.plain import MIB, Unreadable, parse_json
 
@@ -20,11 +22,15 @@ LINE_SIZE, FILE_SIZE = MIB, 512 * MIB  # bytes; a line has some four thousand
 
 @dataclass(frozen=True)
 class FrozenJob:
-    """One job: its number, the overrides that make it, and its checked config."""
+    """One job: its number, the overrides that make it, its checked config, and the name of its directory."""
 
     number: int
     overrides: list[str]
     config: dict[str, Any]
+    folder: str = ""  # the number alone, where nothing else is said: in old sweeps
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder or str(self.number))
 
     @property
     def digest(self) -> str:
@@ -84,10 +90,15 @@ def parse_job(line: bytes) -> tuple[FrozenJob, int]:
     if len(line) > LINE_SIZE:
         raise Unreadable(f"a line of more than {LINE_SIZE // MIB} MiB")
     content = parse_json(line)
-    kinds = {"number": int, "overrides": list, "config": dict, "of": int}
+    kinds = {"number": int, "overrides": list, "config": dict, "folder": str, "of": int}
+    if isinstance(content, dict):
+        content.setdefault("folder", str(content.get("number")))  # an old sweep
     if not isinstance(content, dict) or {key: type(value) for key, value in content.items()} != kinds:
         raise Unreadable(f"a line that is no job, with {', '.join(kinds)}")
     if not all(isinstance(word, str) for word in content["overrides"]):
         raise Unreadable("a job whose overrides are no words")
+    number, folder = content["number"], content["folder"]
+    if not is_folder_of(folder, number):
+        raise Unreadable(f"job {number} has the folder {printable(folder)[:200]}, which is no name of its own")
     config = with_todays_names(content["config"])
-    return FrozenJob(content["number"], content["overrides"], config), content["of"]
+    return FrozenJob(number, content["overrides"], config, folder), content["of"]

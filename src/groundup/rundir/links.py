@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from groundup.errors import UserError
+from groundup.rundir.folders import job_folders
 from groundup.rundir.names import CHECKPOINTS, LOCK, LOG, METRICS, PROCESSES, STUDY_DATABASE, SUBMITIT
 
 IN_A_RUN = (CHECKPOINTS, METRICS, LOG, LOCK)
@@ -44,7 +45,7 @@ def refuse_links_out_of_sweep(sweep_dir: Path) -> None:
     """Raises: UserError: a sweep, or one of its jobs, would write or delete through a link that leads out of it."""
     if not sweep_dir.is_dir():
         return
-    jobs = [name for name in os.listdir(sweep_dir) if name.isdigit()]
+    jobs = [name for _, name in job_folders(sweep_dir)]
     refuse_links_out(sweep_dir, [*IN_A_SWEEP, *jobs])
     for job in jobs:
         refuse_links_out_of_run(sweep_dir / job)

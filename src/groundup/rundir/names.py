@@ -17,7 +17,7 @@ LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
 PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
 
-# In the directory of a sweep, which holds its jobs' run directories, 0, 1, 2, …
+# In the directory of a sweep, which holds its jobs' run directories, see `folders`
 JOBS = "jobs.jsonl"
 TABLES = ("sweep.json", "sweep.md", "sweep.csv")
 STUDY = "study.json"  # what an Optuna study is, for going on with it

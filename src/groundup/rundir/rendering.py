@@ -45,6 +45,7 @@ def as_json(table: Table) -> dict[str, Any]:
         "jobs": [
             {
                 "job": job.number,
+                "folder": job.folder,
                 "values": shown(job.overrides, table.job_keys),
                 "status": state.status,
                 "reason": state.reason,

@@ -62,7 +62,7 @@ class Table:
 
 def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
     """Reads every job's directory."""
-    return tabulate([(job, read_state(sweep_dir / str(job.number))) for job in jobs])
+    return tabulate([(job, read_state(sweep_dir / job.folder)) for job in jobs])
 
 
 def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None) -> Table:

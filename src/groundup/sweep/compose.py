@@ -55,10 +55,15 @@ class Composer:
         except (HydraException, OmegaConfBaseException, ValueError):
             return self._compose_whole(tuple(overrides))  # for Hydra's own words
 
+    def is_group(self, key: str) -> bool:
+        """Whether the values of a key are options of `conf/`."""
+        return bool(self._repository.group_exists(key))
+
     def _is_value(self, override: Override) -> bool:
         """Whether it is applied after the files have been put together, and so has no say in which they are."""
-        group = self._repository.group_exists(override.key_or_group)
-        return not group and override.package is None and not override.is_hydra_override()
+        return (
+            not self.is_group(override.key_or_group) and override.package is None and not override.is_hydra_override()
+        )
 
     def _compose_whole(self, overrides: tuple[str, ...]) -> DictConfig:
         cfg = self.loader.load_sweep_config(self.master, list(overrides))

@@ -60,7 +60,7 @@ def refuse_foreign_jobs(
 
 def _refuse_incomplete(sweep_dir: Path, job: FrozenJob) -> None:
     """A trial that was refused has no config, and has failed; any other job has all of it."""
-    if not job.config and read_state(sweep_dir / str(job.number)).ended:
+    if not job.config and read_state(sweep_dir / job.folder).ended:
         return
     groups = [job.config.get(group) for group in (*GROUPS, *NAMED_GROUPS)]
     if not all(isinstance(group, dict) for group in groups) or not {"seed", "resume"} <= job.config.keys():

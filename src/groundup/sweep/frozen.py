@@ -7,7 +7,8 @@ changes nothing, and composing, half of what a small job costs, is done once.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,26 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.borrowed.hydra import ConfigLoaderImpl
 from groundup.errors import UserError
+from groundup.rundir.folders import folder_of
 from groundup.rundir.jobs import LINE_SIZE, CheckedJob, FrozenJob, parse_job
 from groundup.rundir.names import JOBS
+from groundup.rundir.overrides import varied_keys
 
-NUMBER = "hydra.sweep.subdir"  # of a job: the name of its directory
+NUMBER = "hydra.sweep.subdir"  # of a job: in the words of a launcher its number, in its config its directory
 DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
 CHECKED = "hydra.sweep.checked"  # whether the process of the sweep has: then nobody does it again where the job runs
+
+
+def named(jobs: Sequence[FrozenJob], is_group: Callable[[str], bool]) -> list[FrozenJob]:
+    """The jobs of a sweep with the names of their directories.
+
+    Args:
+        jobs: all of them.
+        is_group: whether the values of a key are options of `conf/`.
+    """
+    varied = varied_keys(job.overrides for job in jobs)
+    groups = list(filter(is_group, varied))
+    return [replace(job, folder=folder_of(job.number, len(jobs), job.overrides, varied, groups)) for job in jobs]
 
 
 def launch_words(job: FrozenJob) -> list[str]:
@@ -61,7 +76,7 @@ class FrozenLoader(ConfigLoaderImpl):
             config.hydra.job.override_dirname = dirname(job.overrides, config.hydra.job.config.override_dirname)
             config.hydra.job.num = job.number
             config.hydra.job.id = str(job.number)
-            config.hydra.sweep.subdir = str(job.number)
+            config.hydra.sweep.subdir = job.folder
             if OmegaConf.select(config, "hydra.job_logging.handlers.console") is not None:
                 config.hydra.job_logging.handlers.console.level = "WARNING"  # the rest is in train.log
         OmegaConf.set_struct(config, True)

@@ -59,7 +59,7 @@ class Job:
             return self._do(cfg)
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         try:
-            with announced(self.sweep_dir, int(run_dir.name)) as may_run:
+            with announced(self.sweep_dir, int(HydraConfig.get().job.num)) as may_run:
                 if may_run:
                     return self._do(cfg)
                 discard_if_unused(run_dir)

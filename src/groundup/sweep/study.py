@@ -31,6 +31,7 @@ from groundup.data.folder import scan
 from groundup.errors import SweepFailed, UserError
 from groundup.files import write_whole
 from groundup.printable import printable
+from groundup.rundir.folders import folder_of, job_folders
 from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
 from groundup.rundir.names import JOBS, METRICS, STUDY, STUDY_DATABASE
 from groundup.rundir.overrides import label
@@ -91,9 +92,8 @@ def run_study(
         jobs = read_jobs(sweep_dir)
         refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer), check_trust(master))
         study = _open_study(sweep_dir, options, words)
-        Search(study, sweep_dir, space, options, composer).run(
-            jobs, number, settings["fail_fast"], context, task, master
-        )
+        search = Search(study, sweep_dir, space, options, composer, number)
+        search.run(jobs, settings["fail_fast"], context, task, master)
 
 
 # Which one
@@ -231,17 +231,18 @@ class Search:
     space: Space
     options: Mapping[str, Any]
     composer: Composer
+    trials: int  # how many the study is to have
 
     def run(
         self,
         jobs: list[FrozenJob],
-        number: int,
         fail_fast: bool,
         context: HydraContext,
         task: TaskFunction,
         master: DictConfig,
     ) -> None:
-        """Goes on with the `jobs` that were stopped, then asks for new ones until there are `number`."""
+        """Goes on with the `jobs` that were stopped, then asks for new ones until there are enough."""
+        number = self.trials
         began, at_once = time.time(), _at_once(self.options["n_jobs"], master)
         self._forget_trials_without_job(jobs)
         todo = self._tell(jobs)
@@ -285,15 +286,20 @@ class Search:
         trial.set_user_attr(SWEEP, self.options["study_name"] if self._alone else str(self.sweep_dir))
         trial.set_user_attr(JOB, number)
         overrides = self.space.words(trial.params)
+        name = self._folder(number, overrides)
         try:
-            return CheckedJob(number, overrides, checked(overrides, self.composer))
+            return CheckedJob(number, overrides, checked(overrides, self.composer), name)
         except UserError as error:
             reason = " ".join(str(error).split())
-            folder = self.sweep_dir / str(number)
+            folder = self.sweep_dir / name
             folder.mkdir(exist_ok=True)
             write_results(folder, {"status": "failed", "error": reason, "overrides": overrides})
             tell(f"{label(overrides, self.space.searched)}  refused: {reason}")
-            return FrozenJob(number, overrides, {})
+            return FrozenJob(number, overrides, {}, name)
+
+    def _folder(self, number: int, overrides: list[str]) -> str:
+        searched = [key.lstrip("+") for key in self.space.searched]
+        return folder_of(number, self.trials, overrides, searched, list(filter(self.composer.is_group, searched)))
 
     def _enqueue_next_of_grid(self) -> bool:
         taken = [trial.params or planned_values(trial) for trial in self.study.get_trials()]
@@ -320,10 +326,11 @@ class Search:
 
     def _forget_trials_without_job(self, jobs: Sequence[FrozenJob]) -> None:
         """Of a sweep that was killed between asking and writing down."""
+        there = {number for number, _ in job_folders(self.sweep_dir)}
         for trial in self._own_trials():
             if trial.user_attrs[JOB] < len(jobs):
                 continue
-            if trial.state != TrialState.RUNNING and (self.sweep_dir / str(trial.user_attrs[JOB])).exists():
+            if trial.state != TrialState.RUNNING and trial.user_attrs[JOB] in there:
                 raise UserError(f"sweep.resume={self.sweep_dir}: {JOBS} is damaged: the study has more trials")
             if trial.state == TrialState.RUNNING:
                 self.study.tell(trial.number, state=TrialState.FAIL)
@@ -341,11 +348,11 @@ class Search:
         return self.options["storage"] is None
 
     def _state(self, job: FrozenJob) -> JobState:
-        return read_state(self.sweep_dir / str(job.number))
+        return read_state(self.sweep_dir / job.folder)
 
     def _lacks_metric(self, job: FrozenJob) -> bool:
         """Whether a job has finished and has no column of the metric: of a run that diverged it holds no number."""
-        file = self.sweep_dir / str(job.number) / METRICS
+        file = self.sweep_dir / job.folder / METRICS
         if self._state(job).status != "finished" or not file.is_file():
             return False
         return self.options["metric"] not in file.read_text(errors="replace").partition("\n")[0].split(",")

@@ -38,6 +38,7 @@ from groundup.config.check import check_run, check_sweep, check_trust
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.errors import Interrupted, SweepFailed, UserError
+from groundup.rundir.folders import job_folders
 from groundup.rundir.jobs import CheckedJob, FrozenJob, write_jobs
 from groundup.rundir.links import refuse_links_out_of_sweep
 from groundup.rundir.lock import Held, holding
@@ -50,7 +51,7 @@ from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
-from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader
+from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader, named
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.params import words_of
@@ -150,9 +151,9 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
     for name in TABLES:
         if (sweep_dir / name).exists():
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep: it would be written over")
-    for job in jobs:
-        if read_state(sweep_dir / str(job.number)).status != "not run":
-            raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {job.number} holds a run already; name another")
+    for number, folder in job_folders(sweep_dir):
+        if number < len(jobs) and read_state(sweep_dir / folder).status != "not run":
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {folder} holds a run already; name another")
 
 
 # Before the first job
@@ -188,7 +189,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     if repeated:
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         tell(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}")
-    return list(frozen.values())
+    return named(list(frozen.values()), composer.is_group)
 
 
 def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict[str, Any]:
@@ -250,7 +251,7 @@ def _launch_all(
     master: DictConfig,
 ) -> None:
     varied = varied_keys(job.overrides for job in jobs)
-    states = [read_state(sweep_dir / str(job.number)) for job in jobs]
+    states = [read_state(sweep_dir / job.folder) for job in jobs]
     todo = [job for job, state in zip(jobs, states, strict=True) if state.status != "finished"]
     _clean_what_begins_anew(sweep_dir, jobs, states)
     tell(_announcement(sweep_dir, states))
@@ -303,7 +304,7 @@ def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: 
     """At once, so that a failure of an earlier attempt is not taken for one of this."""
     for job, state in zip(jobs, states, strict=True):
         if state.status in ("failed", "killed", "interrupted") and state.checkpoint is None:
-            clean(sweep_dir / str(job.number))
+            clean(sweep_dir / job.folder)
 
 
 def _announcement(sweep_dir: Path, states: Sequence[JobState]) -> str:
@@ -337,7 +338,7 @@ def _stopping_on_sigterm() -> Iterator[None]:
 
 
 def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> None:
-    statuses = [read_state(sweep_dir / str(job.number)).status for job in jobs]
+    statuses = [read_state(sweep_dir / job.folder).status for job in jobs]
     counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status != "finished"}
     if counts:
         words = ", ".join(f"{count} {status}" for status, count in counts.items())

@@ -5,27 +5,27 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from groundup.rundir.folders import job_folders
 from groundup.rundir.results import read_results
 
 
 class Tally:
     """How many jobs of a sweep have ended, in whatever process. Looks at each that has but once."""
 
-    def __init__(self, sweep_dir: Path, numbers: range):
+    def __init__(self, sweep_dir: Path, jobs: int):
         self.sweep_dir = sweep_dir
-        self._open = list(numbers)
+        self._open = set(range(jobs))
         self._ended: dict[str, int] = {"finished": 0, "failed": 0}
 
     def look(self) -> Tally:
         """Looks again at the jobs that had not ended."""
-        still_open = []
-        for number in self._open:
-            status = read_results(self.sweep_dir / str(number)).get("status")
+        for number, folder in job_folders(self.sweep_dir):
+            if number not in self._open:
+                continue
+            status = read_results(self.sweep_dir / folder).get("status")
             if status in self._ended:
                 self._ended[status] += 1
-            else:
-                still_open.append(number)
-        self._open = still_open
+                self._open.remove(number)
         return self
 
     @property
@@ -40,4 +40,4 @@ class Tally:
 @lru_cache(maxsize=1)
 def tally_of(sweep_dir: Path, jobs: int, began: float) -> Tally:
     """The tally of this process of a sweep that began, or went on, at that time."""
-    return Tally(sweep_dir, range(jobs))
+    return Tally(sweep_dir, jobs)
