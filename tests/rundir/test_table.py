@@ -8,9 +8,10 @@ import re
 
 import pytest
 
+from groundup.rundir import costs
 from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
-from groundup.rundir.rendering import as_text, write_table
+from groundup.rundir.rendering import as_json, as_markdown, as_text, csv_rows, write_table
 from groundup.rundir.table import make_table
 
 
@@ -185,3 +186,55 @@ def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):
         finish(tmp_path, seed, val_acc=0.5, test_acc=0.1 * seed)
     [row] = make_table(tmp_path, [job(seed, f"seed={seed}") for seed in range(3)]).configurations
     assert row.figures["test/acc"].mean == pytest.approx(0.1)
+
+
+def with_costs(sweep_dir, *costs):
+    """A job each, of a model of its own."""
+    for number, of_job in enumerate(costs):
+        folder = sweep_dir / str(number)
+        folder.mkdir()
+        results = {"status": "finished", "val/acc": 0.5, "test/acc": 0.25, **of_job}
+        (folder / "results.json").write_text(json.dumps(results))
+    return make_table(sweep_dir, [job(number, f"model={'abc'[number]}") for number in range(len(costs))])
+
+
+def test_costs_are_shown_where_they_differ_and_say_more_than_the_number_of_parameters(tmp_path):
+    small = {"parameters": 1000, "macs": 2_000_000, "size_on_disk": 4000, "peak_memory": 12_345_678}
+    table = with_costs(
+        tmp_path, small, small | {"parameters": 3000, "macs": 1, "size_on_disk": 12_000, "peak_memory": 9}
+    )
+    assert table.figures == ["val/acc", "test/acc", "parameters", "macs", "peak_memory"]
+    header, first, _ = [cells(line) for line in as_text(table).split("\n\n")[0].splitlines()]
+    assert header == ["model", "val/acc", "test/acc", "parameters", "macs", "peak_memory", "n"]
+    assert first[3:] == ["1,000", "2,000,000", "12.3 MB", "1"]
+    assert as_json(table)["configurations"][0]["size_on_disk"] == {"mean": 4000, "sd": None, "n": 1}
+    assert "size_on_disk" in next(iter(csv_rows(table)))
+
+
+def test_a_size_on_disk_of_numbers_of_other_lengths_is_shown(tmp_path):
+    table = with_costs(tmp_path, *({"parameters": 1000, "size_on_disk": size} for size in (4000, 2000)))
+    assert table.figures == ["val/acc", "test/acc", "size_on_disk"]
+
+
+def test_a_terminal_that_is_too_narrow_leaves_out_costs_the_last_first_and_never_accuracies(tmp_path):
+    of_one = {"train_seconds": 1.0, "parameters": 1000, "macs": 2000, "peak_memory": 10_000}
+    table = with_costs(
+        tmp_path, of_one, {name: 20 * value for name, value in of_one.items()} | {"macs": 1, "peak_memory": 9}
+    )
+    widest = max(map(len, as_text(table).split("\n\n")[0].splitlines()))
+
+    def shown(width):
+        return cells(as_text(table, width).splitlines()[0])[3:-1]
+
+    assert shown(widest) == ["train_seconds", "parameters", "macs", "peak_memory"]
+    assert shown(widest - 1) == ["train_seconds", "parameters", "macs"]
+    assert shown(10) == ["train_seconds"]
+    assert "peak_memory" in as_markdown(table)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (940_584, "941 kB"), (999_600, "1 MB"), (2.5e15, "2500 TB")],
+)
+def test_sizes_are_written_with_three_digits(value, written):
+    assert costs.size(value) == written

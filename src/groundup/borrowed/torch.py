@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
 if TYPE_CHECKING:  # TensorBoard is slow to import, and few who borrow here write to it
@@ -31,6 +32,22 @@ foreach_div_ = torch._foreach_div_
 foreach_lerp_ = torch._foreach_lerp_
 foreach_mul_ = torch._foreach_mul_
 foreach_norm = torch._foreach_norm
+
+# What sees every operation of PyTorch while it is entered; the public counter of operations is one of these.
+EachOperation = TorchDispatchMode
+
+# What `torch.cdist` becomes, by the number of its rows; operations have public names where functions have the same.
+DISTANCES = (torch.ops.aten._cdist_forward, torch.ops.aten._euclidean_dist)
+
+
+def family_of(operation: Any) -> Any:
+    """What the counter of operations knows an operation by: `aten.mm` of `aten.mm.default`."""
+    return getattr(operation, "_overloadpacket", operation)
+
+
+def free_cublas_workspaces() -> None:
+    """Gives back what products on a GPU keep for the next ones, up to 32 MiB, and count as memory that is in use."""
+    torch._C._cuda_clearCublasWorkspaces()
 
 
 def begin_workers_anew(loader: DataLoader) -> None:

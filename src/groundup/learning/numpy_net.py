@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from groundup import numpy_nets
 from groundup.borrowed.torch import has_hooks
 from groundup.numpy_nets.chain import Chain
 from groundup.numpy_nets.dropout import Dropout
@@ -86,10 +87,16 @@ class NumPyLayer(nn.Module):
         for name in self.layer.buffers:
             self.layer.buffers[name] = getattr(self, name).numpy()
 
-    def multiply_adds(self, output_size: tuple[int, ...]) -> int:
-        """Of one image, which PyTorch's counter does not see: every weight once for each place of the output."""
+    def multiply_adds(self, output_size: tuple[int, ...]) -> int | None:
+        """Of one image, which PyTorch's counter does not see: every weight once for each place of the output.
+
+        A layer of somebody else's with weights says it itself, by a method of this name; None where it has none.
+        """
+        if tell := getattr(self.layer, "multiply_adds", None):
+            return tell(output_size)
         weights = sum(p.numel() for p in self.parameters(recurse=False) if p.dim() > 1)
-        return weights * math.prod(output_size[1:])
+        is_ours = type(self.layer).__module__.startswith(f"{numpy_nets.__name__}.")
+        return weights * math.prod(output_size[1:]) if is_ours or not weights else None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NumPyLayer:
         """What `.double()`, `.to(...)` and the like go through."""

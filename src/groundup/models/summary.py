@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from groundup.borrowed.torch import kind_of
+from groundup.models.multiply_adds import Count, counting
 from groundup.printable import in_columns
 from groundup.spec import DatasetSpec
 
@@ -43,20 +43,25 @@ class LayerRow:
 class ModelSummary:
     """The layers of a model and its totals; `str()` is a table for the terminal.
 
-    `multiply_adds` counts matrix products and convolutions for one image: PyTorch's, and those of layers computed
-    otherwise, which have a method `multiply_adds` to say so.
+    Attributes:
+        multiply_adds: of matrix products and convolutions for one image: PyTorch's, and those of layers computed
+            otherwise, which have a method `multiply_adds` to say so. None where not all of them could be counted.
+        uncounted: what could not; nothing where no image was sent through.
     """
 
     rows: tuple[LayerRow, ...]
     parameters: int
     trainable_parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
+    uncounted: tuple[str, ...] = ()
 
     def totals(self) -> str:
-        return (
-            f"{self.parameters:,} parameters ({self.trainable_parameters:,} trainable), "
-            f"{self.multiply_adds:,} multiply-adds per image"
-        )
+        products = "multiply-adds not known"
+        if self.multiply_adds is not None:
+            products = f"{self.multiply_adds:,} multiply-adds per image"
+        elif self.uncounted:
+            products += f": not counted are those of {', '.join(self.uncounted)}"
+        return f"{self.parameters:,} parameters ({self.trainable_parameters:,} trainable), {products}"
 
     def __str__(self) -> str:
         table = [HEADER, *(row.cells() for row in self.rows)]
@@ -87,7 +92,7 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int] | None
 
     hooks = [layer.register_forward_hook(record) for layer in layers.values()]
     try:
-        with untouched(model) as like, FlopCounterMode(display=False) as flops:
+        with untouched(model) as like, counting() as count:
             if size is not None:
                 model(torch.zeros(1, *size, dtype=like.dtype, device=like.device))
     finally:
@@ -99,12 +104,26 @@ def summarize(model: nn.Module, image: DatasetSpec | tuple[int, int, int] | None
         LayerRow(name, kind_of(layer), *sizes.get(layer, (None, None)), _count_new(layer, seen))
         for name, layer in layers.items()
     )
+    total, uncounted = _multiply_adds(model, count, {layer: output for layer, (_, output) in sizes.items()})
     return ModelSummary(
         rows=rows,
         parameters=sum(p.numel() for p in model.parameters()),
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        multiply_adds=flops.get_total_flops() // 2 + sum(_told(layer, out) for layer, (_, out) in sizes.items()),
+        multiply_adds=None if size is None or uncounted else total,
+        uncounted=uncounted if size is not None else (),
     )
+
+
+def _multiply_adds(
+    model: nn.Module, count: Count, output_sizes: Mapping[nn.Module, tuple[int, ...] | None]
+) -> tuple[int, tuple[str, ...]]:
+    """PyTorch's and those that layers tell of, and what could not be counted."""
+    told = {layer: layer.multiply_adds(size) for layer, size in output_sizes.items() if hasattr(layer, "multiply_adds")}  # type: ignore[operator]
+    unknown = dict.fromkeys(kind_of(layer) for layer, products in told.items() if products is None)
+    total = count.multiply_adds + sum(products or 0 for products in told.values())
+    if total or unknown or count.uncounted or all(p.dim() < 2 for p in model.parameters()):
+        return total, (*count.uncounted, *unknown)
+    return 0, ("what is computed otherwise than by products of PyTorch",)
 
 
 @contextmanager
@@ -130,12 +149,6 @@ def _count_new(layer: nn.Module, seen: set[nn.Parameter]) -> int:
     new = [p for p in layer.parameters(recurse=False) if p not in seen]
     seen.update(new)
     return sum(p.numel() for p in new)
-
-
-def _told(layer: nn.Module, output_size: tuple[int, ...] | None) -> int:
-    """Multiply-adds of a layer that PyTorch does not compute, by its own account."""
-    tell = getattr(layer, "multiply_adds", None)
-    return tell(output_size) if tell else 0
 
 
 def _shape(value: object) -> tuple[int, ...] | None:

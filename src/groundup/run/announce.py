@@ -21,8 +21,8 @@ from groundup.rundir.plain import write_yaml
 log = logging.getLogger(__name__)
 
 
-def announce(parts: Parts, config: Mapping[str, Any], run_dir: Path) -> None:
-    """Layers, directory and config.
+def announce(parts: Parts, config: Mapping[str, Any], run_dir: Path) -> ModelSummary:
+    """Layers, directory and config; gives the layers.
 
     Raises:
         UserError: a logger cannot begin.
@@ -32,6 +32,7 @@ def announce(parts: Parts, config: Mapping[str, Any], run_dir: Path) -> None:
     log.info(f"run directory: {run_dir}")
     texts = {"model/layers": summary.markdown(), "config": f"```yaml\n{write_yaml(dict(config))}```"}
     parts.loggers.begin(Beginning(hyperparameters(config), texts))
+    return summary
 
 
 def _summary(parts: Parts, is_ours: bool) -> ModelSummary:

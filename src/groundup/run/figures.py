@@ -11,7 +11,9 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.learning.companion import Companion
 from groundup.learning.learner import Learner
+from groundup.models.summary import ModelSummary
 from groundup.paths import find_checkout, home
+from groundup.run.costs import macs_of, size_on_disk
 from groundup.run.parts import Parts
 from groundup.rundir.results import git_state, versions
 
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 # In results.json from the start, null until they are known.
 UNKNOWN_YET = (
     *("test/acc", "test/loss", "val/acc", "val/loss", "train/loss", "best_epoch", "epochs", "steps"),
-    *("train_seconds", "samples_per_second", "parameters", "device"),
+    *("train_seconds", "samples_per_second", "parameters", "macs", "size_on_disk", "peak_memory", "device"),
 )
 
 ENTRIES = {  # that are no metrics
@@ -44,13 +46,14 @@ def first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, 
     }
 
 
-def describe(parts: Parts) -> dict[str, Any]:
+def describe(parts: Parts, layers: ModelSummary) -> dict[str, Any]:
     """What is known once the run is assembled."""
     device = parts.trainer.strategy.root_device
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": parts.trainer.num_devices,
         "parameters": sum(p.numel() for p in parts.module.parameters()),
+        "macs": macs_of(parts.module, parts.spec, layers),
     }
 
 
@@ -64,6 +67,7 @@ def training_figures(parts: Parts) -> dict[str, Any]:
         "steps": trainer.global_step,
         "train_seconds": round(seconds, 3),
         "samples_per_second": round(samples / seconds, 1) if seconds and samples else None,
+        "size_on_disk": size_on_disk(parts.module),
     }
     best = parts.checkpoints.best if parts.checkpoints else None
     return figures | _metrics(parts, best.metrics) | {"best_epoch": best.epoch} if best else figures

@@ -47,8 +47,8 @@ class Recorded:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec)
         write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + write_yaml(dict(self.config)))
-        announce(self.parts, self.config, self.run_dir)
-        self.results |= describe(self.parts)
+        layers = announce(self.parts, self.config, self.run_dir)
+        self.results |= describe(self.parts, layers)
         return self.parts
 
     @contextmanager

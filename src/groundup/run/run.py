@@ -18,6 +18,7 @@ from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.run.allocator import keep_freed_memory
+from groundup.run.costs import PeakMemory
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts, assemble
 from groundup.run.processes import is_helper, leaving_in_order
@@ -77,6 +78,7 @@ def _run_as_helper(
 def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -> None:
     """Fits, then tests the chosen checkpoint once. Fills `results` as figures come in."""
     trainer, module = parts.trainer, parts.module
+    memory = PeakMemory(trainer.strategy.root_device)
     if parts.compile:  # in place: torch.compile(net) would rename the parameters in checkpoints
         (module.net if isinstance(module, Learner) else module).compile()
     try:
@@ -86,7 +88,7 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
             raise
         raise UserError(f"Lightning's Trainer: {' '.join(str(error).split())}") from error
     finally:
-        results |= training_figures(parts)
+        results |= training_figures(parts) | {"peak_memory": memory.read()}
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:

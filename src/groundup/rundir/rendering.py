@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from groundup.files import write_csv, write_whole
 from groundup.printable import column_widths, in_columns, printable, shortened
+from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.names import TABLES
 from groundup.rundir.overrides import shown
@@ -82,7 +84,7 @@ def as_text(table: Table, width: int | None = None, rest: str = "sweep.md") -> s
     """
     parts = []
     if table.figures:
-        header, rows = configuration_cells(table)
+        header, rows = configuration_cells(_fitting(table, width))
         parts += [aligned(header, rows[:MANY], width), _left_out(len(rows) - MANY, "configurations", rest), table.note]
     header, rows = job_cells(table)
     if len(rows) > MANY:
@@ -91,6 +93,15 @@ def as_text(table: Table, width: int | None = None, rest: str = "sweep.md") -> s
         parts.append(aligned(header, rows, width))
     parts.append(_left_out(len(table.jobs) - len(rows), "jobs", rest))
     return "\n\n".join(part for part in parts if part)
+
+
+def _fitting(table: Table, width: int | None) -> Table:
+    """Without the last costs, where a terminal of this width has no room for all; the files have them."""
+    last = next((name for name in reversed(table.figures) if name in COSTS and name not in OF_EACH_RUN), None)
+    header, rows = configuration_cells(table)
+    if width is None or last is None or sum(column_widths([header, *rows[:MANY]])) + 2 * len(header) - 2 <= width:
+        return table
+    return _fitting(replace(table, figures=[name for name in table.figures if name != last]), width)
 
 
 def _left_out(number: int, what: str, file: str) -> str:
@@ -113,7 +124,7 @@ def configuration_cells(table: Table) -> tuple[list[str], list[list[str]]]:
 
 def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the second table."""
-    names = [name for name in table.figures if name != "parameters"]
+    names = [name for name in table.figures if name not in COSTS or name in OF_EACH_RUN]
     rows = []
     for job, state in table.jobs:
         values = shown(job.overrides, table.job_keys)
@@ -134,17 +145,14 @@ def _spread(name: str, figure: Figure | None) -> str:
     if figure is None:
         return ""
     mean = _number(name, figure.mean)
-    return mean if figure.sd is None or name == "parameters" else f"{mean} ± {_number(name, figure.sd)}"
+    fixed = name in COSTS and name not in OF_EACH_RUN and not figure.sd
+    return mean if figure.sd is None or fixed else f"{mean} ± {_number(name, figure.sd)}"
 
 
 def _number(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if name == "parameters":
-        return f"{value:,.0f}"
-    if name == "train_seconds":
-        return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-    return f"{value:.4f}"
+    return COSTS[name].write(value) if name in COSTS else f"{value:.4f}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.overrides import shown, varied_keys
 from groundup.rundir.state import JobState, read_state
 
-FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", "train_seconds", "parameters")
+FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", *COSTS)
 OF_A_MODULE = re.compile(r"(val|valid|validation|test)_")  # figures of somebody else's LightningModule, by their names
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
@@ -121,6 +122,16 @@ def _configuration(
 
 
 def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:
+    """Those that any configuration has; of costs those that differ, and say more than the number of parameters."""
     there = [name for name in measured if any(row.figures[name] for row in configurations)]
-    sizes = {figure.mean for row in configurations if (figure := row.figures["parameters"])}
-    return [name for name in there if name != "parameters" or len(sizes) > 1]
+    return [name for name in there if name not in COSTS or name in OF_EACH_RUN or _differs(configurations, name)]
+
+
+def _differs(configurations: Sequence[Configuration], cost: str) -> bool:
+    found = [(row.figures[cost], row.figures["parameters"]) for row in configurations]
+    known = [(figure.mean, size.mean if size else 0) for figure, size in found if figure]
+    if len({value for value, _ in known}) < 2:
+        return False
+    # of numbers of four bytes each the size on disk is the number of parameters in other words
+    ratios = [value / size if size else value for value, size in known]
+    return cost == "parameters" or max(ratios) > 1.05 * min(ratios)
