@@ -40,9 +40,8 @@ def test_a_sweep_on_mnist(command, tmp_path):
     done = command("report.py", "../s")
     assert done.wait() == 0, done.stderr
     report = tmp_path / "s" / "report"
-    assert {f"{name}.png" for name in ("accuracy", "curves", "parameters", "seconds", "classes", "confusion-1")} <= {
-        path.name for path in report.iterdir()
-    }
+    plots = ("accuracy", "curves", "pareto-parameters", "pareto-train_seconds", "classes", "confusion-1")
+    assert {f"{name}.png" for name in plots} <= {path.name for path in report.iterdir()}
     sweep, ours = rows(tmp_path / "s" / "sweep.csv"), rows(report / "configurations.csv")
     assert [{**row, "number": str(number)} for number, row in enumerate(sweep, start=1)] == ours
     by_run = {name: json.loads((tmp_path / "s" / name / "results.json").read_text()) for name in "0123"}

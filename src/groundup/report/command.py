@@ -19,11 +19,12 @@ from groundup.errors import UserError
 from groundup.paths import unique_name
 from groundup.report.configurations import Part, parts_of
 from groundup.report.find import find_runs
+from groundup.report.pareto import parse_costs, refuse_costs
 from groundup.rundir.links import refuse_links_out
 from groundup.rundir.names import CONFIG, JOBS, RESULTS
 from groundup.rundir.rendering import as_text
 
-KEYS = ("out", "compare", "metric", "best")
+KEYS = ("out", "compare", "metric", "best", "pareto")
 HELP = """groundup: tables and plots of runs and sweeps, in one page.
 
   Commands
@@ -37,6 +38,7 @@ HELP = """groundup: tables and plots of runs and sweeps, in one page.
     compare   two configurations by their numbers in the table [the two best on validation data]
     metric    what they are compared by [test/acc]
     best      how many configurations the plots show [8]
+    pareto    costs that the fronts of accuracy are drawn against, such as macs,train_seconds; none [all that differ]
 """
 BEST = 8
 
@@ -50,6 +52,7 @@ class Request:
     compare: tuple[int, int] | None = None
     metric: str | None = None
     best: int = BEST
+    pareto: list[str] | None = None
 
 
 def main(words: Sequence[str], place: Place) -> int:
@@ -90,8 +93,10 @@ def _report(request: Request, words: list[str], place: Place) -> None:
         refuse_pair(parts, request.compare)
     if request.metric:
         refuse_metric(parts, request.metric)
+    if request.pareto:
+        refuse_costs(parts, request.pareto, f"{place.spell('measure')} DIR")
     sections = [
-        make_section(part, prefix, request.best, request.compare, request.metric)
+        make_section(part, prefix, request.best, request.compare, request.metric, request.pareto)
         for part, prefix in zip(parts, _prefixes(parts), strict=True)
     ]
     write_report(folder, sections, render(sections, found.notes, words, datetime.now()))
@@ -132,6 +137,7 @@ def parse(words: Sequence[str]) -> Request:
         _pair(settings["compare"]) if "compare" in settings else None,
         settings.get("metric"),
         _positive("best", settings["best"]) if "best" in settings else BEST,
+        parse_costs(settings["pareto"]) if "pareto" in settings else None,
     )
 
 

@@ -12,6 +12,7 @@ from groundup.files import as_csv, write_whole
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
+from groundup.rundir.costs import COSTS
 from groundup.rundir.figure import number_in
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.rendering import as_markdown, csv_rows
@@ -20,10 +21,10 @@ PAGE = "report.html"
 MARKDOWN = "report.md"
 LIST = ".groundup-report.json"  # of the files that a report has written
 SURROGATES = "backslashreplace"  # of names that are no UTF-8, in a file that is
-KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison")  # CSV files
+KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison", "pareto")  # CSV files
 RUN_FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/acc_tta", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
-    *("train_seconds", "samples_per_second", "parameters", "stacked"),
+    *("samples_per_second", *COSTS, "stacked"),
 )
 
 Rows = Iterable[Sequence[Any]]
@@ -145,4 +146,14 @@ def _comparison(section: Section) -> Rows:
         yield [seed, first, second, first - second]
 
 
-_ROWS = (_configurations, _runs, _curves, _classes, _confusion, _comparison)
+def _pareto(section: Section) -> Rows:
+    yield ["cost", "configuration", "mean", "sd", "val/acc", "test/acc", "by", "on_front", "beaten_by"]
+    for front in section.fronts:
+        for point in front.points:
+            accuracies = [figure and figure.mean for figure in map(point.entry.figure, ("val/acc", "test/acc"))]
+            beaten_by = point.beaten_by and point.beaten_by.number
+            found = [front.metric, int(point.on_front), beaten_by]
+            yield [front.cost, point.entry.number, point.cost.mean, point.cost.sd, *accuracies, *found]
+
+
+_ROWS = (_configurations, _runs, _curves, _classes, _confusion, _comparison, _pareto)

@@ -1,16 +1,16 @@
-"""The plots of figures: curves by epoch, accuracy by configuration, against parameters and against time."""
+"""The plots of figures: curves by epoch, accuracy by configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from groundup.report.configurations import Entry
 from groundup.report.curves import Band, band
 from groundup.report.picture import INK, MUTED, Picture, colour, fractions, logarithmic, new_figure, picture, style
-from groundup.rundir.figure import Figure, number_in
+from groundup.rundir.figure import number_in
 
 WIDTH = 9.2  # inches, of every plot
 SPLITS = {"train": "training", "val": "validation"}
@@ -150,77 +150,6 @@ def _draw_accuracy(axes: Axes, place: int, entry: Entry, metric: str) -> None:
     runs = [value for run in entry.finished if (value := number_in(run.state.results, metric)) is not None]
     axes.plot(runs, [y] * len(runs), "o", color=drawn, alpha=0.5, markersize=3.2, markeredgewidth=0)
     axes.errorbar(found.mean, y, xerr=found.sd, fmt=mark, color=drawn, mfc=fill or drawn, markersize=6, capsize=3)
-
-
-def accuracy_against(entries: Sequence[Entry], best: int, quantity: str, name: str) -> Picture | None:
-    """Accuracy of all configurations against `parameters` or `train_seconds`, the best ones coloured and numbered.
-
-    None where the quantity is not known of two configurations, or does not vary.
-    """
-    metric = "test/acc" if any(entry.figure("test/acc") for entry in entries) else "val/acc"
-    points = [(i, entry, x, y) for i, entry in enumerate(entries) for x, y in _point(entry, quantity, metric)]
-    values = [x.mean for _, _, x, _ in points]
-    if len(set(values)) < 2:
-        return None
-    words = {"parameters": "parameters", "train_seconds": "seconds of training"}[quantity]
-    with style():
-        figure = new_figure(WIDTH, 3.6)
-        axes = figure.subplots()
-        for i, entry, x, y in reversed(points):  # the best on top
-            if i < best:
-                _draw_point(axes, entry, x, y, colour(i), hollow=_stacked(entry, quantity))
-                _number(axes, entry, x, y, above=i % 2 == 0)
-            else:
-                axes.plot(x.mean, y.mean, "o", color=MUTED, alpha=0.35, markersize=4, markeredgewidth=0)
-        if min(values) > 0 and max(values) / min(values) > 8:
-            logarithmic(axes, "x")
-        axes.xaxis.set_major_formatter(EngFormatter(sep="") if quantity == "parameters" else "{x:g}")
-        axes.set_xlabel(words)
-        axes.set_ylabel(f"{ACCURACIES[metric]} accuracy")
-        fractions(axes, "y")
-        caption = "Numbers are those of the table; bars are one sample standard deviation over seeds."
-        if any(_stacked(entry, quantity) for entry in entries):
-            caption += " Hollow: trained at once with others, so that the seconds were shared."
-        alt = f"{words.capitalize()} and {ACCURACIES[metric]} accuracy. " + "; ".join(
-            f"{entry.tag}: {x.mean:,.6g}, {y.mean:.4f}" for _, entry, x, y in points[:best]
-        )
-        return picture(figure, name, f"Accuracy against {words}", caption, alt)
-
-
-def _point(entry: Entry, quantity: str, metric: str) -> Iterable[tuple[Figure, Figure]]:
-    x, y = entry.figure(quantity), entry.figure(metric)
-    if x is not None and y is not None:
-        yield x, y
-
-
-def _draw_point(axes: Axes, entry: Entry, x: Figure, y: Figure, drawn: str, hollow: bool) -> None:
-    axes.errorbar(
-        x.mean,
-        y.mean,
-        xerr=x.sd or None,
-        yerr=y.sd,
-        fmt="o",
-        color=drawn,
-        mfc="none" if hollow else drawn,
-        markersize=6,
-    )
-
-
-def _number(axes: Axes, entry: Entry, x: Figure, y: Figure, above: bool) -> None:
-    """Beside its point, every other one below it: two configurations are often close."""
-    axes.annotate(
-        str(entry.number),
-        (x.mean, y.mean),
-        xytext=(6, 5) if above else (-6, -5),
-        ha="left" if above else "right",
-        va="bottom" if above else "top",
-        textcoords="offset points",
-        color=INK,
-    )
-
-
-def _stacked(entry: Entry, quantity: str) -> bool:
-    return quantity == "train_seconds" and any(run.state.results.get("stacked") for run in entry.finished)
 
 
 def _listed(entries: Sequence[Entry], metrics: Sequence[str]) -> str:

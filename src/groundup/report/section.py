@@ -10,8 +10,10 @@ from groundup.report.class_plots import COUNTED, class_accuracy, confusion_matri
 from groundup.report.compare import Comparison, compare
 from groundup.report.configurations import Entry, Part
 from groundup.report.confusion import Confusion, confusion
+from groundup.report.pareto import Front, fronts_of
+from groundup.report.pareto_plot import pareto_plot
 from groundup.report.picture import Picture
-from groundup.report.plots import accuracy, accuracy_against, learning_curves
+from groundup.report.plots import accuracy, learning_curves
 from groundup.rundir.figure import number_in
 
 IN_DETAIL = 4  # configurations that are shown class by class
@@ -36,9 +38,17 @@ class Section:
     confusions: list[tuple[Entry, Confusion]]
     matrices: list[Picture]
     comparison: Comparison | None
+    fronts: list[Front]
 
 
-def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | None, metric: str | None) -> Section:
+def make_section(
+    part: Part,
+    prefix: str,
+    best: int,
+    pair: tuple[int, int] | None,
+    metric: str | None,
+    costs: Sequence[str] | None = None,
+) -> Section:
     """Computes and draws.
 
     Args:
@@ -47,6 +57,7 @@ def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | Non
         best: how many configurations the plots show.
         pair: numbers of the configurations to be compared; the two best where they are not named.
         metric: that they are compared by; accuracy where none is named.
+        costs: that Pareto fronts are drawn against; all that differ where none are named.
 
     Raises:
         UserError: those that are named cannot be compared.
@@ -56,11 +67,11 @@ def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | Non
     confusions = [(entry, found) for entry in shown[:IN_DETAIL] if (found := confusion(entry.finished))]
     if confusions and len(confusions[0][1].classes) > COUNTED:
         confusions = confusions[:1]  # it needs the whole width
+    fronts = fronts_of(part, costs)
     pictures = [
         accuracy(shown, f"{prefix}accuracy") if shown else None,
         learning_curves(drawn, f"{prefix}curves"),
-        accuracy_against(part.ranked, best, "parameters", f"{prefix}parameters"),
-        accuracy_against(part.ranked, best, "train_seconds", f"{prefix}seconds"),
+        *(pareto_plot(front, best, f"{prefix}pareto-{front.cost}") for front in fronts),
         class_accuracy(shown[:IN_DETAIL], f"{prefix}classes"),
     ]
     return Section(
@@ -71,6 +82,7 @@ def make_section(part: Part, prefix: str, best: int, pair: tuple[int, int] | Non
         confusions,
         [confusion_matrix(entry, found, f"{prefix}confusion-{entry.number}") for entry, found in confusions],
         _comparison(part, pair, metric),
+        fronts,
     )
 
 
