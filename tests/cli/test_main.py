@@ -56,12 +56,12 @@ def test_its_version_is_the_packages(console):
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [("trian", " did you mean groundup train?"), ("Evaluate", " did you mean groundup evaluate?"), ("xyz", "")],
+    [("trian", "; did you mean groundup train?"), ("Evaluate", "; did you mean groundup evaluate?"), ("xyz", ".")],
 )
 def test_a_misspelt_command_is_answered_in_a_line(console, typed, said):
     code, out, err = console(typed, "model=cnn")
     assert (code, out) == (2, "")
-    assert err == f"error: {typed}: there is no such command;{said} Accepted: {', '.join(COMMANDS)}\n"
+    assert err == f"error: {typed}: there is no such command{said} Accepted: {', '.join(COMMANDS)}\n"
 
 
 def test_what_needs_no_command_takes_no_hydra_and_no_torch():

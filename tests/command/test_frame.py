@@ -143,7 +143,7 @@ def test_runs_of_one_second_get_directories_of_their_own(toy, tmp_path):
         (["+seed=1"], "+seed=1: there is a key 'seed' already, which is set without the sign: seed=1"),
         (["+model=nosuch"], "there is no model 'nosuch'"),
         (["model=3"], "model=3: a group is chosen by the name of an option"),
-        (["model=[cnn,nosuch]"], "there is no model 'nosuch'; Accepted: cnn, resnet18"),
+        (["model=[cnn,nosuch]"], "there is no model 'nosuch'. Accepted: cnn, resnet18"),
         (["model@x=cnn"], "model@x=cnn: there is no group 'model@x'"),
         (["=1"], "=1: not a setting: there is no key"),
         (["seed", "=", "1"], "did you mean seed=1?"),

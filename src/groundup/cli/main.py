@@ -55,6 +55,6 @@ def _answer(word: str) -> int:
         print(f"groundup {groundup.__version__}")
         return 0
     meant = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f" did you mean groundup {meant[0]}?" if meant else ""
-    print(f"error: {word}: there is no such command;{hint} Accepted: {', '.join(COMMANDS)}", file=sys.stderr)
+    hint = f"; did you mean groundup {meant[0]}?" if meant else "."
+    print(f"error: {word}: there is no such command{hint} Accepted: {', '.join(COMMANDS)}", file=sys.stderr)
     return BAD_REQUEST

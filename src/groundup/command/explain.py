@@ -121,9 +121,9 @@ def _no_such_option(missing: str, accepted: Sequence[str], conf: Path, overrides
         return f"{group}={option}: there is no {group} '{option}'; none exists"
     meant = nearest(option, choices)
     here = familiar_option(group, option)
-    hint = f" here: {here}." if here else f" did you mean {group}={meant}?" if meant else ""
+    hint = f"; here: {here}." if here else f"; did you mean {group}={meant}?" if meant else "."
     choices.sort(key=lambda choice: choice != meant)
-    return f"{group}={option}: there is no {group} '{option}';{hint} Accepted: {', '.join(choices)}"
+    return f"{group}={option}: there is no {group} '{option}'{hint} Accepted: {', '.join(choices)}"
 
 
 def _no_such_group(group: str, overrides: Sequence[str], primary: Path, folders: Sequence[Path]) -> str:

@@ -30,16 +30,19 @@ SETTINGS = {
     "num_workers": "data.workers={}",
     "workers": "data.workers={}",
     "j": "data.workers={}",
-    "num_classes": "nothing to say: the data know their classes",
+    "num_classes": "nothing to type: the data know their classes",
     # data of one's own, with keys of ours that debug=fast or debug=overfit sets
     "data.limit_train": "+trainer.limit_train_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
     "data.limit_test": "+trainer.limit_test_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
-    "data.val_fraction": "nothing to say: a data module of your own has its own val_dataloader; so debug=overfit "
+    "data.val_fraction": "nothing to type: a data module of your own has its own val_dataloader; so debug=overfit "
     "goes with data of ours",
-    "data.augment": "nothing to say: a data module of your own augments itself; so debug=overfit goes with data "
+    "data.augment": "nothing to type: a data module of your own augments itself; so debug=overfit goes with data "
     "of ours",
+    "model.net.lin1_size": "model=mlp model.hidden_dims=[{},256,64]",
+    "model.net.lin2_size": "model=mlp model.hidden_dims=[128,{},64]",
+    "model.net.lin3_size": "model=mlp model.hidden_dims=[128,256,{}]",
     "model.pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
-    "model.num_classes": "nothing to say: the data know their classes",
+    "model.num_classes": "nothing to type: the data know their classes",
     # network, loss, optimizer
     "arch": "model={}",
     "net": "model={}",
@@ -89,7 +92,7 @@ SETTINGS = {
     "patience": "callbacks=early_stopping callbacks.early_stopping.patience={}",
     "model_ema": "callbacks=ema",
     "train": "evaluate.py run=DIR, which tests a run without training",
-    "test": "nothing to say: a run ends with one test, and evaluate.py repeats it",
+    "test": "nothing to type: a run ends with one test, and evaluate.py repeats it",
     "test_only": "evaluate.py run=DIR",
     "eval_only": "evaluate.py run=DIR",
     # searches
@@ -133,6 +136,7 @@ OPTIONS = {  # of groups
     "trainer=ddp_sim": "trainer.devices=2 trainer.accelerator=cpu",
     "callbacks=none": "callbacks.NAME=null, for each of them",
     "callbacks=null": "callbacks.NAME=null, for each of them",
+    **{f"logger={name}": "a YAML of your own that names Lightning's class" for name in ("comet", "aim", "neptune")},
     "logger=many_loggers": "logger=[tensorboard,csv]",
     "debug=default": "debug=fast",
     "debug=fdr": "debug=fast",
