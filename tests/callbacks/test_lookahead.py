@@ -47,7 +47,7 @@ def test_the_state_that_is_averaged_is_of_parameters_and_of_norms_but_no_count()
 def test_training_ends_with_the_slow_weights_before_they_are_validated_and_saved(make_config, tmp_path, caplog):
     config = make_config("callbacks=lookahead", "callbacks.lookahead.every=1000", "trainer.max_epochs=1", small=SMALL)
     results = run(config, tmp_path / "run")
-    assert "lookahead.every=1000: this training had 11 steps, so that it ends with the weights" in caplog.text
+    assert "lookahead.every=1000: this training had only 11 steps, so it ends with the weights" in caplog.text
     (tmp_path / "fresh").mkdir()
     with quiet():
         fresh = assemble(config, tmp_path / "fresh", StopOnSignal())

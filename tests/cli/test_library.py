@@ -46,7 +46,7 @@ def test_what_the_command_refuses_is_refused(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(PROJECT / "tests" / "outside"))
     with pytest.raises(UserError, match=r"optimizer\.lr=0\.1 with model=usual_module: this model is a LightningModule"):
         groundup.compose("model=usual_module", "optimizer.lr=0.1", config_dir=PROJECT / "tests" / "outside" / "conf")
-    with pytest.raises(UserError, match="accepted: strings, one a setting"):
+    with pytest.raises(UserError, match="accepted: strings, one for each setting"):
         groundup.compose(["model=mlp"])
     for call, said in (
         (lambda: groundup.predict(tmp_path, tmp_path, top=0), "top=0: must be greater than or equal to 1"),
@@ -86,7 +86,7 @@ def test_a_config_that_was_changed_is_checked_again(tmp_path):
 
 
 def test_several_processes_are_the_commands_alone(tmp_path):
-    with pytest.raises(UserError, match=r"trainer\.devices=2 in a function call: accepted is 1"):
+    with pytest.raises(UserError, match=r"trainer\.devices=2 in a function call: accepted: 1"):
         groundup.train([*SMALL, "trainer.devices=2"], run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -105,7 +105,7 @@ def test_predictions_are_those_of_the_run(make_config, whole_run, tmp_path):
     [
         (["modle=cnn"], "there is no key 'modle'; did you mean model=cnn?"),
         (["model=resnet"], "did you mean model=resnet18?"),
-        (["seed=1,2"], "seed=1,2: accepted is one value"),
+        (["seed=1,2"], "seed=1,2: accepted: one value"),
         (["model.width=0"], "model.width=0: must be greater than or equal to 1"),
         (["model=lenet", "data.image_size=8"], "needs images of at least 12x12 pixels"),
         (["seed"], "did you mean seed=VALUE?"),

@@ -96,7 +96,7 @@ def test_a_folder_without_some_of_the_classes_is_evaluated_on_the_others(trained
     assert list(found["test/per_class"]) == list(CLASSES)
     assert math.isnan(found["test/per_class"]["ant"])
     assert found["test/per_class"]["bee"] == whole["test/per_class"]["bee"]
-    assert caplog.messages == ["no test images of ant: without an accuracy, and in no mean"]
+    assert caplog.messages == ["no test images of ant: they have no accuracy and are in no mean"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_standard_output_is_the_metrics_alone(command, trained, images):
     done = command("evaluate.py", f"run={trained[0]}", f"data.root={images}", "accelerator=cpu")
     assert done.wait() == 0, done.stderr
     assert json.loads(done.stdout)["test/per_class"]["ant"] is None
-    assert done.stderr == "no test images of ant: without an accuracy, and in no mean\n"
+    assert done.stderr == "no test images of ant: they have no accuracy and are in no mean\n"
 
 
 def test_a_labels_place_is_that_of_its_name_in_the_network(trained, images):

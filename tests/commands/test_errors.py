@@ -64,7 +64,7 @@ def test_a_bad_request_is_answered_before_torch(command, words, expected):
 def test_a_sweep_over_several_devices_is_refused(command, tmp_path):
     done = command("train.py", "-m", "trainer.devices=2", f"hydra.sweep.dir={tmp_path}/sweep")
     assert done.returncode == 2
-    assert "trainer.devices=2 in a sweep: accepted is 1" in done.stderr
+    assert "trainer.devices=2 in a sweep: accepted: 1" in done.stderr
 
 
 def test_help_names_commands_groups_and_options(command):
@@ -109,7 +109,7 @@ def test_shell_completion_is_installed_and_lists_options(command):
         ("evaluate.py", ["model=cnn"], "model=cnn: there is no key 'model'. Accepted: run, ckpt, draws, out"),
         ("evaluate.py", ["-m", "run=run"], "-m: evaluate.py makes no sweeps"),
         ("predict.py", ["run=run", "images=a,b", "-m"], "-m: predict.py makes no sweeps"),
-        ("predict.py", ["run=run", "images=a,b"], "images=a,b: accepted is one value"),
+        ("predict.py", ["run=run", "images=a,b"], "images=a,b: accepted: one value"),
         ("evaluate.py", ["run=run", "ckpt=bset"], "ckpt=bset: no file"),
         ("evaluate.py", ["run=run", "data.eval_batch_size=0"], "greater than or equal to 1"),
         ("predict.py", ["run=run"], "images=???: must be given"),

@@ -188,7 +188,7 @@ def test_resuming_imports_nothing_that_the_run_directory_names(own_run, tmp_path
     config = small_config() | {"resume": str(own_run)}
     if own:
         config["data"] = config["data"] | {"_target_": f"{__name__}.OwnData"}
-    with pytest.raises(UserError, match=r"that run has data\._target_=evil_data\.Data, now asked is"):
+    with pytest.raises(UserError, match=r"that run has data\._target_=evil_data\.Data, but this command says"):
         find_resume(config, own_run.parent)
 
 

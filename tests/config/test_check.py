@@ -81,7 +81,7 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
         ("data.mirror=ftp://127.0.0.1/x", "http:// or https://, or a folder"),
         ("data.mirror='https://127.0.0.1/x?token=secret'", "without ? and #"),
         ("data.mirror='http://[::1/x'", "must be a URL"),
-        ("data.mirror='http:///x'", "must be a URL that names"),
+        ("data.mirror='http:///x'", "must be a URL to which file names"),
         ("data.augment=flop", "'none', 'flip'"),
         ("data.progressive_sizes=[]", "rising from 0"),
         ("data.progressive_sizes=[[0.5,20]]", "rising from 0"),
@@ -432,8 +432,8 @@ def test_digits_are_enlarged_as_the_convolutions_of_numpy_cnn_need_it(compose_co
 @pytest.mark.parametrize(
     ("secret", "expected"),
     [
-        ("me:secret", "must hold no password, it would be written down: put it into ~/.netrc"),
-        ("secret", "must hold no password, it would be written down: put it into ~/.netrc"),
+        ("me:secret", "must hold no password, because it would be written down; put it into ~/.netrc"),
+        ("secret", "must hold no password, because it would be written down; put it into ~/.netrc"),
         ("me:sec/ret", "must be a URL"),
     ],
 )

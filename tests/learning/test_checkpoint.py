@@ -166,7 +166,7 @@ def test_two_members_of_one_name_are_refused(saved, tmp_path):
             yield name, data[::-1], zipfile.ZIP_STORED
 
     repacked(saved, tmp_path / "two.ckpt", twice)
-    with pytest.raises(UserError, match=r"refused.*two of its members have one name"):
+    with pytest.raises(UserError, match=r"refused.*two of its members have the same name"):
         load_checkpoint(tmp_path / "two.ckpt")
 
 

@@ -81,5 +81,7 @@ def test_wrong_classes_are_never_the_right_one_and_the_loss_is_the_published_one
 
 def test_an_image_without_room_for_its_class_is_refused(compose_config):
     config = check(compose_config("model=forward_forward"))
-    with pytest.raises(UserError, match="an image of 4 numbers has no room for the class, one of 10"):
+    with pytest.raises(
+        UserError, match="the class is written into the image, and 4 numbers have no room for 10 classes"
+    ):
         build_learner(config, replace(make_spec(config["data"]), height=2, width=2))

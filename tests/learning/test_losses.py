@@ -101,7 +101,7 @@ def test_outputs_trained_to_be_probabilities_are_made_to_add_up_to_one():
 
 
 def test_an_unknown_reduction_is_refused():
-    with pytest.raises(UserError, match=r"loss\.reduction=sum: accepted are mean, batchmean, half"):
+    with pytest.raises(UserError, match=r"loss\.reduction=sum: accepted: mean, batchmean, half"):
         SquaredError("sum")
 
 

@@ -221,10 +221,10 @@ def test_mlp_layers_are_those_asked_for():
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(option, accepted):
     ((key, value),) = option.items()
-    with pytest.raises(UserError, match=rf"model\.{key}={value}: accepted are {accepted}"):
+    with pytest.raises(UserError, match=rf"model\.{key}={value}: accepted: {accepted}"):
         MLP(1, (4, 4), 3, **option)
 
 
 def test_an_unknown_pooling_is_answered_with_the_known_ones():
-    with pytest.raises(UserError, match=r"model\.pool=mean: accepted are max, avg"):
+    with pytest.raises(UserError, match=r"model\.pool=mean: accepted: max, avg"):
         LeNet(1, (28, 28), 10, pool="mean")

@@ -77,7 +77,7 @@ def test_arrays_are_neither_added_nor_removed() -> None:
         lambda: params.setdefault("head.bias", 0),
         lambda: params.__delitem__("head.bias"),
     ):
-        with pytest.raises(TypeError, match="the layers say which arrays a network has"):
+        with pytest.raises(TypeError, match="the layers decide which arrays a network has"):
             change()
     with pytest.raises(AttributeError):
         a_net().params = {}

@@ -149,7 +149,7 @@ def test_a_tracker_that_is_not_installed_is_named_before_anything_is_written(mak
 
 def test_no_password_of_mlflow_is_written_down(make_config):
     address = "http://me:secret@server:5000"
-    with pytest.raises(UserError, match="must hold no password, it would be written down") as refusal:
+    with pytest.raises(UserError, match="must hold no password, because it would be written down") as refusal:
         make_config("logger=mlflow", f"logger.mlflow.tracking_uri={address}")
     assert "secret" not in str(refusal.value)
 

@@ -276,7 +276,7 @@ def test_figures_that_depend_on_the_size_of_batches_are_told_of(small, tmp_path,
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Soft", "gives probabilities, of which the loss makes probabilities again; accepted: logits"),
+        ("Soft", "gives probabilities, and the loss turns them into probabilities again; accepted: logits"),
         ("SoftInEvaluation", "gives probabilities"),
         ("Extra", "what its checkpoints hold could not be read back .*_extra_state"),
         ("Late", "its forward makes or takes away .*late"),
@@ -398,7 +398,9 @@ def test_an_optimizer_that_would_be_made_too_early_is_told_of_the_key(compose_co
     cfg = compose_config()
     with open_dict(cfg):
         cfg.optimizer = node("Asking", lr=0.1)
-    with pytest.raises(UserError, match=r"^optimizer: must have the key _partial_: true, for .*Asking waits for the"):
+    with pytest.raises(
+        UserError, match=r"^optimizer: must have the key _partial_: true, because .*Asking waits for the"
+    ):
         check_run(cfg)
 
 

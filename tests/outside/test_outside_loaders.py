@@ -418,11 +418,13 @@ def test_every_callback_of_ours_works_with_it_or_stands_aside(with_data, tmp_pat
 def test_without_validation_the_last_epoch_counts(of, tmp_path):
     results = run(of("OnlyTraining"), tmp_path)
     assert (results["best_epoch"], results["val/acc"], results["test/acc"]) == (1, None, None)
-    with pytest.raises(UserError, match=r"callbacks.early_stopping.monitor=val/loss: there is no validation data, for"):
+    with pytest.raises(
+        UserError, match=r"callbacks.early_stopping.monitor=val/loss: there is no validation data, because"
+    ):
         of("OnlyTraining", "callbacks=early_stopping")
 
     plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "_partial_": True, "name": "plateau"}
-    with pytest.raises(UserError, match="with scheduler=plateau, which goes by val/loss: there is no validation data"):
+    with pytest.raises(UserError, match="with scheduler=plateau, which follows val/loss: there is no validation data"):
         look_at_images(of("OnlyTraining") | {"scheduler": plateau})
 
 
@@ -440,7 +442,7 @@ def test_a_network_that_begins_from_training_images_sees_some(with_data, tmp_pat
 def test_prototypes_are_refused(with_data, tmp_path, monkeypatch):
     monkeypatch.setattr(Module, "dataset", lambda self, split: TensorDataset(*pairs(size=14)))
     config = with_data(own("Module", bs=15), "logger=none", "model=noprop_dt", "model.embedding=prototype")
-    with pytest.raises(UserError, match="images of each class are asked for, and the data module gives batches alone"):
+    with pytest.raises(UserError, match="it needs images of each class, but the data module gives only batches"):
         run(config, tmp_path)
 
 
@@ -469,7 +471,7 @@ def test_a_run_is_evaluated_on_its_own_classes_alone(of, tmp_path, trusted, monk
 def test_it_goes_on_with_its_own_keys_alone(of, tmp_path):
     run(of("Module", bs=8), tmp_path / "run")
     config = of("Module", f"resume={tmp_path / 'run'}", bs=10)
-    with pytest.raises(UserError, match=r"that run has data\.bs=8, now asked is data\.bs=10"):
+    with pytest.raises(UserError, match=r"that run has data\.bs=8, but this command says data\.bs=10"):
         find_resume(config, tmp_path)
 
 
@@ -724,7 +726,7 @@ def nothing():
     ("node", "said"),
     [
         (own("Broken"), 'its setup("fit") fails: FileNotFoundError: no such file: images.npz; accepted: a data module'),
-        (own("Demanding"), "it asks for a spec, which is found out by a look at it"),
+        (own("Demanding"), "its constructor asks for a spec, which is read from the data module itself"),
         (own("module_of_another_package"), "Theirs is a LightningDataModule of the package pytorch_lightning"),
         (own("nothing"), "builtins.NoneType is no data module; accepted: a subclass of groundup.data.module.ImageData"),
         (own("Drawing"), f"{HERE}.Drawing is no data module"),

@@ -178,7 +178,7 @@ def test_a_cycle_that_is_not_gone_through_is_said(config_of, tmp_path, caplog):
     run(config_of(torchs("OneCycleLR", max_lr=0.2, total_steps=24, interval="step")), tmp_path / "whole")
     assert "made for" not in caplog.text
     run(config_of(torchs("OneCycleLR", max_lr=0.2, total_steps=24)), tmp_path / "part")
-    assert "OneCycleLR is made for 24 times, and goes on 4 times in this training, once an epoch" in caplog.text
+    assert "OneCycleLR is made for 24 calls, but this training calls it 4 times, once an epoch" in caplog.text
 
 
 def test_groups_of_several_rates_keep_their_ratios(config_of, tmp_path):
@@ -321,7 +321,7 @@ def test_a_run_with_a_schedule_does_not_go_on_with_a_scheduler(config_of, make_c
         (
             torchs("StepLR", step_size=3, monitor="val/loss"),
             (),
-            "scheduler.monitor=val/loss: .*counts, and looks at no",
+            "scheduler.monitor=val/loss: .*uses no metric",
         ),
         (torchs("ReduceLROnPlateau", monitor="val_loss"), (), "scheduler.monitor=val_loss: must be text that"),
         (torchs("ReduceLROnPlateau", interval="step"), (), "scheduler.interval=step: a plateau is looked for after"),

@@ -121,7 +121,7 @@ def test_it_goes_on_with_its_own_keys_alone(stars, tmp_path):
     config = stars("trainer.max_epochs=2", "model=mlp", f"resume={tmp_path / 'run'}")
     assert find_resume(config, tmp_path) == tmp_path / "run"
     other = stars("trainer.max_epochs=2", "model=mlp", f"resume={tmp_path / 'run'}", noise=1)
-    with pytest.raises(UserError, match=r"that run has data\.noise=20, now asked is data\.noise=1"):
+    with pytest.raises(UserError, match=r"that run has data\.noise=20, but this command says data\.noise=1"):
         find_resume(other, tmp_path)
 
 
@@ -176,7 +176,7 @@ def test_what_is_not_as_its_spec_says_is_refused_in_a_sentence(monkeypatch, spli
     monkeypatch.setattr(Dots, "given", right | {split: given})
     with pytest.raises(UserError) as refused:
         Dots(SPEC, "").setup("fit")
-    assert str(refused.value).startswith(f"data=dots: its {split} split gives {said}; accepted, as its spec says: ")
+    assert str(refused.value).startswith(f"data=dots: its {split} split gives {said}; accepted by its spec: ")
     assert "images (N, C, H, W) of uint8 of shape (" in str(refused.value)
 
 

@@ -71,7 +71,7 @@ def test_what_is_logged_by_the_name_of_a_figure_of_ours_changes_no_figure(small,
     results = run(own(small, "LogsAsOurs"), tmp_path / "own")
     assert [results[key] for key in ("val/acc", "test/acc")] == [plain[key] for key in ("val/acc", "test/acc")]
     assert rows(tmp_path / "own") == rows(tmp_path / "plain")
-    assert "test/acc: logged by a callback, by the name of a figure of the run: left out" in caplog.text
+    assert "test/acc: a callback logs it under the name of a figure of the run; it is left out" in caplog.text
 
 
 @pytest.mark.parametrize("step", [5, 27])
@@ -96,7 +96,7 @@ def test_a_rate_that_a_callback_sets_is_told_to_have_no_effect(small, tmp_path, 
 
 def test_a_weight_that_learns_later_than_others_needs_an_optimizer_that_is_not_fused(small, tmp_path):
     config = own(small, "FreezesAtFirst")
-    with pytest.raises(RunFailed, match=r"had its first gradient after others .*: optimizer.fused=false"):
+    with pytest.raises(RunFailed, match=r"got its first gradient later than the others, .*: set optimizer.fused=false"):
         run(config | {"optimizer": small["optimizer"] | {"fused": True}}, tmp_path / "fused")
     results = run(config | {"optimizer": small["optimizer"] | {"fused": False}}, tmp_path / "plain")
     assert results["status"] == "finished"

@@ -455,7 +455,7 @@ def test_figures_of_the_test_by_names_of_validation_are_left_out(of_module, tmp_
         results = run(of_module("SameSteps"), tmp_path)
     assert results["val/acc"] == float(rows(tmp_path)[results["best_epoch"]]["val/acc"])
     assert results["test/acc"] is None
-    assert "val/acc: logged in test, by another split's name: left out" in caplog.messages
+    assert "val/acc: logged in test under the name of another split, and left out" in caplog.messages
     assert evaluate(tmp_path, trust=["outsider", __name__]) == {}
 
 
@@ -497,7 +497,7 @@ class Served(Linear):
 
 def test_loaders_of_its_own_are_refused_for_nobody_would_call_them(of_module, tmp_path):
     with pytest.raises(
-        UserError, match=r"Served\.train_dataloader would never be called, the images are those of data"
+        UserError, match=r"Served\.train_dataloader would never be called, because the images are those of data"
     ):
         run(of_module("Served"), tmp_path)
 

@@ -161,7 +161,7 @@ def test_what_holds_no_weights_for_this_network_is_refused(config_of, tmp_path):
     state = {name: value + float("nan") for name, value in network().state_dict().items() if value.ndim}
     contents = {
         "whole": (nn.Linear(2, 2), "refused, it is damaged or holds more than tensors"),
-        "list": ([torch.zeros(3)], "a mapping from names to tensors is looked for in it; there is none"),
+        "list": ([torch.zeros(3)], "it must hold one mapping from names to tensors; there is none"),
         "two": ({"student": state, "teacher": state}, "there are several: student, teacher"),
         "other": ({"a.weight": torch.zeros(3)}, "none of its weights fits by name and shape; it has a.weight, this"),
         "nan": (state, "values of 0.weight are no numbers"),
@@ -235,9 +235,9 @@ def test_a_stopped_run_goes_on_whatever_has_become_of_the_weights(config_of, beg
 
 
 def test_a_run_does_not_go_on_as_one_that_began_otherwise(config_of, begun, tmp_path):
-    with pytest.raises(UserError, match="that run has init_from=None, now asked is init_from="):
+    with pytest.raises(UserError, match="that run has init_from=None, but this command says init_from="):
         find_resume(config_of(*NET, "seed=7", f"init_from={begun}", f"resume={begun}"), begun.parent)
-    with pytest.raises(UserError, match=r"that run has freeze=\[\], now asked is freeze="):
+    with pytest.raises(UserError, match=r"that run has freeze=\[\], but this command says freeze="):
         find_resume(config_of(*NET, "seed=7", "freeze=[head]", f"resume={begun}"), begun.parent)
     with pytest.raises(UserError, match=r"freeze=\[head\] with resume=.*: that run has \[\]"):
         run(config_of(*NET, "seed=7", "freeze=[head]"), tmp_path, resume=begun / "checkpoints" / "last.ckpt")
@@ -357,7 +357,7 @@ def test_what_is_frozen_without_having_been_taken_is_said(config_of, begun, capl
     learner = build_learner(config, spec)
     freeze(learner, config["freeze"])
     begin_from(learner, config, spec)
-    assert "they stay as they began: net.head.weight, net.head.bias" in caplog.text
+    assert "keep their initial values: net.head.weight, net.head.bias" in caplog.text
 
 
 def test_a_captured_step_leaves_what_is_frozen(config_of, tmp_path, tape):

@@ -156,7 +156,7 @@ def test_the_comparison_says_what_its_file_says(page, sweep, tmp_path):
 
 def test_of_one_seed_it_says_that_nothing_is_sure(page, tmp_path, make_sweep):
     found = page(make_sweep(tmp_path / "sweep", (0.1, 0.2), (0,), lambda rate, seed: rate))
-    assert "One seed in common: +0.1000, and nothing can be said of how sure that is." in found.words
+    assert "One seed in common: +0.1000, and one seed says nothing about the uncertainty." in found.words
 
 
 def test_numbers_on_logarithmic_axes_are_in_plain_digits(page, tmp_path):

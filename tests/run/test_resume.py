@@ -99,7 +99,7 @@ def test_what_is_not_there_is_refused(compose_config, tmp_path, runs):
 def test_another_net_is_refused_naming_both(compose_config, make_run, runs, asked):
     run_dir = make_run("a")
     key, value = asked[0].split("=")
-    with pytest.raises(UserError, match=f"{key}.*now asked is .*{value}"):
+    with pytest.raises(UserError, match=f"{key}.*but this command says .*{value}"):
         resumed(compose_config(f"resume={run_dir}", *asked), runs)
 
 
@@ -268,7 +268,7 @@ def test_auto_begins_no_second_run_while_one_of_the_config_goes_on_however_that_
 
 def test_auto_begins_no_run_beside_one_that_was_stopped_after_it_had_looked(compose_config, make_run, runs):
     stopped = make_run(NEW.format(1))
-    with pytest.raises(UserError, match=f"{stopped} has just been stopped; once more goes on with it"):
+    with pytest.raises(UserError, match=f"{stopped} has just been stopped; repeat the command to go on with it"):
         begins_alone(check(compose_config("resume=auto")), runs / NEW.format(2)).__enter__()
 
 

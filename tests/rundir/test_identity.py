@@ -18,7 +18,7 @@ from groundup.run.predict import predict
 from groundup.run.run import run
 from groundup.rundir.identity import KEY, identity_of, new_identity
 
-ANOTHER = "of another run than that in whose directory it lies"
+ANOTHER = "it belongs to another run than its directory"
 
 
 def checkpoint(run_dir, name):

@@ -164,7 +164,7 @@ def test_a_sweeper_of_another_package_is_answered_in_a_line(train, write, capsys
         ("- a\n", "does not begin with '# @package _global_'"),
         ("defaults:\n  - override /model: mlp\n", "FILE: it does not begin with '# @package _global_'"),
         (f"{GLOBAL}seed: 1\n   x: [\n", "FILE:3: not YAML: mapping values are not allowed here"),
-        (f"{GLOBAL}trainer:\n\tmax_epochs: 1\n", "FILE:3: a tab, where YAML accepts blanks alone"),
+        (f"{GLOBAL}trainer:\n\tmax_epochs: 1\n", "FILE:3: a tab; YAML accepts only spaces here"),
         (f"{GLOBAL}seed: 1\nseed: 2\n", "FILE:3: not YAML: found duplicate key seed"),
         (
             f"{GLOBAL}trainer:\n  max_epoch: 1\n",
@@ -200,7 +200,7 @@ def test_a_sweeper_of_another_package_is_answered_in_a_line(train, write, capsys
             f"{GLOBAL}hydra:\n  searchpath: ['file:///tmp']\n",
             "FILE: Overriding hydra.searchpath is only supported",
         ),
-        (f"{GLOBAL}- a\n", "FILE: it holds a list, where keys with values belong"),
+        (f"{GLOBAL}- a\n", "FILE: it holds a list; accepted: keys with values"),
         (f"{GLOBAL}seed: ${{nosuch}}\n", "seed=${nosuch}: Interpolation key 'nosuch' not found (in FILE)"),
     ],
 )

@@ -181,12 +181,12 @@ def test_params_are_the_words_of_a_command_line():
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"seed": [0, 1]}, "hydra.sweeper.params.seed=[0,1]: a list; accepted is text: 0,1 for several values"),
-        ({"model": {"width": "3,4"}}, "hydra.sweeper.params.model: keys below keys; accepted is one key with dots"),
+        ({"seed": [0, 1]}, "hydra.sweeper.params.seed=[0,1]: a list; accepted: text, 0,1 for several values"),
+        ({"model": {"width": "3,4"}}, "hydra.sweeper.params.model: nested keys; accepted: one key with dots"),
         ({"sweep.max_jobs": 3}, "hydra.sweeper.params.sweep.max_jobs: holds for the whole sweep"),
         ({"hydra.launcher.n_jobs": 3}, "hydra.sweeper.params.hydra.launcher.n_jobs: holds for the whole sweep"),
         ({"hydra/launcher": "joblib"}, "hydra.sweeper.params.hydra/launcher: holds for the whole sweep"),
-        ("seed=0,1", "hydra.sweeper.params=seed=0,1: accepted are keys with values"),
+        ("seed=0,1", "hydra.sweeper.params=seed=0,1: accepted: keys with values"),
     ],
 )
 def test_params_that_are_no_settings_are_refused(params, said):
@@ -263,7 +263,7 @@ def test_hydras_own_settings_of_a_file_hold_for_a_run(experiment, train, runs, n
     ("word", "said"),
     [
         ("hydra.job.num=3", "hydra.job.num=3: every job of a sweep has its own"),
-        ("hydra.runtime.cwd=x", "hydra.runtime.cwd=x: Hydra itself says that, and would not listen"),
+        ("hydra.runtime.cwd=x", "hydra.runtime.cwd=x: Hydra sets this itself and would ignore the value"),
         ("hydra.run.dir=x", "hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"),
     ],
 )

@@ -127,7 +127,7 @@ def test_auto_waits_for_another_that_looks(train, runs, capsys, tmp_path, monkey
     words = ("-m", "trainer.accelerator=cpu", "seed=0,1", f"hydra.sweep.dir={tmp_path}/2001")
     with holding(tmp_path / ".auto.lock"):
         assert train(*words, "sweep.resume=auto") == 2
-        assert f"another command looks in {tmp_path} for it" in capsys.readouterr().err
+        assert f"another command is looking in {tmp_path} for it" in capsys.readouterr().err
         assert train(*words) == 0  # which looks for nothing
     with holding(tmp_path / "2001" / ".lock"):
         assert train(*words, "sweep.resume=auto") == 2

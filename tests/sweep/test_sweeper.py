@@ -131,7 +131,7 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
         (["model=mlp,lenet", "model.hidden_dims=[8]"], ["no key 'model.hidden_dims' with model=lenet", "1 of 2 jobs"]),
         (["model=mlp,lenet", "data.image_size=null,8"], ["needs images", "1 of 4 jobs: model=lenet data.image_size=8"]),
         (["model=mlp,resnet"], ["there is no model 'resnet'; did you mean model=resnet18?"]),
-        (["trainer.devices=1,2"], ["trainer.devices=2 in a sweep: accepted is 1", "1 of 2 jobs"]),
+        (["trainer.devices=1,2"], ["trainer.devices=2 in a sweep: accepted: 1", "1 of 2 jobs"]),
         (["resume=auto", "seed=0,1"], ["resume=auto in a sweep: go on with a whole sweep by sweep.resume=DIR"]),
         (["seed=range(0,0)"], ["seed=range(0,0): no value at all, so the sweep has 0 jobs"]),
         (["seed=range(0,10001)"], ["sweep.max_jobs=10000: this sweep has 10,001 jobs", "sweep.max_jobs=10001"]),
@@ -143,12 +143,12 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
             ["seed=0,1", "hydra.sweep.subdir=x"],
             ["hydra.sweep.subdir=x: the folders of a sweep's jobs are their numbers"],
         ),
-        (["seed=0,1", "+hydra.sweep.checked=true"], ["+hydra.sweep.checked=true: a sweep says this of its own jobs"]),
+        (["seed=0,1", "+hydra.sweep.checked=true"], ["+hydra.sweep.checked=true: a sweep sets this for its jobs"]),
         (
             ["seed=0,1", "hydra.run.dir=x"],
             ["hydra.run.dir=x with -m: the directory of a sweep is set by hydra.sweep.dir=x"],
         ),
-        (["seed=0,1", "sweep.fail_fast=true,false"], ["it holds for the whole sweep: accepted is one value"]),
+        (["seed=0,1", "sweep.fail_fast=true,false"], ["it holds for the whole sweep; accepted: one value"]),
         (["seed=0,1", "sweep.max_jobs=many"], ["sweep.max_jobs=many: must be a whole number"]),
         (["seed=0,1", "sweep.fial_fast=true"], ["did you mean sweep.fail_fast=true?"]),
         (

@@ -210,13 +210,14 @@ class Checkpoints(Checkpoint):
         if folder.resolve() == resume.parent.resolve():
             found = "holds other weights" if (folder / BEST.name).exists() else "is missing"
             raise UserError(
-                f"resume={resume}: {BEST.name} beside it {found}, the best so far are those of epoch {best.epoch + 1}; "
-                f"accepted: that file in its place, or a copy of {resume.name} elsewhere: a new run then chooses anew"
+                f"resume={resume}: {BEST.name} beside it {found}; the best weights so far are those of epoch "
+                f"{best.epoch + 1}; accepted: that file in its place, or a copy of {resume.name} elsewhere; a new run "
+                "then chooses its best anew"
             )
         self._begins_anew = True
         log.warning(
             f"resume={resume}: the weights of its best epoch, {best.epoch + 1}, are not beside it as {BEST.name}; "
-            "the best is chosen among what is trained from here on"
+            "the best epoch is chosen among those trained from here on"
         )
 
     def load(self, learner: LightningModule, folder: Path) -> None:

@@ -55,7 +55,9 @@ class Lookahead(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         if not pl_module.automatic_optimization and not isinstance(pl_module, Learner):
-            raise UserError("callbacks.lookahead: the model takes its steps itself, so that nobody knows their number")
+            raise UserError(
+                "callbacks.lookahead: the model takes its optimizer steps itself, so their number is not known"
+            )
         self._fast = float_state(pl_module)
         # of a resumed run they are there already, on the CPU
         self._slow = {name: self._slow.get(name, fast).to(fast.device, copy=True) for name, fast in self._fast.items()}
@@ -70,7 +72,7 @@ class Lookahead(Callback):
             self._look_ahead(1.0)
             if total_steps < self.every:
                 log.warning(
-                    f"callbacks.lookahead.every={self.every}: this training had {total_steps} steps, so that it ends "
+                    f"callbacks.lookahead.every={self.every}: this training had only {total_steps} steps, so it ends "
                     "with the weights that it began with"
                 )
 

@@ -89,7 +89,7 @@ def _go_on(path: Path, epoch: int) -> list[Row]:
         write_whole(aside, content)
         log.warning(
             f"{METRICS} is damaged: {unread} of its lines cannot be read, {len(missing)} epochs have no row; "
-            f"as it was it is now {aside.name}"
+            f"the damaged file is kept as {aside.name}"
         )
     _write(path, kept)
     return kept

@@ -57,7 +57,9 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
         UserError: with the message of the command.
     """
     if other := next((word for word in overrides if not isinstance(word, str)), None):
-        raise UserError(f"compose({other!r}): accepted: strings, one a setting, as compose('model=cnn', 'seed=1')")
+        raise UserError(
+            f"compose({other!r}): accepted: strings, one for each setting, such as compose('model=cnn', 'seed=1')"
+        )
     here = _place(config_dir)
     with _undisturbed(), resolvers_put_back():
         register(here.home, here.spelling)
@@ -151,7 +153,7 @@ def _place(config_dir: AnyPath | None) -> Place:
         return Place(home(), (CONF,), "groundup {}")
     own = Path(config_dir).expanduser().absolute()
     if not own.is_dir():
-        raise UserError(f"config_dir={config_dir}: no such folder; accepted: one of configs of your own")
+        raise UserError(f"config_dir={config_dir}: no such folder; accepted: a folder with configs of your own")
     return Place(home(), (own, CONF), "groundup {}")
 
 

@@ -223,7 +223,7 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
     if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", message):
         key, _, values = ambiguous[1].partition("=")
         if not sweeps:
-            return f"{ambiguous[1]}: accepted is one value; quote a path with a comma: \"{key}='{values}'\""
+            return f"{ambiguous[1]}: accepted: one value; quote a path with a comma: \"{key}='{values}'\""
         return f"{ambiguous[1]}: several values are a sweep: add -m. A list is written {key}=[{values}]"
     if message.startswith("Config group override must be"):
         given = next((word for word in overrides if not _may_be_option(word)), "GROUP=null")
@@ -237,13 +237,13 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
         given = next((word for word in overrides if word.startswith("~")), "~KEY")
         return f"{given}: {gone[1]}, so it cannot be left out".replace(".,", ",")
     if swept := re.match(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
-        return f"{swept[1]}: it holds for the whole sweep: accepted is one value"
+        return f"{swept[1]}: it holds for the whole sweep; accepted: one value"
     if unknown := re.match(r"Could not override '(.*)'\.", message):
         given = next((word for word in overrides if word.lstrip("+").startswith(f"{unknown[1]}=")), unknown[1])
         return f"{given}: there is no group '{unknown[1]}'"
     if dynamic := re.match(r"Error resolving interpolation '(.*?)'", message):
         given = next((word for word in overrides if dynamic[1] in word), dynamic[1])
-        return f"{given}: which option of a group is meant must be said by its name, such as model=cnn"
+        return f"{given}: an option of a group must be given by its name, such as model=cnn"
     if message.startswith("Cannot instantiate config"):
         given = next((word for word in overrides if "hydra.callbacks." in word), "hydra.callbacks")
         return f"{given}: must be keys with a _target_"

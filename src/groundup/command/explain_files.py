@@ -58,7 +58,7 @@ def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
     where = f"{mark.name}:{mark.line + 1}" if mark else "a config file"
     problem = " ".join(str(error.problem or error.context).split())
     if "'\\t'" in problem:
-        return f"{where}: a tab, where YAML accepts blanks alone"
+        return f"{where}: a tab; YAML accepts only spaces here"
     return f"{where}: not YAML: {problem}"
 
 
@@ -81,7 +81,7 @@ def _is_choice_of_primary(name: str, reason: str) -> bool:
 def _reason(name: str, file: Path, reason: str) -> str:
     group = name.rpartition("/")[0]
     if re.match(rf"Could not override '[^']*@{group}\.", reason) and not package_of(file):
-        return f"it does not begin with {HEADER}, without which what it overrides is looked for below '{group}'"
+        return f"it does not begin with {HEADER}, so what it overrides is looked for below '{group}'"
     if gone := _NOT_THERE.match(reason):
         return f"it overrides the group '{gone[1]}', which no defaults list chooses from"
     if (relative := _RELATIVE.match(reason)) and group and relative[1].startswith(f"{group}/"):
@@ -91,7 +91,7 @@ def _reason(name: str, file: Path, reason: str) -> str:
             return f"its defaults list has '{inner}: {option}', which is looked for in {group}/{inner}; {meant}"
         return f"its defaults list has '{option}', and there is no {relative[1]}.yaml"
     if "Cannot merge DictConfig with ListConfig" in reason:
-        return "it holds a list, where keys with values belong"
+        return "it holds a list; accepted: keys with values"
     return " ".join(reason.partition("\nConfig search path")[0].split())
 
 

@@ -195,7 +195,7 @@ def _message(error: Exception, primary: Path, sweeps: bool, place: Place) -> str
         return explain(error, _overrides(), primary, sweeps, folders)
     for cause in causes:
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
-            return f"the output directory cannot be written: {cause}. Another one: hydra.run.dir=DIR"
+            return f"the output directory cannot be written: {cause}. Choose another one: hydra.run.dir=DIR"
     raise error
 
 
@@ -296,7 +296,9 @@ def _refuse_missing_configs(config_name: str, place: Place) -> None:
     asked = get_args_parser().parse_args()
     folder, name = asked.config_path, (asked.config_name or config_name).removesuffix(".yaml")
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
-        raise UserError(f"--config-dir={asked.config_dir}: no such folder; accepted: one of further options of groups")
+        raise UserError(
+            f"--config-dir={asked.config_dir}: no such folder; accepted: a folder with further options of groups"
+        )
     refuse_missing_folders(asked)
     if (folder is not None and "://" in folder) or any("hydra.searchpath" in word for word in asked.overrides):
         return  # it may be anywhere

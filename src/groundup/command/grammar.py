@@ -41,7 +41,7 @@ def literal(word: str) -> str:
     if not equals or key.lstrip("+") not in PATHS or "${" in value:
         return word
     if not value and key.startswith("hydra."):
-        raise UserError(f"{word}: must be given, or be left out: it would be the current directory")
+        raise UserError(f"{word}: must be given a value, or be left out; an empty value would be the current directory")
     if "," in value and os.path.exists(there := os.path.expanduser(value)):  # one path, not several
         return f"{key}={quoted(there)}"
     if "~" not in value and _is_text(key, value):
@@ -108,7 +108,7 @@ def _wrong_key(key: str) -> str | None:
     if found := "".join(dict.fromkeys(_NOT_IN_KEYS.findall(key))):
         return f"{_named(found)} cannot be in a key"
     if re.search(r"^[+~]*[.\d]|\.\.|\.$|(?<![+~])[+~]|^\+\+\++|~.*[+~]|@.*@", key):
-        return f"'{key}' is no key; one is written optimizer.lr, with + before it where it is new"
+        return f"'{key}' is no key; a key is written optimizer.lr, and a new key +optimizer.lr"
     return None
 
 

@@ -79,7 +79,7 @@ def refuse_sweep_of_ours(cfg: Any, hydra: Any) -> None:
 
 def _refuse_word_of_hydra(word: str) -> None:
     if word.lstrip("+").startswith(OF_HYDRA):
-        raise UserError(f"{word}: Hydra itself says that, and would not listen; leave it out")
+        raise UserError(f"{word}: Hydra sets this itself and would ignore the value; leave it out")
 
 
 def look_for_a_sweep(hydra: Any) -> None:

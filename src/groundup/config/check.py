@@ -167,7 +167,7 @@ def check_predict(cfg: DictConfig) -> dict[str, Any]:
 def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
     out = config["out"]
     if out is not None and (out == config["images"] or out.lower().endswith(EXTENSIONS)):
-        raise UserError(f"out={out}: this is an image, which the table would be written over; accepted: a CSV file")
+        raise UserError(f"out={out}: this is an image, and the table would overwrite it; accepted: a CSV file")
 
 
 def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def refuse_monitor_without_val_loader(config: Mapping[str, Any]) -> None:
     """
     for name, monitor in _waiting(config):
         raise UserError(
-            f"data={config['data']['name']} with callbacks.{name}.monitor={monitor}: there is no validation data, for "
-            "the data module has no val_dataloader; accepted: monitor=train/loss"
+            f"data={config['data']['name']} with callbacks.{name}.monitor={monitor}: there is no validation data, "
+            "because the data module has no val_dataloader; accepted: monitor=train/loss"
         )
 
 
@@ -87,7 +87,7 @@ def _refuse_several_devices(config: Mapping[str, Any], where: str, what_starts: 
     if devices in (1, "auto") or (isinstance(devices, list) and len(devices) == 1):
         return
     raise UserError(
-        f"trainer.devices={shown(devices)} in {where}: accepted is 1; every further process would start the whole "
+        f"trainer.devices={shown(devices)} in {where}: accepted: 1; every further process would start the whole "
         f"{what_starts}"
     )
 
@@ -135,7 +135,7 @@ def _refuse_idle_arguments(trainer: Mapping[str, Any]) -> None:
     if by_steps and (trainer.get("val_check_interval") is None or isinstance(trainer["val_check_interval"], float)):
         raise UserError(
             "trainer.check_val_every_n_epoch=null: validation is then after trainer.val_check_interval batches; give "
-            "that, a whole number, or a time"
+            "that key a whole number or a time"
         )
 
 
@@ -164,8 +164,8 @@ def _refuse_what_a_module_cannot(config: Mapping[str, Any]) -> None:
     tta = config["data"].get("tta") if has_our_keys(config["data"]) else None
     if tta not in (None, "none"):
         raise UserError(
-            f"data.tta={tta} with model={model}: a LightningModule tests by itself, and nothing averages its answers "
-            "to several views; accepted: none"
+            f"data.tta={tta} with model={model}: a LightningModule runs its own test, so nothing averages its outputs "
+            "over several views; accepted: none"
         )
     if (sizes := config["data"].get("progressive_sizes")) is not None:
         raise UserError(

@@ -29,7 +29,11 @@ def build_data_module(data: Mapping[str, Any], seed: int, spec: DatasetSpec | No
     extra: dict[str, Any] = {"seed": seed} if "seed" in named and "seed" not in data else {}
     if "spec" in named and "spec" not in data:
         if spec is None and named["spec"].default is inspect.Parameter.empty:
-            raise refusal(data, "it asks for a spec, which is found out by a look at it", "one that can do without")
+            raise refusal(
+                data,
+                "its constructor asks for a spec, which is read from the data module itself",
+                "one without this argument",
+            )
         extra |= {} if spec is None else {"spec": spec}
     _, takes_any = named_arguments(theirs(data))
     ours = {NUMBER} - ({NUMBER} if takes_any else named.keys())  # what a look at it is told, and it is not

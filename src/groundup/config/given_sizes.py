@@ -25,8 +25,8 @@ def refuse_other_sizes(model: Mapping[str, Any], spec: DatasetSpec) -> None:
         given = model.get(key, size)
         if not _is_same(given, size):
             raise UserError(
-                f"model.{key}={shown(given)} with data={spec.name}, which has {key}={_written(size)}: a model is given "
-                f"what its images are; accepted: that, or nothing: ~model.{key}"
+                f"model.{key}={shown(given)} with data={spec.name}, which has {key}={_written(size)}: the images "
+                f"decide this key; accepted: that value, or no key: ~model.{key}"
             )
 
 

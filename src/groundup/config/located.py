@@ -29,7 +29,9 @@ def located(target: str) -> Any:
     try:
         found = locate(target)
     except SystemExit as error:
-        raise UserError(f"importing it ended with exit code {error.code}: a module of parts starts nothing") from error
+        raise UserError(
+            f"importing it ended with exit code {error.code}: a module with parts must not start anything"
+        ) from error
     except Exception as error:  # whatever a module raises
         raise UserError(_cause(target, error)) from error
     if not callable(found):

@@ -14,7 +14,9 @@ from groundup.options import Count, Node, Positive, Text, split_url
 
 def _without_password(storage: str) -> str:
     if "://" in storage and split_url(storage).password is not None:
-        raise PydanticCustomError("secret", "must hold no password, it would be written down: ~/.pgpass takes it")
+        raise PydanticCustomError(
+            "secret", "must hold no password, because it would be written down; put it into ~/.pgpass"
+        )
     return storage
 
 

@@ -34,7 +34,7 @@ def warn_of_other_code(checkpoint: Mapping[str, Any], config: Mapping[str, Any],
     before = before if isinstance(before, Mapping) else {}
     changed = [name for name, digest in code_of(config).items() if before.get(name, digest) != digest]
     if changed:
-        log.warning(f"{', '.join(changed)}: edited since {path} was made: what follows is of the code as it is now")
+        log.warning(f"{', '.join(changed)}: edited since {path} was written; what follows uses the code as it is now")
 
 
 def _digest(module: str) -> str | None:

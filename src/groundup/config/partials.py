@@ -17,7 +17,7 @@ def refuse_without_partial(config: Mapping[str, Any]) -> None:
         UserError: naming the node.
     """
     for place, node, waits_for in _waiting(config):
-        raise UserError(f"{place}: must have the key _partial_: true, for {node['_target_']} waits for {waits_for}")
+        raise UserError(f"{place}: must have the key _partial_: true, because {node['_target_']} waits for {waits_for}")
 
 
 def _waiting(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:

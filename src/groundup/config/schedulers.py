@@ -72,7 +72,7 @@ def refuse_wrong_scheduler(config: Mapping[str, Any]) -> None:
     if not takes_metric(found):
         if node.get("monitor") is not None:
             raise UserError(
-                f"scheduler.monitor={node['monitor']}: {node['_target_']} counts, and looks at no metric; accepted: "
+                f"scheduler.monitor={node['monitor']}: {node['_target_']} uses no metric; accepted: "
                 "null, or torch.optim.lr_scheduler.ReduceLROnPlateau"
             )
         return
@@ -89,8 +89,8 @@ def refuse_scheduler_without_val_loader(config: Mapping[str, Any]) -> None:
     found = scheduler_of(node)
     if found is not None and str(monitor := monitor_of(node, found)).startswith("val/"):
         raise UserError(
-            f"data={config['data']['name']} with scheduler={node['name']}, which goes by {monitor}: there is no "
-            "validation data, for the data module has no val_dataloader; accepted: scheduler.monitor=train/loss"
+            f"data={config['data']['name']} with scheduler={node['name']}, which follows {monitor}: there is no "
+            "validation data, because the data module has no val_dataloader; accepted: scheduler.monitor=train/loss"
         )
 
 
@@ -100,7 +100,7 @@ def _refuse_wrong_monitor(config: Mapping[str, Any], found: Callable[..., Any]) 
         raise UserError("scheduler.interval=step: a plateau is looked for after each validation; leave it out")
     if monitor.startswith("val/") and (key := key_without_validation(config)):
         raise UserError(
-            f"{key}=0 with scheduler={node['name']}, which goes by {monitor}: there is no validation data; give {key} "
+            f"{key}=0 with scheduler={node['name']}, which follows {monitor}: there is no validation data; give {key} "
             "a value above 0, or scheduler.monitor=train/loss"
         )
     mode = node.get("mode", "min" if "mode" in _arguments(found) else None)

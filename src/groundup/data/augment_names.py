@@ -25,6 +25,7 @@ def check_names(names: str | Sequence[str], crop_padding: int, image_size: tuple
         raise UserError(f"data.augment=[{','.join(names)}]: has flip and alternating_flip: choose one")
     if "crop" in names and crop_padding >= min(image_size):
         raise UserError(
-            f"data.crop_padding={crop_padding}: must be less than the image's {min(image_size)} pixels, as it reflects"
+            f"data.crop_padding={crop_padding}: must be less than the image's {min(image_size)} pixels, because it "
+            "reflects them"
         )
     return names

@@ -35,8 +35,8 @@ def refuse_other_places(loader: Any, where: str) -> None:
     refuse_other_counts(loader, len(batches), len(places), where)
     if all(isinstance(place, Hashable) for place in places) and (different := len(set(places))) < len(places):
         raise UserError(
-            f"{where} gives {len(places)} images, of which only {different} are different ones, by a sampler that "
-            f"repeats; accepted: {_ONCE}"
+            f"{where} gives {len(places)} images, of which only {different} are different, because its sampler "
+            f"repeats some; accepted: {_ONCE}"
         )
 
 
@@ -50,7 +50,7 @@ def refuse_other_counts(loader: Any, batches: int, images: int, where: str) -> N
         there = sum(1 for _ in loader.dataset)
     if there is not None and there != images:
         raise UserError(
-            f"{where} gives {images} images, and its data set has {there}; accepted: {_ONCE}; for a part of them, a "
+            f"{where} gives {images} images, and its data set has {there}; accepted: {_ONCE}; for a part of it, use a "
             "torch.utils.data.Subset"
         )
 

@@ -219,7 +219,7 @@ class _Look:
         if labels is not None:
             self.pair_of_labels(split, labels, classes)
             return Seen(images_of(loader), shape)
-        log.info(f"{self.where(split)} is gone through once, to see that its labels are among the classes")
+        log.info(f"{self.where(split)} is read once, to check that its labels are among the classes")
         batches = [len(labels) for labels in self.labels(split, loader, classes)]
         refuse_other_counts(loader, len(batches), sum(batches), self.where(split))
         return Seen(sum(batches), shape)
@@ -261,7 +261,7 @@ class _Look:
 
 def _warn_of_common_images(where: str, loader: Any, other: Any, done: str = "trained") -> None:
     if loader is not None and other is not None and (common := common_images(loader, other)):
-        log.warning(f"{where} has {common:,} images that are {done} on, too: what it measures is not of new images")
+        log.warning(f"{where} has {common:,} images that are {done} on, too; its metrics are not those of new images")
 
 
 def _warn_of_channels_last(where: str, shape: tuple[int, ...]) -> None:
@@ -290,7 +290,7 @@ def _counted(look: _Look, train: Any) -> tuple[tuple[str, ...], int]:
     """The classes, from 0 to the largest label of the training images, and how many images there are."""
     labels = None if changes_batches(look.module) else labels_of(train)
     if labels is None:
-        log.info(f"{look.where('train')} is gone through once, to count its classes")
+        log.info(f"{look.where('train')} is read once, to count its classes")
         labels = torch.cat(list(look.labels("train", in_order(train))))
     look.pair_of_labels("train", labels)
     there = labels.to(torch.int64).unique().tolist()

@@ -212,7 +212,7 @@ def the_loader(given: Any, where: str) -> Any:
         raise UserError(f"{where} is a {type(given).__name__} of loaders; accepted: one DataLoader")
     if isinstance(given, list | tuple):
         if len(given) > 1:
-            raise UserError(f"{where}: {len(given)} of them, and a metric is of one; accepted: one DataLoader")
+            raise UserError(f"{where}: {len(given)} of them, but metrics are computed on one; accepted: one DataLoader")
         given = given[0] if given else None
     return given
 

@@ -40,9 +40,11 @@ def _reachable(mirror: str) -> str:
         raise PydanticCustomError("scheme", "must be a URL that begins with http:// or https://, or a folder")
     url = split_url(mirror)
     if "@" in url.netloc:
-        raise PydanticCustomError("secret", "must hold no password, it would be written down: put it into ~/.netrc")
+        raise PydanticCustomError(
+            "secret", "must hold no password, because it would be written down; put it into ~/.netrc"
+        )
     if url.query or url.fragment or not url.hostname:
-        raise PydanticCustomError("url", "must be a URL that names of files can be put to the end of, without ? and #")
+        raise PydanticCustomError("url", "must be a URL to which file names can be appended, without ? and #")
     return mirror
 
 

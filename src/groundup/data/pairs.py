@@ -35,7 +35,7 @@ def as_pair(batch: Any, classes: int | None, where: str) -> tuple[Tensor, Tensor
     labels = labels.to(torch.int64)
     if len(labels) and (int(labels.min()) < 0 or (classes is not None and int(labels.max()) >= classes)):
         given = f"class numbers from {int(labels.min())} to {int(labels.max())}"
-        raise UserError(f"{_refusal(where, given, classes)}; if there are more, num_classes of the data module says so")
+        raise UserError(f"{_refusal(where, given, classes)}; if there are more, set num_classes of the data module")
     return images.to(torch.float32), labels
 
 

@@ -109,7 +109,7 @@ def _other_images(spec: DatasetSpec, split: str, given: str, count: int | None) 
     )
     if not count:
         accepted = "None, for no such split" + ("" if count == 0 else f", or {accepted}")
-    return UserError(f"data={spec.name}: its {split} split gives {given}; accepted, as its spec says: {accepted}")
+    return UserError(f"data={spec.name}: its {split} split gives {given}; accepted by its spec: {accepted}")
 
 
 def _resize(pixels: Tensor, image_size: tuple[int, int]) -> Tensor:

@@ -114,7 +114,9 @@ def _their_spec(data: Mapping[str, Any], kind: Any) -> DatasetSpec:
         given = f"its describe(data) gives an object of {type(spec).__module__}.{type(spec).__qualname__}"
         raise refusal(data, given, "a groundup.spec.DatasetSpec")
     if not spec.mean:
-        raise refusal(data, "its describe(data) gives no mean and std", "one of each a channel, of pixels in 0..1")
+        raise refusal(
+            data, "its describe(data) gives no mean and std", "one of each for every channel, of pixels in 0..1"
+        )
     try:
         refuse_statistics_of_bytes(spec.mean, spec.std)
     except ValueError as error:

@@ -56,7 +56,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     best = next((key for key in PREFERRED if key in states), None)
     if best is None and len(states) != 1:
         found = f"are several: {', '.join(map(str, states))}" if states else "is none"
-        raise UserError(f"checkpoint {path}: a mapping from names to tensors is looked for in it; there {found}")
+        raise UserError(f"checkpoint {path}: it must hold one mapping from names to tensors; there {found}")
     return dict(held[best or states[0]]), held
 
 

@@ -112,8 +112,8 @@ def _refuse_another_runs(checkpoint: Mapping[str, Any], path: Path) -> None:
     its, own = identity_in(checkpoint), identity_of(folder.parent)
     if folder.name == CHECKPOINTS and own is not None and its is not None and its != own:
         raise UserError(
-            f"checkpoint {path}: of another run than that in whose directory it lies; accepted: the run's own in its "
-            "place, and any other where it was written, by its path"
+            f"checkpoint {path}: it belongs to another run than its directory; accepted: the run's own "
+            "checkpoint in its place, and any other by the path where it was written"
         )
 
 

@@ -67,7 +67,7 @@ class Tested(SeededEvaluation):
         others = {name for name in metrics if OF_OTHER_SPLITS[split].match(name)}
         if new := sorted(name for name in others if f"{split}: {name}" not in self._told):
             self._told |= {f"{split}: {name}" for name in new}
-            log.warning(f"{', '.join(new)}: logged in {split}, by another split's name: left out")
+            log.warning(f"{', '.join(new)}: logged in {split} under the name of another split, and left out")
         return {name: value for name, value in metrics.items() if name not in others}
 
 
@@ -232,7 +232,7 @@ class Companion(Tested, Continued, Checkpoint):
         self.trained = self.own("train", logged_in_training(trainer))
         if "train/loss" in logged_for_steps_alone(trainer) and "train/loss" not in self._told:
             self._told.add("train/loss")
-            log.info("train/loss is logged for steps alone: there is none of an epoch; log it with on_epoch=True")
+            log.info("train/loss is logged for steps alone, so no epoch has one; log it with on_epoch=True")
         self.progress.end_epoch(trainer)
         self._refuse_what_nobody_logs(trainer)
 
@@ -298,7 +298,9 @@ def fractions(metrics: dict[str, float], told: set[str]) -> dict[str, float]:
     """
     wrong = {name for name in ACCURACIES if metrics.get(name, 0.0) < 0 or metrics.get(name, 0.0) > 1}
     for name in sorted(wrong - told):
-        log.warning(f"{name}={metrics[name]:.4g}, as the model logs it, is no fraction of 0..1: results leave it out")
+        log.warning(
+            f"{name}={metrics[name]:.4g}, as the model logs it, is no fraction of 0..1; the results leave it out"
+        )
     told |= wrong
     return {name: value for name, value in metrics.items() if name not in wrong}
 

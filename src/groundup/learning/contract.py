@@ -55,7 +55,9 @@ def check_losses(given: Any, way: str, images: int, classes: int) -> Losses:
         if (name == "loss" or loss is not None) and (not isinstance(loss, Tensor) or loss.numel() != 1):
             raise _refusal(way, f"gives {_named(loss)} as {name}", "a tensor of one number, the mean over the batch")
     if not given.loss.requires_grad:
-        raise _refusal(way, "gives a loss without a gradient", "one that the parameters can be differentiated by")
+        raise _refusal(
+            way, "gives a loss without a gradient", "one that can be differentiated with respect to the parameters"
+        )
     if given.logits is not None and _shape(given.logits) != (images, classes):
         accepted = f"({images}, {classes}), a row an image and a column a class; or None, where a step predicts nothing"
         raise _refusal(way, f"gives {_named(given.logits)} as logits", accepted)

@@ -81,13 +81,13 @@ class ForwardForward(Learner):
         pixels = spec.channels * spec.image_size[0] * spec.image_size[1]
         if pixels < spec.num_classes:
             raise UserError(
-                f"model=forward_forward with data={spec.name}: an image of {pixels} numbers has no room for the class, "
-                f"one of {spec.num_classes}, that is written into it; accepted: a larger data.image_size"
+                f"model=forward_forward with data={spec.name}: the class is written into the image, and "
+                f"{pixels} numbers have no room for {spec.num_classes} classes; accepted: a larger data.image_size"
             )
         if not spec.mean:
             raise UserError(
-                f"model=forward_forward with data={spec.name}: it writes the class into the image, in black and white, "
-                "and how these images are normalised is not known; accepted: data whose module has a spec"
+                f"model=forward_forward with data={spec.name}: it writes the class into the image in black and white, "
+                "but the normalisation of these images is not known; accepted: data whose module has a spec"
             )
         black, white = (((value - spec.mean[0]) / spec.std[0]) for value in (0.0, 1.0))
         super().__init__(ForwardForwardNet(pixels, spec.num_classes, hidden_dims, black, white), spec, **training)

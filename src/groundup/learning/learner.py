@@ -161,8 +161,8 @@ class Learner(Predictor):
         if self._rates_set and rates != self._rates_set:
             self._rates_told = True
             log.warning(
-                f"a callback or the like has put learning rate {rates[0]:g} into the optimizer: it has no effect, for "
-                "the scheduler sets the rate of every step; accepted: a scheduler of your own"
+                f"a callback or the like has put learning rate {rates[0]:g} into the optimizer: it has no effect, "
+                "because the scheduler sets the rate of every step; accepted: a scheduler of your own"
             )
 
     # The course of a training

@@ -79,7 +79,7 @@ class SquaredError(nn.Module):
     def __init__(self, reduction: str = "mean"):
         super().__init__()
         if reduction not in REDUCTIONS:
-            raise UserError(f"loss.reduction={reduction}: accepted are {', '.join(REDUCTIONS)}")
+            raise UserError(f"loss.reduction={reduction}: accepted: {', '.join(REDUCTIONS)}")
         self.reduction = reduction
 
     def forward(self, outputs: Tensor, target: Tensor) -> Tensor:

@@ -139,9 +139,7 @@ class Predictor(LightningModule):
         """The metrics of all images since the evaluation began, `val/acc` and so on."""
         self.evaluated = self._meter.read(self.sum_over_processes)
         if self.evaluated.broken and not self.trainer.sanity_checking:
-            log.warning(
-                f"{split}: the network gives no numbers (NaN) for {self.evaluated.broken:,} images: no accuracy"
-            )
+            log.warning(f"{split}: the network gives NaN for {self.evaluated.broken:,} images, so there is no accuracy")
         metrics = self.evaluated.metrics | self.further_metrics()
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "val" and not self.trainer.sanity_checking:
@@ -180,7 +178,7 @@ class Predictor(LightningModule):
     def log(self, name: str, *arguments: Any, **options: Any) -> None:
         """As Lightning has it, but for figures of the run that a callback logs too: of both it would make the mean."""
         if name in FIGURES and not self._logs_figures:
-            log.warning(f"{name}: logged by a callback, by the name of a figure of the run: left out")
+            log.warning(f"{name}: a callback logs it under the name of a figure of the run; it is left out")
             return
         super().log(name, *arguments, **options)
 

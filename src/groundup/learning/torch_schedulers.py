@@ -86,12 +86,12 @@ class TorchScheduler:
                 kept_apart = kept_apart or _differ(trial.rates())
         if isinstance(made_for := getattr(scheduler, "total_steps", None), int) and calls + 1 < made_for:
             log.warning(
-                f"scheduler: {type(scheduler).__name__} is made for {made_for} times, and goes on {calls} times in "
-                f"this training, once {_unit(self.interval)}: what comes later of it never does"
+                f"scheduler: {type(scheduler).__name__} is made for {made_for} calls, but this training calls it "
+                f"{calls} times, once {_unit(self.interval)}; it does not reach its end"
             )
         if not kept_apart:
             raise UserError(
-                f"scheduler: {type(scheduler).__name__} gives all {len(rates)} groups of the optimizer one rate, where "
+                f"scheduler: {type(scheduler).__name__} gives all {len(rates)} groups of the optimizer one rate, but "
                 f"their own are {', '.join(f'{rate:g}' for rate in rates)}; accepted: a list, of one for each group"
             )
 

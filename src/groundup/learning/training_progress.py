@@ -29,7 +29,7 @@ def steps_of(trainer: Trainer) -> tuple[int, int]:
     """
     if math.isinf(trainer.num_training_batches):
         raise UserError(
-            "data: its training loader has no length, so that nobody knows how long an epoch is; give "
+            "data: its training loader has no length, so the length of an epoch is not known; give "
             "trainer.limit_train_batches=BATCHES of an epoch"
         )
     total = int(trainer.estimated_stepping_batches)

@@ -12,7 +12,9 @@ from groundup.options import Logger, Positive, Text, split_url
 
 def _without_password(address: str) -> str:
     if "://" in address and split_url(address).password is not None:
-        raise PydanticCustomError("secret", "must hold no password, it would be written down: MLFLOW_TRACKING_PASSWORD")
+        raise PydanticCustomError(
+            "secret", "must hold no password, because it would be written down; use MLFLOW_TRACKING_PASSWORD"
+        )
     return address
 
 

@@ -23,5 +23,5 @@ def activation_class(name: str) -> type[nn.Module]:
         UserError: there is no activation of that name.
     """
     if name not in ACTIVATIONS:
-        raise UserError(f"model.activation={name}: accepted are {', '.join(ACTIVATIONS)}")
+        raise UserError(f"model.activation={name}: accepted: {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

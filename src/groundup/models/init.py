@@ -45,7 +45,7 @@ def init_weights(model: nn.Module, scheme: str) -> None:
         UserError: there is no scheme of that name.
     """
     if scheme not in INITS:
-        raise UserError(f"model.init={scheme}: accepted are {', '.join(INITS)}")
+        raise UserError(f"model.init={scheme}: accepted: {', '.join(INITS)}")
     for layer in model.modules():
         if not isinstance(layer, nn.Linear | nn.Conv2d):
             continue

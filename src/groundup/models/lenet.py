@@ -39,7 +39,7 @@ class LeNet(nn.Module):
         super().__init__()
         require_image_size("lenet", image_size, minimum=12)
         if pool not in POOLINGS:
-            raise UserError(f"model.pool={pool}: accepted are {', '.join(POOLINGS)}")
+            raise UserError(f"model.pool={pool}: accepted: {', '.join(POOLINGS)}")
         act, pool_class = activation_class(activation), POOLINGS[pool]
         height, width = ((side // 2 - 4) // 2 for side in image_size)
         self.features = nn.Sequential(

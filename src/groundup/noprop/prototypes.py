@@ -23,7 +23,7 @@ def training_images_of(data: Any, device: torch.device) -> Callable[[int], Tenso
     """
     if not isinstance(data, ImageData):
         raise UserError(
-            "model.embedding=prototype: images of each class are asked for, and the data module gives batches alone; "
+            "model.embedding=prototype: it needs images of each class, but the data module gives only batches; "
             "accepted: one_hot, learned"
         )
     images = data.splits["train"]

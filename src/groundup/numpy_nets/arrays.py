@@ -41,7 +41,7 @@ class Arrays(dict[str, Array]):
         return self
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("the layers say which arrays a network has: none is added or removed")
+        raise TypeError("the layers decide which arrays a network has; none can be added or removed")
 
     __delitem__ = clear = pop = popitem = setdefault = _refuse  # type: ignore[assignment]
 

@@ -95,8 +95,8 @@ class Sequential(Chain):
             raise InputError(
                 f"{self.label}: expected the gradient of a loss of its last outputs, given one of other numbers: "
                 "forward(), loss.forward(out, target) and backward() belong together, with no other forward() between "
-                "and out as it came. Only where out was made of the last outputs by adding to them, as in the sum of "
-                "two networks, is the gradient the same, and taken as a copy: net.backward(grad.copy())"
+                "and out as it came. If out is the last outputs plus something else, as in the sum of two "
+                "networks, the gradient is the same: pass a copy, net.backward(grad.copy())"
             )
         misuse.warn_of_ending(self, loss)
         if not self._trained and not input_grad:

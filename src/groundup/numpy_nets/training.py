@@ -181,5 +181,5 @@ def _check_last_batch(net: Chain, x: Array, batch_size: int) -> None:
         if isinstance(layer, BatchNorm) and math.prod(layer.output_shape or ()) == layer.num_features:
             raise InputError(
                 f"fit: expected no batch of a single sample, which {layer.label} cannot train on, given {len(x)} "
-                f"samples with batch_size={batch_size}; another batch_size, or a sample less, leaves none"
+                f"samples with batch_size={batch_size}; another batch_size, or one sample less, avoids it"
             )

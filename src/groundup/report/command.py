@@ -148,13 +148,13 @@ def _accepted() -> str:
 def _pair(value: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,9}),(\d{1,9})", value)
     if not found:
-        raise UserError(f"compare={value}: accepted are two numbers of the table, such as compare=1,3")
+        raise UserError(f"compare={value}: accepted: two numbers of the table, such as compare=1,3")
     return int(found[1]), int(found[2])
 
 
 def _positive(key: str, value: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,5}", value):
-        raise UserError(f"{key}={value}: accepted is a number from 1")
+        raise UserError(f"{key}={value}: accepted: a number from 1 on")
     return int(value)
 
 

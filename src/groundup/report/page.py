@@ -79,7 +79,7 @@ def pair_rows(found: Comparison) -> list[list[str]]:
 def verdict(found: Comparison) -> str:
     """What the comparison says, in a sentence."""
     if found.interval is None:
-        return f"One seed in common: {found.difference.mean:+.4f}, and nothing can be said of how sure that is."
+        return f"One seed in common: {found.difference.mean:+.4f}, and one seed says nothing about the uncertainty."
     low, high = found.interval
     sure = "The interval excludes zero" if low > 0 or high < 0 else "The interval includes zero"
     return (

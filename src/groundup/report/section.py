@@ -104,7 +104,7 @@ def refuse_pair(parts: Sequence[Part], pair: tuple[int, int]) -> None:
     asked = f"compare={pair[0]},{pair[1]}"
     total = sum(len(part.entries) for part in parts)
     if pair[0] == pair[1] or not all(1 <= number <= total for number in pair):
-        raise UserError(f"{asked}: accepted are two numbers of the table, 1 to {total}")
+        raise UserError(f"{asked}: accepted: two numbers of the table, 1 to {total}")
     for part in parts:
         if len({entry.number for entry in part.entries} & set(pair)) == 1:
             raise UserError(f"{asked}: one is on {part.data}, the other is not; accepted: two on one data set")

@@ -39,7 +39,7 @@ def begin_from(module: LightningModule, config: Mapping[str, Any], spec: Dataset
         log.log(level, line)
     by_chance = [name for name, p in module.named_parameters() if not p.requires_grad and name not in fitted.taken]
     if by_chance and config.get("freeze"):
-        log.warning(f"freeze: of these nothing was taken, and they stay as they began: {_listed(by_chance)}")
+        log.warning(f"freeze: these take no weights from init_from and keep their initial values: {_listed(by_chance)}")
     for line in _meant_otherwise(fitted, checkpoint, config, spec):
         log.warning(f"init_from: {line}")
     return dict(fitted.taken)

@@ -149,8 +149,8 @@ def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str,
     own = tells_its_spec(of_run) is not None or "root" in chosen or options.get("root") == home().data_root()
     if not own and not is_there(str(options.get("name")), str(options.get("root"))):
         raise UserError(
-            f"run={run_dir}: files of {options['name']} are missing in {options['root']}, where its config.yaml has "
-            "them, and nothing is downloaded to where a run says; name the folder: data.root=DIR"
+            f"run={run_dir}: files of {options['name']} are missing in {options['root']}, the folder that its "
+            "config.yaml names, and nothing is downloaded to such a folder; name the folder: data.root=DIR"
         )
     return options
 
@@ -170,7 +170,7 @@ def _refuse_draws(draws: int, model: Mapping[str, Any]) -> None:
 def _evaluate_module(trainer: Trainer, module: LightningModule, data: LightningDataModule, seed: int) -> dict[str, Any]:
     """What a LightningModule logs of the test."""
     if not is_overridden("test_step", module):
-        raise UserError(f"model: {type(module).__name__} has no test_step, so that nothing can be tested")
+        raise UserError(f"model: {type(module).__name__} has no test_step, so nothing can be tested")
     evaluation = Tested(seed)
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
     trainer.test(module, datamodule=data, verbose=False)
@@ -191,7 +191,7 @@ def _say_what_is_absent(predictor: Predictor) -> None:
         if math.isnan(value)
     ]
     if absent:
-        log.warning(f"no test images of {listed(absent)}: without an accuracy, and in no mean")
+        log.warning(f"no test images of {listed(absent)}: they have no accuracy and are in no mean")
 
 
 def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:

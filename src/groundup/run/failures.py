@@ -18,8 +18,8 @@ def one_line_cause(error: BaseException, run_dir: Path) -> str:
         return "batch norm cannot learn from a single image a step: raise data.batch_size or data.limit_train"
     if isinstance(error, TypeError) and "expected Tensor as element" in str(error):
         return (
-            "a weight had its first gradient after others had theirs, which PyTorch's fused optimizers cannot: "
-            "optimizer.fused=false"
+            "a weight got its first gradient later than the others, which PyTorch's fused optimizers do not support: "
+            "set optimizer.fused=false"
         )
     if isinstance(error, OSError) and error.errno:
         return f"{error.strerror}: {error.filename or 'while writing'}"

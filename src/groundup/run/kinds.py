@@ -195,7 +195,7 @@ def optimizer(node: Mapping[str, Any]) -> MakeOptimizer:
     def make_optimizer(groups: Any) -> torch.optim.Optimizer:
         groups = list(groups)
         if not any(group["params"] for group in groups):
-            raise UserError("model: no parameter of it wants a gradient, so that there is nothing to learn")
+            raise UserError("model: none of its parameters requires a gradient, so there is nothing to learn")
         with told_of("optimizer", node, OPTIMIZER):
             made = make(groups)
         if isinstance(made, torch.optim.LBFGS) or not isinstance(made, torch.optim.Optimizer):

@@ -46,8 +46,8 @@ def build_learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner | Lig
     is_module = learns_by_itself(model)
     if unsaid := [group for group in GROUPS if is_module and not is_own(config, group)]:
         raise UserError(
-            f"{unsaid[0]} with model={model['name']}: a LightningModule has its own, and the config says another; "
-            "accepted: what `groundup.config.check` makes of it"
+            f"{unsaid[0]} with model={model['name']}: a LightningModule has its own, but the config names another; "
+            "accepted: a config that went through `groundup.config.check`"
         )
     made = _own_module(model, spec) if is_module else _learner(config, spec)
     if config["trainer"]["precision"] == "64-true":
@@ -71,8 +71,8 @@ def _refuse_loaders_of_its_own(module: LightningModule, spec: DatasetSpec) -> No
     for split in ("train", "val", "test"):
         if is_overridden(f"{split}_dataloader", module):
             raise UserError(
-                f"model: {type(module).__name__}.{split}_dataloader would never be called, the images are those of "
-                f"data={spec.name}; accepted: its loaders in a LightningDataModule, chosen by data=NAME"
+                f"model: {type(module).__name__}.{split}_dataloader would never be called, because the images are "
+                f"those of data={spec.name}; accepted: its loaders in a LightningDataModule, chosen by data=NAME"
             )
 
 
@@ -117,7 +117,7 @@ def _predictor(config: Mapping[str, Any], spec: DatasetSpec) -> Predictor:
 
 
 def _no_optimizer(groups: Any) -> torch.optim.Optimizer:
-    raise UserError("a network that was read to predict is not trained")
+    raise UserError("a network that was read to predict cannot be trained")
 
 
 def _network_or_learner(model: Mapping[str, Any], spec: DatasetSpec, parts: Mapping[str, Any]) -> nn.Module:

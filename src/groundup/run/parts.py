@@ -157,7 +157,7 @@ def _refuse_several_processes(
             "own loaders; accepted: 1"
         )
     if isinstance(course, Companion):
-        raise UserError(f"{devices}: a LightningModule is trained by one; accepted: 1")
+        raise UserError(f"{devices}: a LightningModule trains on one device; accepted: 1")
 
 
 def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:
@@ -169,7 +169,7 @@ def _refuse_empty_test(config: Mapping[str, Any], spec: DatasetSpec) -> None:
     batches = -(-images // data.get("eval_batch_size", images))
     if share * batches < 1:
         raise UserError(
-            f"trainer.limit_test_batches={share}: of {batches} batches of data.eval_batch_size that leaves none; "
+            f"trainer.limit_test_batches={share}: this share of the {batches} test batches is less than one batch; "
             f"accepted: at least {1 / batches:.2g}, or a number of batches"
         )
 

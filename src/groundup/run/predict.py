@@ -76,8 +76,8 @@ def predict(
     spec = spec_in(checkpoint, checkpoint_file)
     if not spec.mean:
         raise UserError(
-            f"run={run_dir}: how the images of data={spec.name} are normalised is not known, so no others can be made "
-            "like them; accepted: a run whose data module has a `spec`, a groundup.spec.DatasetSpec"
+            f"run={run_dir}: how the images of data={spec.name} are normalised is not known, so other images cannot be "
+            "made like them; accepted: a run whose data module has a `spec`, a groundup.spec.DatasetSpec"
         )
     with building_from(run_dir):
         refuse_heavy_parts(config, spec)
@@ -147,7 +147,7 @@ def _classify(
     return {
         file: Prediction(file, tuple(spec.class_names[c] for c in classes[row]), tuple(best[row]))
         if are_numbers[row]
-        else Prediction(file, error="what the network makes of it is no number (NaN or infinite)")
+        else Prediction(file, error="the network's output is no number (NaN or infinite)")
         for row, file in enumerate(images)
     }
 

@@ -31,18 +31,22 @@ def use_what_is_read_back(module: LightningModule, rebuild: Callable[[], Lightni
     except Exception as error:  # of any kind: a forward may be for something else than images
         if not isinstance(module, Predictor):
             return
-        log.warning(f"model: what its checkpoint gives back could not be tried: {' '.join(str(error).split())[:200]}")
+        log.warning(f"model: reading its checkpoint back could not be tried: {' '.join(str(error).split())[:200]}")
         return
     if alike:
         return
-    cause = "model: it answers by a state that is not in its checkpoints, such as a buffer with persistent=False; "
+    cause = (
+        "model: its outputs depend on a state that is not in its checkpoints, such as a buffer with persistent=False; "
+    )
     if not isinstance(module, Classifier) or isinstance(module.net, NumPyNet):
-        log.warning(f"{cause}what evaluate.py and predict.py make of them differs from the figures of this run")
+        log.warning(f"{cause}the results of evaluate.py and predict.py differ from the figures of this run")
         return
     with isolate_rng():
         anew = _read_back(module, rebuild)
     module.net, module.loss = anew.net, anew.loss  # type: ignore[assignment]
-    log.warning(f"{cause}the test is of the network as evaluate.py reads it, validations were of that with the state")
+    log.warning(
+        f"{cause}the test uses the network as evaluate.py reads it, and the validations used that with the state"
+    )
 
 
 def _lose_alike(module: LightningModule, anew: LightningModule, spec: DatasetSpec) -> bool:

@@ -128,7 +128,7 @@ def begins_alone(config: Mapping[str, Any], run_dir: Path) -> Iterator[None]:
         except OSError as error:
             raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
         if stopped := _newest_unfinished(config, runs):
-            raise UserError(f"resume=auto: {stopped} has just been stopped; once more goes on with it")
+            raise UserError(f"resume=auto: {stopped} has just been stopped; repeat the command to go on with it")
         if running := next((other for other in _running(runs) if _is_of(other, config)), None):
             raise UserError(f"resume=auto: a run of this config is going on in {running}; {advice}")
         yield
@@ -155,8 +155,8 @@ def _refuse_another_net(config: Mapping[str, Any], run_dir: Path) -> None:
     if different := [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]:
         key = min(different, key=lambda key: (not key.endswith("name"), key))
         raise UserError(
-            f"resume={config['resume']}: that run has {key}={before.get(key)}, now asked is {key}={now.get(key)}; "
-            "repeat the run's own settings, or begin a new run without resume"
+            f"resume={config['resume']}: that run has {key}={before.get(key)}, but this command says "
+            f"{key}={now.get(key)}; repeat the run's own settings, or begin a new run without resume"
         )
 
 

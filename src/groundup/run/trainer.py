@@ -109,6 +109,6 @@ def _refuse_absent_device(accelerator: str, devices: Any) -> None:
         raise UserError(f"trainer.accelerator={accelerator}: this machine has none; accepted here: {accepted}")
     if isinstance(devices, list) and (accelerator == "cpu" or not present["gpu"]):
         raise UserError(
-            f"trainer.devices={devices} with trainer.accelerator={accelerator}: CPUs have no numbers; accepted: how "
-            "many processes, such as 1"
+            f"trainer.devices={devices} with trainer.accelerator={accelerator}: CPUs have no numbers; accepted: a "
+            "number of processes, such as 1"
         )

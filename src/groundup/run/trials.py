@@ -101,7 +101,7 @@ def make_lazy_layers(node: Mapping[str, Any], net: nn.Module, spec: DatasetSpec)
     with told_of("model", node, NETWORK.format(classes=spec.num_classes)), untouched(net) as like:
         net(torch.zeros(2, spec.channels, *spec.image_size, dtype=like.dtype, device=like.device))
     if waiting := [name for name, p in net.named_parameters() if is_lazy(p)]:
-        raise refusal("model", node, f"images do not come to {waiting[0]}, which has no size", "layers with sizes")
+        raise refusal("model", node, f"images do not reach {waiting[0]}, which has no size", "layers with sizes")
 
 
 def try_state(node: Mapping[str, Any], module: nn.Module) -> None:
@@ -144,7 +144,7 @@ def _refuse_probabilities(node: Mapping[str, Any], answers: Tensor, loss: Any) -
     """Under a loss that makes probabilities itself, by a softmax, say, they would be made twice."""
     if are_probabilities(answers) and makes_probabilities(loss, answers):
         accepted = "logits, or a loss of probabilities"
-        raise refusal("model", node, "gives probabilities, of which the loss makes probabilities again", accepted)
+        raise refusal("model", node, "gives probabilities, and the loss turns them into probabilities again", accepted)
 
 
 def makes_probabilities(loss: Any, answers: Tensor) -> bool:

@@ -31,8 +31,8 @@ def refuse_damage(file: IO[bytes]) -> None:
     """
     if file.read(len(_BEGINS)) != _BEGINS:
         raise Damaged(
-            "not the zip archive that PyTorch writes since 1.6; of an older file, or of safetensors, torch.save what "
-            "its own library loads"
+            "not the zip archive that PyTorch writes since 1.6; load an older file, or safetensors, with its own "
+            "library and torch.save the result"
         )
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -54,7 +54,7 @@ def _refuse_other_packing(members: list[zipfile.ZipInfo], size: int) -> None:
     if sum(member.file_size for member in members) > size:
         raise Damaged("its members are larger than the file")
     if len({member.filename for member in members}) < len(members):
-        raise Damaged("two of its members have one name")
+        raise Damaged("two of its members have the same name")
 
 
 def _read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

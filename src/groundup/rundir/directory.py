@@ -57,7 +57,9 @@ def refuse_files_of_no_run(run_dir: Path) -> None:
         raise UserError(f"hydra.run.dir={run_dir}: is the directory of a sweep; name another, or a new one within it")
     for name in (METRICS, CHECKPOINTS):
         if (run_dir / name).exists():
-            raise UserError(f"hydra.run.dir={run_dir}: holds {name} and no run; name another: it would be written over")
+            raise UserError(
+                f"hydra.run.dir={run_dir}: holds {name} and no run; name another, because {name} would be overwritten"
+            )
 
 
 def find_weights(init_from: str) -> Path:

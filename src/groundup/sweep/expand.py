@@ -63,7 +63,7 @@ def _refuse_what_cannot_be_listed(override: Override) -> None:
     if not _varies(override):
         return
     if is_own(override.key_or_group):
-        raise UserError(f"{override.input_line}: it holds for the whole sweep: accepted is one value")
+        raise UserError(f"{override.input_line}: it holds for the whole sweep; accepted: one value")
     if not override.is_discrete_sweep():
         raise UserError(f"{override.input_line}: not a list of values; accepted: a,b,c or range(start,stop,step)")
 

@@ -25,7 +25,7 @@ def words_of(params: Any) -> list[str]:
     if params is None:
         return []
     if not isinstance(params, Mapping):
-        raise UserError(f"{PLACE}={params}: accepted are keys with values, as optimizer.lr: 0.1,0.01")
+        raise UserError(f"{PLACE}={params}: accepted: keys with values, such as optimizer.lr: 0.1,0.01")
     return [literal(f"{key}={_text(str(key), value)}") for key, value in params.items()]
 
 
@@ -33,14 +33,14 @@ def _text(key: str, value: Any) -> str:
     place = f"{PLACE}.{key}"
     own = key.lstrip("+~").replace("/", ".").partition(".")[0]
     if own in NO_JOBS:
-        raise UserError(f"{place}: holds for the whole sweep: beside hydra.sweeper, as a key of its own")
+        raise UserError(f"{place}: holds for the whole sweep; write it beside hydra.sweeper, as a key of its own")
     if isinstance(value, Mapping):
         inner = next(iter(value), "KEY")
-        raise UserError(f"{place}: keys below keys; accepted is one key with dots, as {key}.{inner}")
+        raise UserError(f"{place}: nested keys; accepted: one key with dots, such as {key}.{inner}")
     if isinstance(value, list):
         several = ",".join(map(str, value))
         raise UserError(
-            f"{place}=[{several}]: a list; accepted is text: {several} for several values, '[{several}]' for one"
+            f"{place}=[{several}]: a list; accepted: text, {several} for several values, '[{several}]' for one"
         )
     if value is None:
         return "null"

@@ -93,7 +93,7 @@ def refuse_bad_settings(master: DictConfig) -> None:
     refuse_what_no_sweep_obeys(master.hydra)
     for word in words_of_command(master.hydra):
         if word.lstrip("+").partition("=")[0] in (DIGEST, CHECKED):
-            raise UserError(f"{word}: a sweep says this of its own jobs; leave it out")
+            raise UserError(f"{word}: a sweep sets this for its jobs; leave it out")
     refuse_bad_launcher(master.hydra.launcher)
 
 
@@ -112,7 +112,9 @@ def _looking(resume: str | None, folder: Path) -> Iterator[None]:
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(holding(folder / ".auto.lock", wait=A_LOOK))
         except Held as error:
-            raise UserError(f"sweep.resume=auto: another command looks in {folder} for it; once more later") from error
+            raise UserError(
+                f"sweep.resume=auto: another command is looking in {folder} for it; repeat this command later"
+            ) from error
         except OSError:  # where nothing can be made, nobody begins a sweep
             pass
         yield
@@ -150,7 +152,7 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
         )
     for name in TABLES:
         if (sweep_dir / name).exists():
-            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep: it would be written over")
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep; {name} would be overwritten")
     for number, folder in job_folders(sweep_dir):
         if number < len(jobs) and read_state(sweep_dir / folder).status != "not run":
             raise UserError(f"hydra.sweep.dir={sweep_dir}: its folder {folder} holds a run already; name another")
