@@ -17,11 +17,11 @@ class DatasetSpec:
     """The contract between data and model; images are `(N, channels, height, width)`.
 
     `mean` and `std` are per channel, of pixels scaled to 0..1. `train_size` and `test_size` count the published
-    splits, before validation is cut from the training split. Where images come normalised, and nobody says how, `mean`
+    splits, before validation is cut from the training split. If images come normalised and it is not known how, `mean`
     and `std` are empty.
 
     Raises:
-        ValueError: there is no such data set: a size, a name or a statistic is none, or there are too few of them.
+        ValueError: a size, a name or a statistic is not valid, or there are too few of them.
     """
 
     name: str

@@ -252,7 +252,9 @@ def test_a_share_that_leaves_no_batch_to_test_is_refused_before_training(train, 
     for limit, refused in (("0.2", True), ("0.25", False)):
         overrides = ("trainer.max_epochs=1", f"+trainer.limit_test_batches={limit}")
         if refused:
-            with pytest.raises(UserError, match=r"limit_test_batches=0.2: this share of the 4 test batches is less than one batch"):
+            with pytest.raises(
+                UserError, match=r"limit_test_batches=0.2: this share of the 4 test batches is less than one batch"
+            ):
                 train(*overrides)
             assert not list(tmp_path.rglob("*.ckpt"))
         else:

@@ -14,15 +14,15 @@ from groundup.command.place import Place
 def door(
     command: str, script: str | os.PathLike[str], config: str | None = None, trust: str | Iterable[str] = ()
 ) -> Callable[[], None]:
-    """The function that a script calls to be a command: `door("train", __file__)()`.
+    """Makes the function that turns a script into a command: `door("train", __file__)()` runs it.
 
-    `conf/` beside the script comes before the package's, `outputs/` and `data/` are made beside it.
+    `conf/` beside the script comes before the package's. `outputs/` and `data/` are made beside the script.
 
     Args:
         command: train, evaluate, predict or report.
-        script: the file.
-        config: the name of the config it begins with, in `conf/`; None: as the command, such as `train`.
-        trust: the project's own packages, whose parts it may build from what a run directory says.
+        script: the path of the script.
+        config: the name of the config in `conf/` to begin with; None takes the name of the command, such as `train`.
+        trust: the project's own packages. The command may build their parts when a run directory names them.
     """
     main = importlib.import_module(f"groundup.cli.{command}").main
     return functools.partial(_enter, main, Place.of_script(script, config, trust))

@@ -49,12 +49,12 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
     """The checked config of a run, as plain containers: `compose("model=cnn", "data=cifar10")`.
 
     Args:
-        overrides: as on the command line of `groundup train`.
+        overrides: settings, as on the command line of `groundup train`.
         config: the name of the config to begin with.
-        config_dir: a folder of configs of one's own, which comes before the package's.
+        config_dir: a folder with configs of your own, which comes before the package's.
 
     Raises:
-        UserError: with the message of the command.
+        UserError: the request cannot be met. It has the message of the command.
     """
     if other := next((word for word in overrides if not isinstance(word, str)), None):
         raise UserError(
@@ -67,20 +67,20 @@ def compose(*overrides: str, config: str = "train", config_dir: AnyPath | None =
 
 
 def train(config: Mapping[str, Any] | Sequence[str] = (), run_dir: AnyPath | None = None) -> dict[str, Any]:
-    """Trains and tests, to the very figures of the command, and writes a run directory.
+    """Trains and tests a model, and writes a run directory. The figures are those of the command.
 
-    Of several threads one computes at a time, and the others wait: they share the generators of random numbers.
+    Of several threads that call it, one computes and the others wait, because they share random generators.
 
     Args:
-        config: made by `compose`, and changed since as one likes; or overrides: `train(["model=mlp", "seed=1"])`.
-        run_dir: None makes one in `outputs/runs/`.
+        config: a config from `compose`, changed as you like; or settings, such as `["model=mlp", "seed=1"]`.
+        run_dir: the folder of the run; None makes one in `outputs/runs/`.
 
     Returns:
-        What `results.json` holds, and `run_dir`.
+        The fields of `results.json`, and `run_dir`.
 
     Raises:
-        UserError: the run cannot begin; with the message of the command.
-        RunFailed: what ended it; the traceback is in `train.log`.
+        UserError: the run cannot begin. It has the message of the command.
+        RunFailed: the run failed. It has the cause; the traceback is in `train.log`.
     """
     overrides = [] if isinstance(config, Mapping) else [config] if isinstance(config, str) else list(config)
     here = _place(None)
@@ -107,15 +107,18 @@ def evaluate(
     draws: int = 1,
     trust: str | Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The test metrics of a finished run: see `groundup.run.evaluate.evaluate`.
+    """Computes the test metrics of a finished run.
 
     Args:
-        run: its directory.
+        run: the run directory.
         ckpt: `best`, `last` or a path.
-        data: data keys to use instead of the run's own, such as `root` where the files have moved.
+        data: data keys that replace the run's own, such as `root` where the files have moved.
         accelerator: cpu, cuda, mps or auto.
-        draws: how often, where predictions depend on random numbers.
-        trust: packages of one's own whose parts the run has.
+        draws: the number of evaluations of a model whose predictions are random.
+        trust: your own packages that the run has parts of.
+
+    Raises:
+        UserError: the request cannot be met. It has the message of the command.
     """
     run_dir = _path("run", run)
     refuse_wrong_values(Call, {"accelerator": accelerator, "draws": draws})
@@ -129,14 +132,17 @@ def evaluate(
 def predict(
     run: AnyPath, images: AnyPath, ckpt: str = "best", *, top: int = 1, trust: str | Iterable[str] = ()
 ) -> list[Prediction]:
-    """The classes of image files by a run's network, each with its probability: see `groundup.run.predict.predict`.
+    """Classifies image files with the network of a run, and gives a probability for each class.
 
     Args:
-        run: its directory.
-        images: a file, or a folder of them.
+        run: the run directory.
+        images: an image file, or a folder of image files.
         ckpt: `best`, `last` or a path.
-        top: how many classes an image, the likeliest first.
-        trust: packages of one's own whose parts the run has.
+        top: the number of classes given for each image, the likeliest first.
+        trust: your own packages that the run has parts of.
+
+    Raises:
+        UserError: the request cannot be met. It has the message of the command.
     """
     run_dir, image_files = _path("run", run), _path("images", images)
     refuse_wrong_values(Call, {"top": top})

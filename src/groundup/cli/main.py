@@ -11,17 +11,17 @@ import groundup
 from groundup.cli.completion import complete
 
 COMMANDS = {
-    "train": "a model on a data set, or a sweep of many: groundup train model=cnn data=cifar10",
-    "evaluate": "test metrics of a run: groundup evaluate run=DIR",
-    "predict": "classes of images, by a run: groundup predict run=DIR images=PATH",
-    "report": "tables and plots of runs and sweeps: groundup report DIR",
-    "new": "a project of your own to start from: groundup new DIR [NAME]",
+    "train": "trains a model on a data set, or runs a sweep: groundup train model=cnn data=cifar10",
+    "evaluate": "computes the test metrics of a run: groundup evaluate run=DIR",
+    "predict": "classifies image files with a run: groundup predict run=DIR images=PATH",
+    "report": "writes tables and plots of runs and sweeps: groundup report DIR",
+    "new": "writes a project of your own to start from: groundup new DIR [NAME]",
 }
 HELP = """groundup: image classifiers from the ground up.
 
 {commands}
 
-  groundup COMMAND --help says more; groundup --version
+  groundup COMMAND --help prints the help of a command. groundup --version prints the version.
 """
 BAD_REQUEST = 2
 

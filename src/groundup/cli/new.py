@@ -24,9 +24,9 @@ HELP = """groundup: a project of your own to start from: a network, a data set a
 
   Commands
     groundup new DIR           the package has the name of the folder
-    groundup new DIR NAME      the package has this name
+    groundup new DIR NAME      the package is called NAME
 
-  DIR is a folder that is empty, or not there yet; NAME becomes the name of a Python package.
+  DIR is a folder that is empty or not there yet. NAME is the name of a Python package.
 """
 
 

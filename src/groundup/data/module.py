@@ -35,9 +35,9 @@ from groundup.spec import DatasetSpec
 
 
 class ImageData(LightningDataModule):
-    """Any of the data sets. `image_size`, `channels`, `mean` and `std` of the config are already part of the spec.
+    """A data set. The spec already has `image_size`, `channels`, `mean` and `std` of the config.
 
-    A data set of your own is a subclass with two methods. This is the whole of one, for a YAML with
+    A data set of your own is a subclass with two methods. This is a complete one, for a YAML with
     `_target_: my_package.Stars`, `name: stars` and, in its defaults list, `base`:
 
         class Stars(ImageData):
@@ -54,33 +54,34 @@ class ImageData(LightningDataModule):
                 with np.load(self.root / f"stars_{split}.npz") as file:
                     return file["images"], file["labels"]
 
-    (`DatasetSpec` is in `groundup.spec`.) Seen to for all of them: the validation split, limits, augmentation, resizing
-    by `data.image_size`, batches on the device, the shares of several processes, going on after a stop. Keys of its own
-    are arguments of its `__init__(self, spec, root, *, mine=1, **options)`, which hands the others to
-    `super().__init__(spec, root, **options)`; a run goes on with the same alone. `prepare_data` may fetch files.
+    `DatasetSpec` is in `groundup.spec`. The base class takes care of the validation split, limits, augmentation,
+    resizing by `data.image_size`, batches on the device, the shares of several processes, and going on after a stop. A
+    key of your own is an argument of `__init__(self, spec, root, *, mine=1, **options)`, which passes the others to
+    `super().__init__(spec, root, **options)`. A stopped run goes on only with the same values. `prepare_data` may fetch
+    files.
 
     Args:
-        spec: made of the same config by `make_spec`.
-        root: where the files are or will be.
-        mirror: a URL or folder to take missing files from.
-        batch_size: training images a step, over all processes together.
-        eval_batch_size: likewise, in validation and test.
-        val_fraction: of the training split, held out class by class; without use where a folder has its own `val`.
-        limit_train: only the first so many images of the training split, before validation is cut from it.
-        limit_test: likewise, of the test split.
-        augment: names of augmentations of training images, in order.
-        crop_padding: pixels.
-        shift: pixels.
-        cutout_size: pixels.
+        spec: the spec, which `make_spec` made from the same config.
+        root: the folder that holds the files or gets them.
+        mirror: a URL or folder that missing files are taken from.
+        batch_size: the training images in a step, over all processes together.
+        eval_batch_size: the images in a batch of validation and test.
+        val_fraction: the share of the training split that is held out, class by class. A folder with its own `val` does
+            not use it.
+        limit_train: takes only the first N images of the training split, before validation is cut from it.
+        limit_test: takes only the first N images of the test split.
+        augment: the names of the augmentations of training images, in order.
+        crop_padding: the pixels that `crop` adds on each side.
+        shift: the largest shift in pixels.
+        cutout_size: the side in pixels of the square that `cutout` removes.
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
-            then on, see `groundup.data.progressive`; None keeps it.
-        tta: of the test: what its accuracy is measured with too, see `groundup.learning.tta`; `none` or a name there.
-        in_memory: False reads an image folder from disk, batch by batch: the same batches.
-        workers: processes that read, where not in memory.
-        background: of an image folder, what shows through where an image is transparent: a colour's name, or its red,
-            green and blue of 0..255.
-        labels: `fine` or `coarse`, of cifar100.
-        seed: of the split, the order and the augmentation.
+            that share on; None keeps the size.
+        tta: the views that `test/acc_tta` averages: `none`, `mirror`, `shift` or `mirror_shift`.
+        in_memory: False reads the same batches of an image folder from disk.
+        workers: the processes that read images from disk.
+        background: the colour behind transparent pixels of an image folder: a name, or red, green and blue of 0..255.
+        labels: the `fine` or the `coarse` classes of cifar100.
+        seed: the seed of the split, the order and the augmentation.
 
     Raises:
         UserError: values that do not go together.
@@ -141,19 +142,20 @@ class ImageData(LightningDataModule):
 
     @classmethod
     def describe(cls, data: Mapping[str, Any]) -> DatasetSpec:
-        """What is known of the data set before an image is read, from the keys of its config: to be overridden.
+        """The spec of the data set, made from the keys of its config before an image is read. Override it.
 
-        `train_size` and `test_size` are those of the whole splits, 0 where there is none; `mean` and `std` of training
-        pixels scaled to 0..1.
+        `train_size` and `test_size` are those of the whole splits, 0 for a split that is missing. `mean` and `std` are
+        those of training pixels scaled to 0..1.
         """
         return published(data.get("name"), data.get("labels") or "fine").spec
 
     def load_split(self, split: str) -> tuple[Any, Any] | None:
-        """Images `(N, C, H, W)` of uint8 and class numbers `(N,)` of a split, as tensors or arrays: to be overridden.
+        """Images `(N, C, H, W)` of uint8 and class numbers `(N,)` of a split, as tensors or arrays. Override it.
+
+        Return None for a split that the data set does not have. Without `val`, validation is cut from `train`.
 
         Args:
-            split: `train`, `val` or `test`; None is given for one that there is not. Without a `val`, validation is cut
-                from `train`.
+            split: `train`, `val` or `test`.
         """
         return None if split == "val" else published(self.spec.name, self.labels).read(self.root, split)
 

@@ -16,7 +16,7 @@ MakeOptimizer = Callable[[Iterable[dict[str, list[tuple[str, nn.Parameter]]]]], 
 
 
 class Training(TypedDict):
-    """What a run gives every way of learning beside the data set, see `Learner`; options of its own come apart."""
+    """What a run gives every way of learning beside the data set; see `Learner`. Its own options are not in it."""
 
     loss: nn.Module
     optimizer: MakeOptimizer
@@ -25,12 +25,12 @@ class Training(TypedDict):
 
 
 class Losses(NamedTuple):
-    """What a training batch comes to.
+    """The losses of a training batch.
 
     Attributes:
-        loss: what is differentiated, a mean over the batch.
-        logits: `(N, K)`, of which `train/acc` is counted; None where a training step predicts nothing.
-        shown: what `train/loss` is the mean of, where that is another number than `loss`.
+        loss: the mean over the batch, which is differentiated.
+        logits: `(N, K)`, from which `train/acc` is computed; None if a training step predicts nothing.
+        shown: the number that `train/loss` is the mean of, if it is another than `loss`.
     """
 
     loss: Tensor

@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 
 class Learner(Predictor):
-    """A LightningModule whose `training_step`, `configure_optimizers`, `validation_step` and `test_step` are there.
+    """A LightningModule that has `training_step`, `configure_optimizers`, `validation_step` and `test_step`.
 
-    A way of learning gives `losses`. This is the whole of one, for a YAML with
+    A way of learning defines `losses`. This is a complete one, for a YAML with
     `_target_: my_package.Calm`:
 
         class Calm(Learner):
@@ -41,22 +41,22 @@ class Learner(Predictor):
                 logits = self.net(images)
                 return Losses(self.loss(logits, target) + 0.01 * logits.square().mean(), logits)
 
-    (`Losses`, and `Training` for the type of `training`, are in `learning.contract`.) Seen to for all ways: metrics,
-    the shares that processes have of a batch, losses that are not finite, checkpoints. What is public may be
-    overridden; a hook of Lightning's, `on_train_start`, say, calls `super()`. Random numbers of a training step follow
-    from (seed, step, process) alone: a run that was stopped and resumed draws what it would have drawn.
+    `Losses` is in `groundup.learning.contract`, and so is `Training`, the type of `training`. The base class takes care
+    of metrics, of the shares of a batch between processes, of losses that are not finite, and of checkpoints. You may
+    override what is public. A hook of Lightning's, such as `on_train_start`, must call `super()`. The random numbers of
+    a training step depend on (seed, step, process) alone, so a resumed run draws the same numbers.
 
     Args:
-        net, spec, loss, seed: see `Predictor`; the seed is that of training steps too.
-        optimizer: from groups of named parameters to optimizer.
-        lr_schedule: factor of the learning rate by step; or a scheduler of PyTorch, which then sets the rates.
+        net, spec, loss, seed: see `Predictor`. The seed is also that of training steps.
+        optimizer: a function from groups of named parameters to an optimizer.
+        lr_schedule: the factor of the learning rate by step, or a scheduler of PyTorch, which then sets the rates.
 
     Attributes:
-        passes: over the training images that make up an epoch.
-        total_steps: of the training; 0 until it begins, and so is `steps_per_epoch`.
-        rate: learning rate of the current step.
+        passes: the passes over the training images in an epoch.
+        total_steps: the steps of the training. It is 0 until training begins, and so is `steps_per_epoch`.
+        rate: the learning rate of the current step.
         progress: how far training is.
-        weights_given: those that the run was told to begin with, by name; training images do not change them first.
+        weights_given: the weights of `init_from`, by name. A start from training images does not change them.
         trained: the `train_metrics` of the last epoch that ended.
     """
 
@@ -84,7 +84,7 @@ class Learner(Predictor):
         self._base_rates: list[float] = []
 
     def losses(self, images: Tensor, target: Tensor) -> Losses:
-        """What a training batch comes to: normalised images `(N, C, H, W)`, class numbers `(N,)`."""
+        """The losses of a training batch: normalised images `(N, C, H, W)` and class numbers `(N,)`."""
         raise NotImplementedError(f"{type(self).__name__}.losses(images, target)")
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -106,7 +106,7 @@ class Learner(Predictor):
     # Optimizer and learning rate
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """What learns, in groups of parameters that always learn in the same steps."""
+        """The parameters that learn, in groups that always learn in the same steps."""
         return [[p for p in self.parameters() if p.requires_grad]]
 
     def configure_optimizers(self) -> Any:

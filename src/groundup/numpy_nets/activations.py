@@ -76,7 +76,7 @@ class Tanh(Layer):
 class Softmax(Layer):
     """y_k = exp(x_k) / sum_j exp(x_j), of every row of `(N, K)`: positive numbers that add up to 1.
 
-    The largest x of the row is subtracted first, which changes nothing but keeps exp from overflowing.
+    The largest x of the row is subtracted first. This changes nothing, but keeps exp from overflowing.
     """
 
     def forward(self, x: Array, training: bool = False) -> Array:

@@ -22,7 +22,7 @@ class BatchNorm(Layer):
     `running_var` and `num_batches_tracked`: the names of `torch.nn.BatchNorm1d` and `BatchNorm2d`.
 
     Args:
-        rng: not used, nothing is random here; every layer with weights takes one.
+        rng: not used, because nothing is random here. Every layer with weights takes one.
 
     Raises:
         InputError: on a batch of another shape or type, an empty one, NaN or infinity; while training, on one with

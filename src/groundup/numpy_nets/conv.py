@@ -18,17 +18,17 @@ class Conv2D(Layer):
     around it; `x` is `(N, C, H, W)`, `y` is `(N, O, H', W')` with H' = (H + 2 padding - k) // stride + 1.
     `params["weight"]` W is `(O, C, k, k)`, `params["bias"]` b is `(O,)`, as in `torch.nn.Conv2d`.
 
-    How it is computed: as one matrix product for each row h of the output, so that BLAS does the work. The arrays lie
+    It is computed as one matrix product for each row h of the output, so that BLAS does the work. The arrays lie
     in memory as `(H, C, W, N)`: rows of the image first, the batch last. With the batch last NumPy copies and adds
     long runs of numbers instead of single ones. With the rows first, the k rows of x that one row of y looks at are
-    neighbours, hence a matrix as they lie. Only the shifts along the width need copies ("strips"): k of them, where
-    the usual column matrix (im2col) has k². Outside nothing of this is seen but the strides of `(N, C, H, W)` views.
+    neighbours, so they are a matrix as they lie. Only the shifts along the width need copies ("strips"): k of them. The
+    usual column matrix (im2col) has k². Outside, only the strides of the `(N, C, H, W)` views show it.
 
     Args:
         bias: False leaves b out.
-        init: draws W, or the name of what draws, as "xavier"; b begins with zeros.
+        init: the initialiser of W, or its name, such as "xavier"; b begins with zeros.
         dtype: float32 or float64.
-        rng: where W is drawn from; None is a fresh generator, different each time.
+        rng: the generator that W is drawn from; None is a fresh one, different each time.
 
     Raises:
         InputError: on a batch of another shape or type, an empty one, NaN or infinity, images smaller than a window.

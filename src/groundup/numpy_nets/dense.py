@@ -18,9 +18,9 @@ class Dense(Layer):
 
     Args:
         bias: False leaves b out.
-        init: draws W, or the name of what draws, as "xavier"; b begins with zeros.
+        init: the initialiser of W, or its name, such as "xavier"; b begins with zeros.
         dtype: float32 or float64.
-        rng: where W is drawn from; None is a fresh generator, different each time.
+        rng: the generator that W is drawn from; None is a fresh one, different each time.
 
     Raises:
         InputError: on a batch of another shape or type, an empty one, NaN or infinity.

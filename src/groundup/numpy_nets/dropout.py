@@ -11,14 +11,14 @@ from groundup.numpy_nets.layer import Array, Layer
 class Dropout(Layer):
     """While training every number is 0 with probability p: y = x m / (1 - p), where m is 0 or 1; otherwise y = x.
 
-    Dividing by 1 - p keeps the mean what it is without dropout, so that nothing need be scaled afterwards ("inverted"
+    Dividing by 1 - p keeps the mean as it is without dropout, so nothing has to be scaled afterwards ("inverted"
     dropout; Srivastava et al. 2014, section 10).
 
     Args:
         p: 0 <= p < 1.
 
     Attributes:
-        rng: where the zeros are drawn from; None at first is a fresh generator, different each time.
+        rng: the generator that the zeros are drawn from; None at first is a fresh one, different each time.
 
     Raises:
         ValueError: p out of range.

@@ -18,13 +18,13 @@ from groundup.numpy_nets.targets import as_targets, classes, true_classes
 
 
 class Evaluation(NamedTuple):
-    """What `Sequential.evaluate` found.
+    """The result of `Sequential.evaluate`.
 
     Attributes:
-        loss: over all samples at once, whatever the size of the batches.
-        accuracy: the part of the samples whose class is right, 0 to 1.
+        loss: the loss of all samples at once, whatever the size of the batches.
+        accuracy: the share of the samples whose class is right, 0 to 1.
         confusion_matrix: `(K, K)` counts: row the true class, column the predicted one.
-        per_class: `(K,)` recall, the part of each class's samples that was recognised; NaN for a class without samples.
+        per_class: `(K,)` recall, the share of each class's samples that is right; NaN for a class without samples.
     """
 
     loss: float

@@ -14,9 +14,9 @@ from groundup.numpy_nets.sequential import Sequential
 
 
 def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) -> Array:
-    """df/dx by (f(x + step) - f(x - step)) / (2 step), x being changed in place, one number after the other.
+    """df/dx by (f(x + step) - f(x - step)) / (2 step). It changes x in place, one number after the other.
 
-    The error is of the order of step² from the curvature and of 1e-16 / step from rounding: x wants to be float64.
+    The error is of the order of step² from the curvature and of 1e-16 / step from rounding, so x should be float64.
     """
     above, below = _both_sides(f, x, step)
     return (above - below) / (2 * step)
@@ -40,16 +40,17 @@ def _both_sides(f: Callable[[], float], x: Array, step: float) -> tuple[Array, A
 def gradient_errors(net: Layer, x: Array, y: ArrayLike, loss: Loss, step: float = 1e-5) -> dict[str, float]:
     """How far each gradient is from central differences: max |g - g'| / max |g'|, g' the measured one.
 
-    By the name of the weight; "input" is dL/dx, which a network's first layer computes on demand alone. It is left out
-    where x is not of floats, or the first layer has no `backward_input`.
+    The errors are named by the weights. "input" is dL/dx; it is left out if x is not of floats, or if the first layer
+    has no `backward_input`.
 
-    Below 1e-6 where `backward` is right. Numbers at a kink, as of a ReLU at 0 or of a maximum at a blank part of an
-    image, have no slope and are left out, unless all are: those whose slopes to both sides differ by a thousandth of
-    the largest. Every weight and every number of x costs two forward passes: a small network and a few
-    samples will do. Gradients that are 0, or nearly, as that of a bias before batch norm, are measured no better than
-    others: max |g'| counts as a thousandth of the network's largest gradient, or of the loss, where it is less.
+    An error is below 1e-6 if `backward` is right. Numbers at a kink have no slope, such as a ReLU at 0 or a maximum
+    over a blank part of an image. Their slopes to both sides differ by more than a thousandth of the largest slope.
+    They are left out, unless all numbers of a weight are such. A gradient that is nearly 0, such as that of a bias
+    before batch norm, is measured no more precisely than others. Therefore max |g'| counts as at least a thousandth of
+    the network's largest gradient, and of the loss.
 
-    Weights and buffers, such as the running means of batch norm, are as before afterwards; x is not touched.
+    Every weight and every number of x costs two forward passes, so take a small network and a few samples. Weights and
+    buffers, such as the running means of batch norm, are put back afterwards. x is not changed.
 
     Args:
         net: with weights of float64, and without dropout, which draws anew at every pass.

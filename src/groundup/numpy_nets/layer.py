@@ -22,22 +22,22 @@ class NotFinite(InputError):
 
 
 class Layer:
-    """A function y = f(x; w) of a batch, differentiable.
+    """A differentiable function y = f(x; w) of a batch.
 
-    A subclass gives `forward` and `backward_input`, and with weights `backward_params` too. Weights are read from
-    `params` at every use, never kept elsewhere, so that whoever puts other arrays there changes the layer.
+    A subclass defines `forward` and `backward_input`, and `backward_params` if it has weights. A layer reads its
+    weights from `params` at every use, so other arrays in `params` change the layer.
 
     A layer is called like a function: `layer(x)` is `layer.forward(x)`.
 
     Attributes:
         params: the weights by name; `layer.params["weight"][...] = w` sets them.
         grads: dL/dw of each weight, by the same names, written anew by every backward pass.
-        buffers: arrays that the layer keeps but nobody trains.
+        buffers: arrays that the layer keeps and that are not trained.
         name: its place in a network, for messages.
-        output_shape: of the last forward pass, None before it and after an optimizer's step; what a gradient dL/dy is
-            held against. `forward` sets it anew, `self.output_shape = y.shape`: a network tells by this very tuple
-            whether the layer ran again.
-        differs_in_training: whether `training` matters to what `forward` computes.
+        output_shape: the shape of the last output, which a gradient dL/dy must have; None before a forward pass and
+            after an optimizer's step. `forward` sets it anew by `self.output_shape = y.shape`: a network tells by this
+            very tuple whether the layer ran again.
+        differs_in_training: whether `training` changes what `forward` computes.
     """
 
     differs_in_training = False

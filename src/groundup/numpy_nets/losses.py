@@ -38,7 +38,8 @@ class Loss:
     A loss is called like a function: `loss(out, target)` is `loss.forward(out, target)`, the outputs first.
 
     Args:
-        reduction: which factor, see the module.
+        reduction: the factor, for N samples and K outputs: "mean" is 1 / (N K), "batchmean" is 1 / N, "sum" is 1, and
+            "half_sum" is 1 / 2.
 
     Raises:
         InputError: on an unknown reduction.
@@ -58,7 +59,7 @@ class Loss:
         """L of outputs `(N, K)`.
 
         Args:
-            out: as the network gave them: what `backward` returns is with respect to these.
+            out: the outputs as the network gave them. `backward` returns the gradient with respect to them.
             target: `(N, K)` numbers, or `(N,)` labels of any integer type, which stand for one-hot rows. For a single
                 output (K = 1) `(N,)` are the numbers themselves.
 
@@ -145,7 +146,7 @@ class MeanSquaredError(Loss):
 class BinaryCrossEntropy(Loss):
     """term = -t log y - (1 - t) log(1 - y), of probabilities y, such as a sigmoid gives.
 
-    Logarithms below -100 count as -100, as in `torch.nn.BCELoss`, so that a certain but wrong answer costs much, not
+    Logarithms below -100 count as -100, as in `torch.nn.BCELoss`. A certain but wrong answer then costs much, but not
     infinitely much.
     """
 
@@ -176,9 +177,9 @@ class BinaryCrossEntropy(Loss):
 
 
 class SoftmaxCrossEntropy(Loss):
-    """term_k = -t_k log p_k with p = softmax(y): of logits y, no Softmax layer before it.
+    """term_k = -t_k log p_k with p = softmax(y), of logits y. The network has no Softmax layer at its end.
 
-    log p_k = y_k - log Σ_j exp(y_j); the row's largest y is subtracted from all first, which changes nothing but keeps
+    log p_k = y_k - log Σ_j exp(y_j). The row's largest y is subtracted from all first. This changes nothing, but keeps
     exp from overflowing. Soft targets are allowed; every row adds up to 1.
     """
 

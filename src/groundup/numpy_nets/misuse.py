@@ -17,9 +17,9 @@ _BOUNDED = (Softmax, Sigmoid, Tanh, ReLU)
 
 
 class MisuseWarning(UserWarning):
-    """A network used in a way that computes something else than one would expect.
+    """A network is used in a way whose result is probably not what was meant.
 
-    `warnings.simplefilter("ignore", MisuseWarning)` where it is meant so.
+    If it is meant, `warnings.simplefilter("ignore", MisuseWarning)` turns the warning off.
     """
 
 

@@ -65,9 +65,9 @@ class NeuronLayer(Layer):
 
     Args:
         activation: "identity", "sigmoid", "tanh" or "relu".
-        init: draws the weights, or the name of what draws, as "xavier"; the biases begin with zeros.
+        init: the initialiser of the weights, or its name, such as "xavier"; the biases begin with zeros.
         dtype: float32 or float64.
-        rng: where the weights are drawn from; None is a fresh generator, different each time.
+        rng: the generator that the weights are drawn from; None is a fresh one, different each time.
 
     Raises:
         InputError: on a batch of another shape or type, an empty one, NaN or infinity.

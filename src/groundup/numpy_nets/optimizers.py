@@ -14,8 +14,8 @@ from groundup.numpy_nets.layer import Array, InputError, Layer
 class Optimizer:
     """Moves the weights of a network, or of one layer, one step at a time.
 
-    A subclass gives `update`, the rule for a single weight. Weights are changed in place, and looked up in `net.params`
-    and `net.grads` at every step.
+    A subclass defines `update`, the rule for a single weight. Weights are changed in place. They are looked up in
+    `net.params` and `net.grads` at every step.
 
     Attributes:
         lr: the learning rate; it may be changed between steps.
@@ -31,7 +31,7 @@ class Optimizer:
         self._spare = np.empty(0, np.uint8)
 
     def step(self) -> None:
-        """Updates every weight by its gradient. The next backward pass then wants a forward pass before it.
+        """Updates every weight by its gradient. The next backward pass then needs a forward pass before it.
 
         Raises:
             RuntimeError: before any backward pass.
@@ -68,7 +68,8 @@ class SGD(Optimizer):
     """Stochastic gradient descent: w ← w - lr g.
 
     With weight decay g is g + weight_decay w. With momentum w ← w - lr v, v ← momentum v + g, a velocity (Polyak 1964);
-    with Nesterov's, w ← w - lr (g + momentum v) (Sutskever et al. 2013). As `torch.optim.SGD`.
+    with Nesterov's, w ← w - lr (g + momentum v) (Sutskever et al. 2013). `torch.optim.SGD` has the
+    same rule.
 
     Raises:
         InputError: on a value out of range, or `nesterov` without momentum.
@@ -96,8 +97,8 @@ class SGD(Optimizer):
 class RMSProp(Optimizer):
     """w ← w - lr g / (sqrt(v) + eps), with v ← alpha v + (1 - alpha) g², a running mean (Tieleman and Hinton 2012).
 
-    With momentum w ← w - lr b, b ← momentum b + g / (sqrt(v) + eps). With weight decay g is g + weight_decay w. As
-    `torch.optim.RMSprop`.
+    With momentum w ← w - lr b, b ← momentum b + g / (sqrt(v) + eps). With weight decay g is g + weight_decay w.
+    `torch.optim.RMSprop` has the same rule.
 
     Raises:
         InputError: on a value out of range.
@@ -137,9 +138,9 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """w ← w - lr m̂ / (sqrt(v̂) + eps) (Kingma and Ba 2015, algorithm 1).
 
-    m ← beta1 m + (1 - beta1) g and v ← beta2 v + (1 - beta2) g² are running means that begin at 0, hence too small at
-    first: in step t, m̂ = m / (1 - beta1^t) and v̂ = v / (1 - beta2^t) correct that. With `bias_correction=False`
-    m̂ = m and v̂ = v. With weight decay g is g + weight_decay w. As `torch.optim.Adam`.
+    m ← beta1 m + (1 - beta1) g and v ← beta2 v + (1 - beta2) g² are running means. They begin at 0, so they are too
+    small at first. In step t, m̂ = m / (1 - beta1^t) and v̂ = v / (1 - beta2^t) correct that. With `bias_correction=False`
+    m̂ = m and v̂ = v. With weight decay g is g + weight_decay w. `torch.optim.Adam` has the same rule.
 
     Raises:
         InputError: on a value out of range.

@@ -25,12 +25,12 @@ class Sequential(Chain):
     """Layers one after another: y = f_n(... f_2(f_1(x))).
 
     `params`, `grads` and `buffers` hold those of all layers, named LAYER.WEIGHT: "0.weight", "features.conv1.bias";
-    `net.params["0.weight"] = w` sets a weight, see `Arrays`. A network has the layers that it was made of: another one
-    is another `Sequential`, of the same layers if you like.
+    `net.params["0.weight"] = w` sets a weight, see `Arrays`. The layers of a network are fixed. For other layers make
+    another `Sequential`; it may have some of the same layers.
 
     Args:
-        layers: in order; as a list they are named "0", "1" and so on, as a dict by its keys. A layer may be a
-            `Sequential` itself.
+        layers: the layers in order. In a list they are named "0", "1" and so on; in a dict the keys are their names. A
+            layer may be a `Sequential` itself.
 
     Raises:
         InputError: on no layer, on something else than a layer, on the same layer or the same name twice.
@@ -71,12 +71,12 @@ class Sequential(Chain):
         cls.forward = noted  # type: ignore[method-assign]
 
     def backward(self, grad: Array, input_grad: bool = False) -> Array | None:  # type: ignore[override]
-        """The chain rule, see `Chain.backward`; looks at the gradient first, where a loss made it.
+        """The chain rule, see `Chain.backward`. A gradient that a loss made is checked first.
 
         Raises:
             RuntimeError: before any forward pass.
-            InputError: the gradient of a loss that was not of the outputs of the last forward pass; a layer that ran
-                again since, or whose weights an optimizer moved.
+            InputError: the loss was not computed from the outputs of the last forward pass; or since then a layer ran
+                again, or an optimizer moved its weights.
         """
         self._check_maker(grad, input_grad)
         return super().backward(grad, input_grad)
@@ -112,8 +112,8 @@ class Sequential(Chain):
     def predict_proba(self, x: Array, batch_size: int = 1000) -> Array:
         """The probability of every class, `(N, K)`: the softmax of the outputs.
 
-        What softmax or sigmoid at the end gave are probabilities and stay as they are (those of a sigmoid need not add
-        up to 1), and so does a single output.
+        Outputs of a final softmax or sigmoid are probabilities already and stay as they are. Those of a sigmoid need
+        not add up to 1. A single output stays as it is, too.
         """
         out = self._outputs(x, batch_size)
         probable = misuse.activation_of(misuse.last_layer(self)) in ("softmax", "sigmoid")

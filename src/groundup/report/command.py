@@ -31,14 +31,14 @@ HELP = """groundup: tables and plots of runs and sweeps, in one page.
     {command} outputs/sweeps/DIR
     {command} DIR DIR compare=1,3 out=FOLDER
 
-  DIR is a run's directory, a sweep's, or one that holds some of them.
+  DIR is the directory of a run or a sweep, or a folder that holds some of them.
 
   Keys: KEY=VALUE, the default in brackets
-    out       the folder to write [DIR/report of one run or sweep, else outputs/reports/…]
+    out       the folder that is written [DIR/report of one run or sweep, else outputs/reports/…]
     compare   two configurations by their numbers in the table [the two best on validation data]
-    metric    what they are compared by [test/acc]
-    best      how many configurations the plots show [8]
-    pareto    costs that the fronts of accuracy are drawn against, such as macs,train_seconds; none [all that differ]
+    metric    the figure that they are compared by [test/acc]
+    best      the number of configurations in the plots [8]
+    pareto    the costs that accuracy is drawn against, such as macs,train_seconds; or none [all that differ]
 """
 BEST = 8
 
