@@ -56,7 +56,7 @@ WAY = (
     Step(
         "cli.train",
         "command.frame",
-        "The command hands its words to Hydra, which composes a config. A misspelt key is answered.",
+        "The command hands its words to Hydra, which composes a config. A misspelt key is refused.",
     ),
     Step(
         "cli.train",

@@ -1,6 +1,6 @@
 """Image classifiers from the ground up. Importing this package imports no torch.
 
-What is in `__all__` is public, and looked up when it is asked for: commands as functions, and their errors.
+`__all__` is public: the commands as functions, and their errors. A name is imported at its first use.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`, where Hydra looks for plugins. Light: every command of every Hydra program looks here."""
+"""`hydra/sweeper=optuna`, where Hydra looks for plugins. Imports little: every Hydra program looks here."""
 
 from __future__ import annotations
 

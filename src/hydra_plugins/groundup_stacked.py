@@ -1,4 +1,4 @@
-"""`hydra/launcher=stacked`, where Hydra looks for plugins. Light: every command of every Hydra program looks here."""
+"""`hydra/launcher=stacked`, where Hydra looks for plugins. Imports little: every Hydra program looks here."""
 
 from __future__ import annotations
 

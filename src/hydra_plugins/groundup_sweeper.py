@@ -1,4 +1,4 @@
-"""What Hydra finds by itself: `hydra/sweeper=groundup`. It looks for plugins in this namespace alone.
+"""`hydra/sweeper=groundup`, which Hydra finds by itself. Hydra looks for plugins only in this namespace.
 
 Imported at every start of every Hydra program in the environment, so the work is imported when a sweep begins.
 """

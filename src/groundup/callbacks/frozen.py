@@ -1,4 +1,4 @@
-"""What does not learn does not change otherwise either."""
+"""Layers that do not learn do not change in any other way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The commands as functions, for scripts, notebooks and programs of one's own.
 
-Each puts back what it changes of the process: of another program of Hydra's nothing is disturbed. All of them raise
+Each puts back what it changes in the process, so another program that uses Hydra is not disturbed. All of them raise
 UserError for a request that cannot be met, with the message of the command.
 """
 

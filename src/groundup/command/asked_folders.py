@@ -1,4 +1,4 @@
-"""Where a command line has Hydra look for options, before Hydra does: what is not there, or would be hidden."""
+"""Checks where a command line lets Hydra look for options: a folder that is missing, an option that is hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell asks to be completed, `train.py --config-dir mine -m model=`: its options are the question's, too.
+"""Completion of a line in a shell, such as `train.py --config-dir mine -m model=`, with the options of that line.
 
 Hydra looks at the settings of the line alone, and takes its options for settings.
 """

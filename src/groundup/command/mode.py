@@ -1,6 +1,6 @@
 """One run or a sweep: what the words of a command ask for, and what is said of a sweep where there is one run.
 
-Hydra passes over the latter in silence. Typed, it is a mistake; a file may hold it for the day when `-m` is there.
+Hydra ignores the latter without a message. On the command line it is a mistake; a file may hold it for a later `-m`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Folders of configs that Hydra looks in after a command's own: for a project that has a `conf/` beside the package's.
 
-A setting `hydra.searchpath` would say the same, but there is one of it, and it is the user's.
+The setting `hydra.searchpath` would do the same, but there is only one, and it belongs to the user.
 """
 
 from __future__ import annotations

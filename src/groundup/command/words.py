@@ -1,8 +1,8 @@
 """Settings that hold for some jobs of a sweep alone, kept from Hydra until each job is composed.
 
 Before a sweep Hydra composes the command without the keys that are swept, with the defaults in their place, and would
-refuse `-m model=mlp,numpy_mlp model.hidden_dims=[16]`, there being no such key in the default model. A setting written
-as a sweep of one value, `model.hidden_dims=choice([16])`, it leaves alone.
+refuse `-m model=mlp,numpy_mlp model.hidden_dims=[16]`, because the default model has no such key. It leaves a setting
+alone that is written as a sweep of one value, `model.hidden_dims=choice([16])`.
 """
 
 from __future__ import annotations

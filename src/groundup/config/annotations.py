@@ -1,8 +1,8 @@
 """From the annotation of a parameter to what a value in YAML must be for it, and becomes. Imports no torch.
 
 YAML has lists, mappings, strings, numbers, true, false and null. A list stands for a tuple or a set too, a string for a
-path, a string or a number for a member of an enumeration. What no plain value stands for, a network, say, is described
-by a node with a `_target_`; of that, and of annotations that say nothing, nothing is asked.
+path, a string or a number for a member of an enumeration. A node with a `_target_`
+describes what no plain value stands for, such as a network. Nodes, and annotations that say nothing, are not checked.
 """
 
 from __future__ import annotations

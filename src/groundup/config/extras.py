@@ -1,6 +1,6 @@
-"""What only some need: a package that no dependency brings, the extra that does, and the words where it is missing.
+"""Optional packages: the extra that installs each of them, and the message if one is missing.
 
-Imports none of them: whether a package is there is asked before anything is written.
+Imports none of them: it checks that a package is there before anything is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What other projects call things, and what that is here. Imports nothing.
 
-Names of lightning-hydra-template, timm, torchvision's references, nanoGPT and ultralytics; spelling leads from few of
-them to ours. `{}` stands for the value.
+Names of lightning-hydra-template, timm, torchvision's references, nanoGPT and ultralytics; few of
+them are spelt like ours. `{}` stands for the value.
 """
 
 from __future__ import annotations

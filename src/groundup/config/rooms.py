@@ -1,6 +1,6 @@
 """Where the options of a part are found: in the `options.py` of the room that its class lives in. Imports no torch.
 
-Of rooms there is a list here, of parts there is none: a class of options in a room is one of them.
+This module lists the rooms, but not the parts: every class of options in a room is a part.
 """
 
 from __future__ import annotations

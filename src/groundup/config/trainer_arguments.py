@@ -35,14 +35,14 @@ class Refused(NamedTuple):
 
 # What works, and the effect that its test looks at.
 WORKING_ARGUMENTS = {
-    "accelerator": "parameters lie on that kind of device; one that the machine has not is refused",
-    "accumulate_grad_batches": "the weights, to rounding, of one batch as large as those summed up; fewer steps",
-    "benchmark": "torch.backends.cudnn.benchmark while training",
+    "accelerator": "the parameters are on that kind of device; a device that the machine lacks is refused",
+    "accumulate_grad_batches": "the weights are those of one large batch, but for rounding; there are fewer steps",
+    "benchmark": "torch.backends.cudnn.benchmark is set while training",
     "check_val_every_n_epoch": "the epochs that are validated",
     "detect_anomaly": "autograd's anomaly mode is on in a training step; such steps are not captured",
-    "deterministic": "torch's deterministic mode, which warns only with warn",
+    "deterministic": "torch's deterministic mode is on; with warn it only warns",
     "devices": "the number of processes, and the same numbers as with one",
-    "gradient_clip_algorithm": "gradients before the step: of a largest norm, or entry by entry",
+    "gradient_clip_algorithm": "gradients before the step are clipped by their norm, or entry by entry",
     "gradient_clip_val": "gradients before the step have at most this norm",
     "inference_mode": "whether an evaluation runs in torch.inference_mode",
     "limit_test_batches": "images that are tested; a share that leaves none is refused before training",
@@ -51,32 +51,32 @@ WORKING_ARGUMENTS = {
     "log_every_n_steps": "steps whose loss is logged",
     "max_epochs": "epochs trained",
     "max_steps": "steps taken; the learning rate falls over these",
-    "max_time": "the training ends with the step in which it is over",
+    "max_time": "the training ends with the step in which the time is over",
     "min_epochs": "early stopping waits for them; more than max_epochs are refused",
-    "min_steps": "likewise, and more than the training has",
+    "min_steps": "early stopping waits for them; more than the training has are refused",
     "num_sanity_val_steps": "batches that are validated before the first step",
-    "precision": "kind of the weights, and of what a layer computes",
+    "precision": "the number type of the weights, and of the outputs of a layer",
     "profiler": "its report is in the log; pytorch leaves its traces in the run directory",
     "reload_dataloaders_every_n_epochs": "how often the loader is made; the same numbers as without",
     "strategy": "the Trainer's strategy; the same numbers as with auto",
     "sync_batchnorm": "batch norms of a ddp run on GPUs are SyncBatchNorm; refused where processes are on CPUs",
-    "val_check_interval": "the steps after which is validated",
+    "val_check_interval": "the steps after which a validation runs",
 }
 REFUSED_ARGUMENTS = {
     "barebones": Refused(
         False,
-        "what takes time is left out one by one here: logger=none, callbacks.progress=null and so on; trainer.profiler "
-        "says where it goes",
+        "leave out one by one what takes time: logger=none, callbacks.progress=null and so on; trainer.profiler shows "
+        "where the time goes",
     ),
     "enable_autolog_hparams": Refused(
         True, "hyperparameters are logged by the project, with the results; to log nothing, use logger=none"
     ),
     "enable_checkpointing": Refused(
-        True, "checkpoints are written by callbacks.checkpoints; without them: callbacks.checkpoints=null"
+        True, "checkpoints are written by callbacks.checkpoints; callbacks.checkpoints=null leaves them out"
     ),
     "fast_dev_run": Refused(
         False,
-        "it leaves out logs and checkpoints, of which a run here consists; use debug=fast, or +trainer.max_steps and "
+        "it leaves out logs and checkpoints, which every run here writes; use debug=fast, or +trainer.max_steps and "
         "+trainer.limit_val_batches",
     ),
     "limit_predict_batches": Refused(None, "the Trainer never predicts here; predict.py does, for the images given"),
@@ -84,49 +84,49 @@ REFUSED_ARGUMENTS = {
     "num_nodes": Refused(1, "a run trains on one machine; accepted: 1. See trainer.devices"),
     "overfit_batches": Refused(
         0,
-        "batches here come from no DataLoader that Lightning could keep from shuffling; use "
+        "Lightning cannot turn off the shuffling of the batches here; use "
         "data.limit_train=IMAGES with data.val_fraction=0, or debug=overfit",
     ),
 }
 TRAINER_ARGUMENTS = tuple(sorted([*WORKING_ARGUMENTS, *REFUSED_ARGUMENTS]))
 
 WORKING_CALLBACKS = {
-    "Callback": "a class of one's own is called at every hook",
-    "Checkpoint": "one of one's own is called after the epoch's other callbacks",
+    "Callback": "a class of your own is called at every hook",
+    "Checkpoint": "a class of your own is called after the epoch's other callbacks",
     "DeviceStatsMonitor": "figures of the device in the logger, at steps that are logged; refused without a logger",
     "EMAWeightAveraging": "best.ckpt holds the running mean, worked out by hand from the weights after every step",
     "EarlyStopping": "the epoch after which training ends",
     "LambdaCallback": "its functions are called",
     "ModelCheckpoint": "its own files beside best.ckpt and last.ckpt, which it may not be told to write",
     "ModelSummary": "its table is in the log",
-    "ProgressBar": "one of one's own is called; refused beside another",
-    "RichProgressBar": "draws, where rich is installed; refused beside another",
-    "TQDMProgressBar": "draws; refused beside another",
+    "ProgressBar": "a class of your own is called; refused beside another",
+    "RichProgressBar": "it draws, where rich is installed; refused beside another",
+    "TQDMProgressBar": "it draws; refused beside another",
     "ThroughputMonitor": "batches a second in the logger; refused without a logger",
-    "Timer": "training ends when it is over, which the log says; refused beside trainer.max_time",
+    "Timer": "training ends when the time is over, and the log says so; refused beside trainer.max_time",
     "WeightAveraging": "last.ckpt holds the mean of the weights after every step",
 }
 REFUSED_CALLBACKS = {
-    "BackboneFinetuning": "networks here have no backbone that is trained apart; parameters frozen when the network "
-    "is built stay so",
+    "BackboneFinetuning": "networks here have no backbone that is trained apart; parameters that are frozen when the "
+    "network is built stay frozen",
     "BaseFinetuning": "parameters that join in later have no learning rate in the project's schedule; parameters "
-    "frozen when the network is built stay so",
+    "that are frozen when the network is built stay frozen",
     "BasePredictionWriter": "the Trainer never predicts here; use predict.py with out=FILE",
     "BatchSizeFinder": "batches come from data.batch_size; give it, or sweep it with -m",
-    "GradientAccumulationScheduler": "learning rates are laid out for epochs of equally many steps; use "
+    "GradientAccumulationScheduler": "the schedule of the learning rate needs epochs of equally many steps; use "
     "trainer.accumulate_grad_batches, which holds for the whole run",
     "LearningRateFinder": "the learning rate is optimizer.lr; sweep it with -m",
     "LearningRateMonitor": "it would log the rate of the step before, because the project sets each step's rate as it "
     "begins; loggers get the rate as lr, and metrics.csv has it",
-    "ModelPruning": "it changes weights after they were validated, so that no metric would be that of the weights "
-    "that are kept; use torch.nn.utils.prune on a finished run's best.ckpt",
+    "ModelPruning": "it changes weights after they were validated, so no metric would belong to the weights that "
+    "are kept; use torch.nn.utils.prune on a finished run's best.ckpt",
     "OnExceptionCheckpoint": "a checkpoint made within a failed step would skip that step's images when resumed; "
     "resume=RUN goes on from last.ckpt",
     "RichModelSummary": "it writes past the log; the log shows every layer, and ModelSummary works",
     "SpikeDetection": "Lightning cannot resume a run that has it; a loss that is not finite ends a run in any case, "
     "and trainer.gradient_clip_val tames spikes",
     "StochasticWeightAveraging": "the project sets learning rates itself, and chooses best.ckpt before the averaged "
-    "weights are there, so that nothing would come of it; use callbacks=ema",
+    "weights are there, so it would have no effect; use callbacks=ema",
 }
 
 

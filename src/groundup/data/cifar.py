@@ -1,4 +1,4 @@
-"""The pickles in which CIFAR is published, read without running anything that might be in them. No NumPy until then.
+"""Reads the pickles in which CIFAR is published, without running code in them. Imports NumPy only when it reads.
 
 Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """

@@ -1,4 +1,4 @@
-"""How many images a training has seen whose loss is not ours to read."""
+"""Counts the images of a training whose loss the project cannot read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes of the images that are evaluated, counted on the device until it is read."""
+"""Metrics of the images that are evaluated, counted on the device until they are read."""
 
 from __future__ import annotations
 

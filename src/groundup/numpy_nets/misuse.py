@@ -1,4 +1,4 @@
-"""What can be computed, but is hardly what was meant: warned of, once for each network."""
+"""Warns, once for each network, of what can be computed but is probably not meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perceptrons one by one, as a first course shows them: to be read, not to be fast. `Dense` is the same at once."""
+"""Single perceptrons, as a first course shows them. They are written to be read; `Dense` is the same, but fast."""
 
 from __future__ import annotations
 

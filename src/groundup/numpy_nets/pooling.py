@@ -1,4 +1,4 @@
-"""Pooling: images made smaller, each window becoming one number."""
+"""Pooling makes images smaller: each window becomes one number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Update rules that PyTorch does not have, which tell by its name what a parameter is.
+"""Update rules that PyTorch does not have. They tell from the name of a parameter what it is.
 
-Read first: `roles`, that telling; then `decoupled_sgd` and `muon`.
+Read first: `roles`, which does this; then `decoupled_sgd` and `muon`.
 """

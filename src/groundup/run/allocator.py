@@ -1,6 +1,6 @@
 """Memory that is freed in one training step and wanted again in the next.
 
-It is a matter of the whole process, so who begins a command's work asks for it, never a library.
+It concerns the whole process, so a command asks for it, and a library function never does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Lightning says that is no news here is not said."""
+"""Silences messages of Lightning that are no news here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is called by those that track it elsewhere, so that it goes on there where it goes on here."""
+"""The identifiers of a run at trackers elsewhere, so that a resumed run goes on there too."""
 
 from __future__ import annotations
 

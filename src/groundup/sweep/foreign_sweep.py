@@ -1,8 +1,9 @@
 """What is taken from the directory of a sweep, which may be a stranger's.
 
 The words of this command and this checkout's `conf/` may name any code. What `jobs.jsonl` and `study.json` say is
-accepted where these say the same, and else as the config of a stranger's run is, see `groundup.config.trust`: so a
-sweep of one's own parts goes on with, and a stranger's runs nothing but parts of this package and of torch.
+accepted where these say the same. Everything else is treated as the config of a stranger's run, see
+`groundup.config.trust`. So a sweep of your own parts can go on, and a stranger's sweep runs nothing but parts of this
+package and of torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The published data sets, a module each: one more here, and an option of its name in `conf/data`, is all it takes.
+"""The published data sets, one module each. A new one needs a module here and an option of its name in `conf/data`.
 
-The name of a module is that of its data set, and its `DATA` a `PublishedSet`. Modules are found, not listed. They are
-asked for their specs before there is time for torch or NumPy: these are imported by what reads.
+The name of a module is that of its data set, and its `DATA` a `PublishedSet`. Modules are found, not listed. Their
+specs are needed before torch or NumPy is loaded, so only the functions that read import these.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a job of a stack was stopped, so that those of one place go on together. Imports no torch unless there is one.
 
 A stack computes a loss, and with some losses a gradient, in another order than a run alone, so that the last digits
-differ. What was begun in a stack therefore goes on in one, if need be of itself.
+differ. A job that was begun in a stack therefore goes on in one, if need be alone.
 """
 
 from __future__ import annotations
