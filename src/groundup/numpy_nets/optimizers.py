@@ -140,7 +140,8 @@ class Adam(Optimizer):
 
     m ← beta1 m + (1 - beta1) g and v ← beta2 v + (1 - beta2) g² are running means. They begin at 0, so they are too
     small at first. In step t, m̂ = m / (1 - beta1^t) and v̂ = v / (1 - beta2^t) correct that. With
-    `bias_correction=False` m̂ = m and v̂ = v. With weight decay g is g + weight_decay w. `torch.optim.Adam` has the same rule.
+    `bias_correction=False` m̂ = m and v̂ = v. With weight decay g is g + weight_decay w. `torch.optim.Adam` has the
+    same rule.
 
     Raises:
         InputError: on a value out of range.
