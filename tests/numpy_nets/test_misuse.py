@@ -82,7 +82,7 @@ def test_a_gradient_of_softmax_taken_by_hand_is_refused() -> None:
     net, loss, (x, y) = a_net(), nn.MeanSquaredError(), a_set()
     loss.forward(nn.Softmax()(net.forward(x, training=True)), y)
     with pytest.raises(
-        nn.InputError, match=r"given one of other numbers: .* pass a copy: net\.backward\(grad\.copy\(\)\)"
+        nn.InputError, match=r"given one of other numbers: .* pass a copy, net\.backward\(grad\.copy\(\)\)"
     ):
         net.backward(loss.backward())
 
