@@ -66,7 +66,7 @@ def test_metrics_have_the_columns_of_the_page(run_dir):
 
 def test_checkpoints_have_the_entries_of_the_page(run_dir):
     entries = load_checkpoint(run_dir / "checkpoints" / "best.ckpt").keys()
-    assert named(RUN, "## checkpoints") - {"code"} <= set(entries)  # of parts that are not ours
+    assert named(RUN, "## checkpoints") - {"code", "blocks"} <= set(entries)  # of parts that are not ours, of noprop_dt
 
 
 def test_the_table_of_a_sweep_has_the_fields_of_the_page(sweep_dir):
