@@ -37,6 +37,7 @@ from PIL import Image
 
 from groundup import UserError
 from groundup import compose as compose_with_folder
+from groundup.cli.measure import parse as parse_measure
 from groundup.cli.new import parse as parse_new
 from groundup.config.check import check, check_evaluate, check_predict
 from groundup.report.command import parse as parse_report
@@ -144,7 +145,7 @@ def every_word_once(jobs: list[list[str]]) -> list[list[str]]:
 def test_commands_of_every_kind_were_found():
     found = [command for page in PAGES for command in commands(page)]
     assert len(found) > 60
-    assert {command.name for command in found} >= {"train", "evaluate", "predict", "report", "new"}
+    assert {command.name for command in found} >= {"train", "evaluate", "predict", "report", "measure", "new"}
 
 
 def accept(command: Command, compose_config) -> None:
@@ -155,6 +156,9 @@ def accept(command: Command, compose_config) -> None:
         return
     if name == "report":
         assert parse_report(words).paths
+        return
+    if name == "measure":
+        assert parse_measure(words).paths
         return
     if name == "new":
         parse_new(words)

@@ -12,6 +12,7 @@ from pages import DOCS
 
 from groundup.config.options import Study
 from groundup.learning.checkpoint import load_checkpoint
+from groundup.run.measure import load, measure
 from groundup.rundir.jobs import FrozenJob, write_jobs
 from groundup.rundir.rendering import write_table
 from groundup.rundir.results import STATUSES
@@ -89,3 +90,9 @@ def test_a_field_that_is_left_out_of_a_page_is_seen(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(RUN.read_text().replace("| `steps` |", "| steps |"))
     assert named(RUN, "## results.json") - named(page, "## results.json") == {"steps"}
+
+
+def test_what_is_measured_has_the_fields_of_the_page(run_dir):
+    network = load(run_dir, batch=1)
+    [found] = measure([network], batch=1, threads=1, rounds=1)
+    assert set(found) == named(RUN, "## costs.json")

@@ -19,7 +19,10 @@ from groundup.errors import UserError
 TEMPLATES = Path(__file__).parent / "project"
 SUFFIX = ".template"
 SPELLED = {"package": "$name", "github": ".github", "gitignore": ".gitignore"}  # names that are other ones there
-TAKEN = ("groundup", "hydra_plugins", "conf", "data", "outputs", "tests", "train", "evaluate", "predict", "report")
+TAKEN = (
+    *("groundup", "hydra_plugins", "conf", "data", "outputs", "tests"),
+    *("train", "evaluate", "predict", "report", "measure"),
+)
 HELP = """groundup: a project of your own to start from: a network, a data set and a callback, with configs and tests.
 
   Commands

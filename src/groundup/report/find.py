@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from groundup.errors import UserError
 from groundup.report.runs import Run, is_config, read_config, read_run
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.links import leads_out
-from groundup.rundir.names import JOBS, RESULTS
+from groundup.rundir.measured import with_measured
+from groundup.rundir.names import JOBS, MEASURED, RESULTS
 
 ACCEPTED = "accepted: directories of runs or sweeps, or what holds them, such as outputs/sweeps"
 
@@ -57,8 +58,19 @@ def find_runs(paths: Sequence[Path]) -> Found:
                 places[place.path] = place
     base = Path(os.path.commonpath([path.parent for path in places]))
     runs = [read_run(place.path, str(path.relative_to(base)), place.job, notes) for path, place in places.items()]
+    runs = _with_measured(runs, notes)
     sweeps = {place.sweep for place in places.values()}
     return Found(runs, sweeps.pop() if len(sweeps) == 1 else None, notes)
+
+
+def _with_measured(runs: Sequence[Run], notes: list[str]) -> list[Run]:
+    states, mixed = with_measured([(run.path, run.state) for run in runs])
+    if mixed:
+        notes.append(
+            f"{MEASURED}: times of runs that were measured by different commands cannot be compared, and are left out; "
+            "measure them together by one command"
+        )
+    return [replace(run, state=state) for run, state in zip(runs, states, strict=True)]
 
 
 def _directory(path: Path) -> Path:

@@ -26,6 +26,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def digits(value: float) -> str:
+    """Three of them."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def size(value: float) -> str:
     """`940 kB`, three digits of it, by powers of 1000."""
     units = ["B", "kB", "MB", "GB", "TB"]
@@ -40,6 +45,8 @@ COSTS = {
     "train_seconds": Cost("seconds of training", seconds),
     "parameters": Cost("parameters", count),
     "macs": Cost("multiply-adds of an image", count),
+    "image_ms": Cost("milliseconds of an image", digits),
+    "batch_ms": Cost("milliseconds of a batch", digits),
     "peak_memory": Cost("bytes of GPU memory in training", size),
     "size_on_disk": Cost("bytes of the weights in a file", size),
 }

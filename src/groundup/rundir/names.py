@@ -8,6 +8,7 @@ from pathlib import Path
 CONFIG = "config.yaml"
 RESULTS = "results.json"
 METRICS = "metrics.csv"
+MEASURED = "costs.json"  # of its predictions, by `measure`
 LOG = "train.log"
 EVENTS = "events.out.tfevents.*"  # TensorBoard's own names
 LOCK = ".lock"

@@ -9,11 +9,25 @@ from typing import Any
 
 from groundup.files import UNFINISHED
 from groundup.rundir.directory import is_running
-from groundup.rundir.names import CHECKPOINTS, CONFIG, EVENTS, LAST, LOCK, METRICS, PREDICTIONS, RESULTS, TRACKERS
+from groundup.rundir.names import (
+    CHECKPOINTS,
+    CONFIG,
+    EVENTS,
+    LAST,
+    LOCK,
+    MEASURED,
+    METRICS,
+    PREDICTIONS,
+    RESULTS,
+    TRACKERS,
+)
 from groundup.rundir.results import read_results
 
 # What a run writes. Anything else in its directory is the user's own.
-WRITTEN = (CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, TRACKERS, f"*{UNFINISHED}", LOCK)
+WRITTEN = (
+    *(CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, TRACKERS, MEASURED),
+    *(f"*{UNFINISHED}", LOCK),
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.measured import with_measured
 from groundup.rundir.overrides import shown, varied_keys
 from groundup.rundir.state import JobState, read_state
 
@@ -63,7 +64,9 @@ class Table:
 
 def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
     """Reads every job's directory."""
-    return tabulate([(job, read_state(sweep_dir / job.folder)) for job in jobs])
+    folders = [sweep_dir / job.folder for job in jobs]
+    states, _ = with_measured([(folder, read_state(folder)) for folder in folders])
+    return tabulate(list(zip(jobs, states, strict=True)))
 
 
 def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None) -> Table:
@@ -128,10 +131,8 @@ def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence
 
 
 def _differs(configurations: Sequence[Configuration], cost: str) -> bool:
-    found = [(row.figures[cost], row.figures["parameters"]) for row in configurations]
-    known = [(figure.mean, size.mean if size else 0) for figure, size in found if figure]
-    if len({value for value, _ in known}) < 2:
-        return False
-    # of numbers of four bytes each the size on disk is the number of parameters in other words
-    ratios = [value / size if size else value for value, size in known]
-    return cost == "parameters" or max(ratios) > 1.05 * min(ratios)
+    found = [(figure, row.figures["parameters"]) for row in configurations if (figure := row.figures[cost])]
+    if cost == "size_on_disk" and all(weights for _, weights in found):  # of four bytes each it says nothing more
+        ratios = [figure.mean / weights.mean for figure, weights in found if weights and weights.mean]
+        return max(ratios, default=0) > 1.05 * min(ratios, default=0)
+    return len({figure.mean for figure, _ in found}) > 1
