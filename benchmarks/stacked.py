@@ -34,7 +34,7 @@ RATES = ("0.003", "0.01", "0.03", "0.1")  # at 0.3 the small MLP is chaotic: rou
 SMALL = ["model=mlp", "model.hidden_dims=[64]", "data.batch_size=64", "trainer.accelerator=cpu"]
 LENET = ["model=lenet", "data.batch_size=64", "data.limit_train=12000", "trainer.accelerator=cpu"]
 LARGE = ["model=mlp", "model.hidden_dims=[512,512]", "data.batch_size=128", "trainer.accelerator=cuda"]
-PICTURES = ("samples", "filters", "confusion", "per_class", "mistakes")
+PICTURES = ("samples", "filters", "confusion", "per_class", "mistakes", "reliability")
 CASES = {  # overrides, learning rates, seeds, and how many times faster at least
     "mlp16": (SMALL, RATES, range(4), 4.0),
     "lenet8": (LENET, RATES, range(2), None),

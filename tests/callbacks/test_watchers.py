@@ -32,9 +32,10 @@ PARTS = (
     "filters",
     "confusion",
     "per_class",
+    "reliability",
     "mistakes",
 )
-PICTURES = {"confusion/val_images", "confusion/val_shares", "per_class/val", "mistakes/val"}
+PICTURES = {"confusion/val_images", "confusion/val_shares", "per_class/val", "reliability/val", "mistakes/val"}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from launch import PROJECT, SMALL, train_here, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groundup.learning.checkpoint import load_checkpoint
+from groundup.rundir.predictions import read_predictions
 
 # A callback for the processes to import: one of them fails.
 FAIL = """
@@ -95,13 +96,19 @@ def test_two_processes_learn_what_one_learns_and_count_every_sample_once(start, 
     assert (results["steps"], results["epochs"]) == (one["steps"], one["epochs"])
     assert {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith((".", "events."))} == {
         "config.yaml", "results.json", "metrics.csv", "checkpoints", "train.log",
+        "test_predictions.npz", "val_predictions.npz",
     }  # fmt: skip
+    for split, images in (("test", 331), ("val", 100)):
+        ours, theirs = (read_predictions(tmp_path / name, split) for name in ("run", "one"))
+        assert ours.true.tolist() == theirs.true.tolist(), "in the same order, each image once"
+        assert len(ours.true) == images
+        assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-3)
 
     for ours, theirs in zip(rows_of(tmp_path / "run"), rows_of(tmp_path / "one"), strict=True):
         assert ours.keys() == theirs.keys()
         for name in ours.keys() - {"seconds"}:
             assert float(ours[name]) == pytest.approx(float(theirs[name]), rel=1e-4), name
-    for name in ("test/acc", "test/loss", "test/f1", "test/top5"):
+    for name in ("test/acc", "test/loss", "test/f1", "test/top5", "test/nll", "test/ece", "temperature"):
         assert results[name] == pytest.approx(one[name], rel=1e-4)
     assert results["test/acc"] * 331 == pytest.approx(round(results["test/acc"] * 331), abs=1e-3)
     ours, theirs = last_weights(tmp_path / "run"), last_weights(tmp_path / "one")

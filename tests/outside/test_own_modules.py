@@ -28,6 +28,7 @@ from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.run import run
+from groundup.rundir.predictions import read_predictions
 from groundup.seeds import mix_seed
 
 MINE = ("callbacks.checkpoints.monitor=val_loss", "callbacks.checkpoints.mode=min")
@@ -563,3 +564,56 @@ def test_random_numbers_of_an_evaluation_are_the_same_each_time():
 def test_the_outsiders_modules_know_nothing_of_us():
     for module in (Usual, Two, Bare):
         assert module.__mro__[1] is pl.LightningModule
+
+
+class Otherwise(Linear):
+    """Evaluates by other answers than its forward gives."""
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/acc", (self.layer(-batch[0].flatten(1)).argmax(1) == batch[1]).float().mean())
+
+
+class Speechless(Linear):
+    """Its forward is for something else than images."""
+
+    def forward(self, x):
+        return {"answer": super().forward(x)}
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch[0])["answer"], batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/acc", (self(batch[0])["answer"].argmax(1) == batch[1]).float().mean())
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/acc", (self(batch[0])["answer"].argmax(1) == batch[1]).float().mean())
+
+
+def test_its_answers_are_kept_where_its_forward_is_what_it_is_tested_by(with_model, tmp_path):
+    results = run(with_model("usual_module", "logger=none"), tmp_path)
+    test, val = read_predictions(tmp_path, "test"), read_predictions(tmp_path, "val")
+    assert test.right.mean() == pytest.approx(results["test/acc"])
+    assert val.right.mean() == pytest.approx(results["val/acc"])
+    assert test.probabilities.sum(1) == pytest.approx(1, abs=3e-3)
+    assert results["test/nll"] == pytest.approx(results["test/loss"], rel=0.05)  # it means the means of batches
+    assert results["temperature"] > 0
+    found = evaluate(tmp_path, split="val", predictions=tmp_path / "a.npz")
+    assert found["val/acc"] == pytest.approx(results["val/acc"])
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "val_predictions.npz").read_bytes()
+    with pytest.raises(UserError, match="split=train: Usual is a LightningModule, which trains on it"):
+        evaluate(tmp_path, split="train")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("Otherwise", "the run keeps no predictions of test: they would have test/acc"), ("Speechless", "no (N, K)")],
+)
+def test_answers_that_it_is_not_tested_by_are_not_kept_and_it_says_so(of_module, tmp_path, caplog, name, said):
+    caplog.set_level(logging.INFO)
+    results = run(of_module(name), tmp_path)
+    assert read_predictions(tmp_path, "test") is None
+    assert said in caplog.text
+    assert "test/nll" not in results
+    assert results["test/acc"] is not None
+    with pytest.raises(UserError, match="predictions="):
+        evaluate(tmp_path, predictions=tmp_path / "a.npz")

@@ -8,6 +8,7 @@ import pytest
 from groundup.pictures.bars import draw_bars
 from groundup.pictures.confusion import draw_confusion
 from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, upright, width
+from groundup.pictures.reliability import draw_reliability
 from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles, signed_tiles
 
 NAMES = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -136,3 +137,13 @@ def test_counts_of_small_integers_make_the_same_picture():
         np.testing.assert_array_equal(pixels(same), pixels(draw_confusion(counts, NAMES[:2], "title")))
         bars = [draw_bars(c.diagonal(), c.sum(axis=1), NAMES[:2], "title") for c in (counts, counts.astype(kind))]
         np.testing.assert_array_equal(*map(pixels, bars))
+
+
+def test_bars_are_as_high_as_their_bin_is_right_and_what_is_claimed_beyond_is_amber():
+    images = np.array([0, 100, 100])
+    fair = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 50, 90]), "title")
+    vain = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 25, 45]), "title")
+    assert near(fair, BLUE) > 1.8 * near(vain, BLUE) > 10_000
+    assert near(vain, AMBER) > 2 * near(fair, AMBER)
+    nothing = draw_reliability(np.zeros(15, int), np.zeros(15), np.zeros(15, int), "title")
+    assert near(nothing, BLUE) == 0

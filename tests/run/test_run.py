@@ -27,7 +27,10 @@ from groundup.run.run import run
 def test_a_run_directory_holds_what_the_design_says(small_run):
     results, run_dir = small_run
     found = {path.name for path in run_dir.iterdir() if not path.name.startswith((".", "events."))}
-    assert found == {"config.yaml", "results.json", "metrics.csv", "checkpoints"}  # train.log is the command's
+    predictions = {"test_predictions.npz", "val_predictions.npz"}
+    assert (
+        found == {"config.yaml", "results.json", "metrics.csv", "checkpoints"} | predictions
+    )  # train.log is the command's
     assert {path.name for path in (run_dir / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert list(run_dir.glob("events.out.tfevents.*"))
     assert json.loads((run_dir / "results.json").read_text()) == results
@@ -131,7 +134,7 @@ def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
         for hits in (100, 200, 300)
     ]
     assert sum(draw["test/acc"] for draw in draws) / 3 != 0.2  # the control
-    found = _means(draws, ("a", "b"))
+    found = _means(draws, ("a", "b"), "test")
     assert json.dumps(found["test/acc"]) == "0.2"
     assert found["test/acc sd"] == pytest.approx(0.1)
     assert not math.isfinite(found["test/loss sd"])

@@ -25,6 +25,7 @@ from groundup.run.learners import build_learner
 from groundup.run.run import run
 from groundup.rundir.lock import holding
 from groundup.rundir.names import LOCK
+from groundup.rundir.predictions import read_predictions
 from groundup.sweep.stacked.nets import OneByOne, Together, nets_of
 from groundup.sweep.stacked.optimizer import Joined
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
@@ -184,6 +185,13 @@ def test_a_member_leaves_the_files_of_its_run_alone(configs, whole_run, tmp_path
     for tag in ("confusion/val_images", "confusion/test_shares", "per_class/test"):
         assert seen[tag] == expected_pictures[tag], tag
     assert len({seen["confusion/val_images"], seen["confusion/test_images"]}) == 2
+
+    for split in ("test", "val"):
+        kept, expected_kept = (read_predictions(folder, split) for folder in (member, alone))
+        assert kept.true.tolist() == expected_kept.true.tolist()
+        assert kept.probabilities == pytest.approx(expected_kept.probabilities, abs=1e-3)
+    for name in ("test/nll", "test/ece", "temperature"):
+        assert results[name] == pytest.approx(expected[name], rel=1e-3)
 
     log = (member / "train.log").read_text()
     assert "epoch   2/2" in log

@@ -78,6 +78,7 @@ class RecurringWatcher(Callback):
     target: Literal[
         "groundup.callbacks.confusion.Confusion",
         "groundup.callbacks.per_class.PerClass",
+        "groundup.callbacks.reliability.Reliability",
         "groundup.callbacks.histograms.Histograms",
     ] = Field(alias="_target_")
     every_n_epochs: Positive = 5

@@ -1,4 +1,4 @@
-"""The test metrics of a trained run: `groundup evaluate run=DIR`."""
+"""The metrics of a trained run: `groundup evaluate run=DIR`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ def evaluate(cfg: DictConfig) -> None:
 
     chosen = {key: value for key, value in config["data"].items() if value is not None}
     run_dir, ckpt = Path(config["run"]), config["ckpt"]
-    metrics = evaluate(run_dir, ckpt, config["accelerator"], chosen, config["draws"], config["trust"])
+    predictions = Path(config["predictions"]) if config["predictions"] is not None else None
+    metrics = evaluate(
+        *(run_dir, ckpt, config["accelerator"], chosen, config["draws"], config["trust"]),
+        split=config["split"],
+        predictions=predictions,
+    )
     tell(as_json(metrics))
     if config["out"] is not None:
         write_metrics(metrics, Path(config["out"]))

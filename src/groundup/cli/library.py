@@ -106,8 +106,10 @@ def evaluate(
     accelerator: str = "auto",
     draws: int = 1,
     trust: str | Iterable[str] = (),
+    split: str = "test",
+    predictions: AnyPath | None = None,
 ) -> dict[str, Any]:
-    """Computes the test metrics of a finished run.
+    """Computes the metrics of a finished run on one of its splits.
 
     Args:
         run: the run directory.
@@ -116,17 +118,20 @@ def evaluate(
         accelerator: cpu, cuda, mps or auto.
         draws: the number of evaluations of a model whose predictions are random.
         trust: your own packages that the run has parts of.
+        split: train, val or test. Training images are not augmented.
+        predictions: a file that the answers are written to, those of the first draw.
 
     Raises:
         UserError: the request cannot be met. It has the message of the command.
     """
     run_dir = _path("run", run)
-    refuse_wrong_values(Call, {"accelerator": accelerator, "draws": draws})
+    refuse_wrong_values(Call, {"accelerator": accelerator, "draws": draws, "split": split})
+    file = None if predictions is None else _path("predictions", predictions).absolute()
     from groundup.run.evaluate import evaluate
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return evaluate(run_dir.absolute(), ckpt, accelerator, data, draws, names(trust))
+        return evaluate(run_dir.absolute(), ckpt, accelerator, data, draws, names(trust), split, file)
 
 
 def predict(

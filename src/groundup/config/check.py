@@ -145,6 +145,9 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
         UserError: they are not, or a key is wrong.
     """
     config = _check_reader(cfg, Evaluate)
+    make_absolute(config, "predictions")
+    if config["predictions"] is not None and not Path(config["predictions"]).parent.is_dir():
+        raise UserError(f"predictions={config['predictions']}: no such folder")
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
     return config

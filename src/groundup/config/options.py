@@ -62,6 +62,7 @@ class Call(Node):
 
     accelerator: Accelerator = "auto"
     draws: Positive = 1
+    split: Literal["train", "val", "test"] = "test"
     top: Positive = 1
 
 
@@ -76,6 +77,8 @@ class Evaluate(Node):
     run: Text
     ckpt: Text
     draws: Positive
+    split: Literal["train", "val", "test"] = "test"
+    predictions: Text | None = None
     out: Text | None
     trust: Trust = None
     accelerator: Accelerator

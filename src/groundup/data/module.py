@@ -209,6 +209,15 @@ class ImageData(LightningDataModule):
     def test_dataloader(self) -> Batches | Positions | StreamedBatches | list:
         return self._loader("test", self.eval_batch_size) if self.splits["test"] is not None else []
 
+    def evaluation_dataloader(self, split: str) -> Batches | Positions | StreamedBatches | list:
+        """The batches of a split as it is evaluated: in order, not augmented; `train` too."""
+        return self._loader(split, self.eval_batch_size, plain=True) if self.splits[split] is not None else []
+
+    def evaluated(self, split: str) -> tuple[int, Tensor]:
+        """How many images an evaluation of a split has, and which of them, by position, this process sees in turn."""
+        order = self._order(split, self.eval_batch_size)
+        return order.size, torch.cat(order.batches())
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """It is there already; what a LightningModule of somebody else's does with it is done all the same."""
         if self._module_has("transfer_batch_to_device"):
@@ -320,22 +329,30 @@ class ImageData(LightningDataModule):
         return images.pick(positions)
 
     def _loader(
-        self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1
+        self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1, plain: bool = False
     ) -> Batches | Positions | StreamedBatches:
         images = self.splits[split]
         assert images is not None
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        count = len(images.labels)
-        order = EpochOrder(
-            *(count, batch_size), seed=self.seed, shuffle=shuffle, passes=passes, rank=rank, world_size=world_size
-        )
-        finish = self.finish(split, count, device, rank)
+        order = self._order(split, batch_size, shuffle, passes)
+        finish = self.finish("val" if plain else split, order.size, device, order.rank)
         if isinstance(images, FolderImages):
             return StreamedBatches(images, order, finish, self.workers)
-        kind = Positions if self.positions and split == "train" else Batches
+        kind = Positions if self.positions and split == "train" and not plain else Batches
         return kind(images.pixels.to(device), images.labels.to(device), order, finish)
+
+    def _order(self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1) -> EpochOrder:
+        trainer = self.trainer
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        return EpochOrder(
+            *(self._size(split), batch_size),
+            seed=self.seed,
+            shuffle=shuffle,
+            passes=passes,
+            rank=rank,
+            world_size=world_size,
+        )
 
     def finish(self, split: str, count: int, device: torch.device, rank: int = 0) -> Finish:
         """What makes batches of the `count` images of a split ready: training images are augmented."""

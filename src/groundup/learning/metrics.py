@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groundup.learning.answers import Answers
+
 TOP = 5
 
 Reduce = Callable[[Tensor], Tensor]  # a tensor to its sum over all processes
@@ -107,6 +109,9 @@ class EvaluationMeter:
     Args:
         classes: K.
         device: of the batches.
+
+    Attributes:
+        answers: of the images.
     """
 
     def __init__(self, classes: int, device: torch.device):
@@ -117,6 +122,7 @@ class EvaluationMeter:
         precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS has not
         self._loss = torch.zeros((), dtype=precise, device=device)
         self._tta: Tensor | None = None
+        self.answers = Answers()
 
     def update(self, loss: Tensor, logits: Tensor, target: Tensor) -> None:
         """Takes in a batch: its mean loss, a scalar, its logits `(N, K)` and true classes `(N,)`."""
@@ -124,6 +130,7 @@ class EvaluationMeter:
         self._confusion.update(target, logits)
         self._broken += logits.isnan().any(dim=1).sum()
         self._top += (logits.topk(self._k, dim=1).indices == target[:, None]).sum()
+        self.answers.update(logits, target)
 
     def update_tta(self, logits: Tensor, target: Tensor) -> None:
         """Takes in means over several views of a batch's images, `(N, K)`, too."""

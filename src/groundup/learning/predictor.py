@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from lightning.pytorch import LightningModule
 from torch import Generator, Tensor, nn
 
 from groundup.learning import tta
+from groundup.learning.answers import OF_ANSWERS, Answered, Answers
 from groundup.learning.losses import check_labels
 from groundup.learning.metrics import Evaluated, EvaluationMeter
 from groundup.learning.random_numbers import inference_generator
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 FIGURES = {
     *("train/loss", "train/acc"),
     *(f"{split}/{name}" for split in ("val", "test") for name in ("acc", "f1", "top5", "loss", "acc_tta")),
+    *(f"test/{name}" for name in OF_ANSWERS),
 }
 
 
@@ -46,6 +49,8 @@ class Predictor(LightningModule):
         draw: where inference draws random numbers, which of its draws.
         evaluated: what the last validation or test has come to.
         validation: the last one.
+        validation_answers: those of the last one; none before it, and of a run that goes on.
+        test_answers: those of the last test.
     """
 
     evaluated: Evaluated
@@ -56,6 +61,8 @@ class Predictor(LightningModule):
         self.spec, self.loss, self.seed = spec, loss, seed
         self.draw = 0
         self.validation = Validation()
+        self.validation_answers = Answers()
+        self.test_answers: Answered | None = None
         self._meter = EvaluationMeter(spec.num_classes, self.device)
         self._inference: Generator | None = None
         self._logs_figures = False
@@ -141,10 +148,35 @@ class Predictor(LightningModule):
         if self.evaluated.broken and not self.trainer.sanity_checking:
             log.warning(f"{split}: the network gives NaN for {self.evaluated.broken:,} images, so there is no accuracy")
         metrics = self.evaluated.metrics | self.further_metrics()
+        if split == "test":
+            self.test_answers = self.read_answers("test", self._meter.answers)
+            metrics |= self.test_answers.figures if self.test_answers else {}
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         if split == "val" and not self.trainer.sanity_checking:
             self.validation = Validation(self.trainer.current_epoch, self.trainer.global_step, named)
+            self.validation_answers = self._meter.answers
         return named
+
+    @property
+    def answers(self) -> Answers:
+        """Those of the images since the evaluation began."""
+        return self._meter.answers
+
+    def read_answers(self, split: str, answers: Answers) -> Answered | None:
+        """Answers to images of a split, of all processes; None where there are none. To be called in every process."""
+        alone = self.trainer.world_size == 1
+        return answers.read(self.probabilities, None if alone else partial(self._gather, split))
+
+    def _gather(self, split: str, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `(n, K)` and classes `(n,)` of this process with those of the others, in the order of the split."""
+        size, positions = self.trainer.datamodule.evaluated(split)  # type: ignore[attr-defined]
+        device = self.trainer.strategy.root_device
+        rows = torch.zeros(size, logits.shape[1] + 2, device=device)
+        own = torch.cat([logits, target[:, None].to(logits), torch.ones_like(logits[:, :1])], dim=1)
+        rows[positions[: len(target)].to(device)] = own.to(device)
+        rows = self.sum_over_processes(rows)
+        rows = rows[rows[:, -1] > 0]  # a part of the split may have been asked for
+        return rows[:, :-2], rows[:, -2].long()
 
     def further_metrics(self) -> dict[str, float]:
         """What a way of learning measures of the images evaluated, beside what all do; by name."""

@@ -16,6 +16,7 @@ from groundup.rundir.costs import COSTS
 from groundup.rundir.figure import number_in
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.rendering import as_markdown, csv_rows
+from groundup.rundir.table import OF_PROBABILITIES
 
 PAGE = "report.html"
 MARKDOWN = "report.md"
@@ -25,6 +26,7 @@ KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison
 RUN_FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/acc_tta", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("samples_per_second", *COSTS, "stacked"),
+    *OF_PROBABILITIES,
 )
 
 Rows = Iterable[Sequence[Any]]

@@ -12,6 +12,7 @@ import jinja2
 from groundup.report.compare import CONFIDENCE, Comparison
 from groundup.report.confusion import Confusion
 from groundup.report.files import MARKDOWN, csv_files
+from groundup.report.reliability import probability_rows
 from groundup.report.repeat import commands, environment
 from groundup.report.section import IN_DETAIL, Section
 from groundup.rundir.rendering import configuration_cells, job_cells
@@ -53,6 +54,7 @@ def render(sections: Sequence[Section], notes: Sequence[str], words: Sequence[st
         detail=IN_DETAIL,
         mistake_rows=mistake_rows,
         pair_rows=pair_rows,
+        probability_rows=probability_rows,
     )
 
 

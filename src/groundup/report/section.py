@@ -14,6 +14,7 @@ from groundup.report.pareto import Front, fronts_of
 from groundup.report.pareto_plot import pareto_plot
 from groundup.report.picture import Picture
 from groundup.report.plots import accuracy, learning_curves
+from groundup.report.reliability import kept_answers, reliability_picture
 from groundup.rundir.figure import number_in
 
 IN_DETAIL = 4  # configurations that are shown class by class
@@ -39,6 +40,7 @@ class Section:
     matrices: list[Picture]
     comparison: Comparison | None
     fronts: list[Front]
+    without_answers: str  # why there is no picture of reliability; empty where there is one
 
 
 def make_section(
@@ -68,11 +70,13 @@ def make_section(
     if confusions and len(confusions[0][1].classes) > COUNTED:
         confusions = confusions[:1]  # it needs the whole width
     fronts = fronts_of(part, costs)
+    kept = kept_answers(shown[:IN_DETAIL])
     pictures = [
         accuracy(shown, f"{prefix}accuracy") if shown else None,
         learning_curves(drawn, f"{prefix}curves"),
         *(pareto_plot(front, best, f"{prefix}pareto-{front.cost}") for front in fronts),
         class_accuracy(shown[:IN_DETAIL], f"{prefix}classes"),
+        reliability_picture(kept, f"{prefix}reliability"),
     ]
     return Section(
         part,
@@ -83,6 +87,7 @@ def make_section(
         [confusion_matrix(entry, found, f"{prefix}confusion-{entry.number}") for entry, found in confusions],
         _comparison(part, pair, metric),
         fronts,
+        "" if kept.found else kept.note,
     )
 
 

@@ -1,4 +1,4 @@
-"""Test metrics of a finished run, from its own config and checkpoint."""
+"""Metrics of a finished run on one of its splits, from its own config and checkpoint."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,28 @@ from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
+from groundup.learning.answers import Answered
 from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import Tested, fractions, put_checkpoint
 from groundup.learning.continued import SeededEvaluation
 from groundup.learning.metrics import recalls, share
-from groundup.learning.predictor import Predictor
+from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
+from groundup.run.answers import answering, is_accuracy
 from groundup.run.failures import one_line_cause
 from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
+from groundup.run.splits import spec_of_training, turn_to
 from groundup.run.trainer import accelerator_for
 from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.figure import deviation
 from groundup.rundir.identity import refuse_another_network
+from groundup.rundir.predictions import write_predictions
 from groundup.rundir.results import as_json
 from groundup.spec import DatasetSpec
 
@@ -54,8 +59,10 @@ def evaluate(
     data: Mapping[str, Any] | None = None,
     draws: int = 1,
     trust: Collection[str] = (),
+    split: str = "test",
+    predictions: Path | None = None,
 ) -> dict[str, Any]:
-    """Runs the test split through a run's network.
+    """Runs the test split, or another, through a run's network. Training images are not augmented.
 
     Classes are those of the network, told by their names: images may lie where their classes sort otherwise.
 
@@ -65,14 +72,17 @@ def evaluate(
         data: data keys to use instead of the run's own, such as `root` where the files have moved. Missing files are
             fetched from the published address, or from the `mirror` given here, never from the run's.
         trust: packages of your own, parts of which the run's data, network and loss may be; see `config.trusted`.
+        split: `train`, `val` or `test`, as the run has cut them; names of metrics begin with it.
+        predictions: a file that the answers are written to, see `rundir.predictions`; of several draws, the first.
 
     Returns:
-        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/per_class`, the accuracy by class name, NaN for one
-        without images, and `test/confusion`, a row of counts for each true class. Of several draws means, their sample
-        standard deviations as `test/acc sd` and so on, and the sum of all counts.
+        `test/acc`, `test/loss`, `test/top5`, `test/f1`, `test/nll`, `test/brier`, `test/ece`, `test/balanced_acc`,
+        `test/per_class`, the accuracy by class name, NaN for one without images, and `test/confusion`, a row of counts
+        for each true class. Of several draws means, their sample standard deviations as `test/acc sd` and so on, and
+        the sum of all counts.
 
     Raises:
-        UserError: no such run or checkpoint, it has no test split, or one with classes that the network does not know.
+        UserError: no such run or checkpoint, it has no such split, or one with classes that the network does not know.
     """
     keep_freed_memory()
     config = read_config(run_dir, ("data", "model", "loss"), trust)
@@ -82,7 +92,7 @@ def evaluate(
     trained = spec_in(checkpoint, checkpoint_file)
     options = _data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
-        spec = _test_spec(options, trained, config["seed"])
+        spec = (_test_spec if split == "test" else spec_of_training)(options, trained, config["seed"])
         refuse_heavy_parts(config, spec)
         module = kinds.data(options, spec, config["seed"])
         predictor = build_predictor(config, spec)
@@ -90,28 +100,60 @@ def evaluate(
         trainer = _make_trainer(computes, config["trainer"]["precision"], run_dir)
     warn_of_other_code(checkpoint, config, checkpoint_file)
     put_checkpoint(predictor, checkpoint, checkpoint_file)
-    if spec.test_size == 0:
+    if split == "test" and spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
+    if split != "test":
+        _refuse_views_of(split, data or {})
+        turn_to(split, module, checkpoint)
+    asked = Asked(split, draws, predictions)
     if not isinstance(predictor, Predictor):
         _refuse_draws(draws, config["model"])
         _refuse_views(data or {}, config["model"])
         with quiet(), StopOnSignal():
-            return _evaluate_module(trainer, predictor, module, config["seed"])
+            return _evaluate_module(trainer, predictor, module, config["seed"], spec, asked)
     if draws > 1 and not _is_random(predictor, config["model"], trained):
         raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
-    return _evaluate_predictor(trainer, predictor, module, config["seed"], draws)
+    return _evaluate_predictor(trainer, predictor, module, config["seed"], asked)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A split, how often it is evaluated, and where its first answers are written to, if anywhere."""
+
+    split: str
+    draws: int
+    predictions: Path | None
+
+    @property
+    def evaluates_as(self) -> str:
+        """What the Trainer takes the split for: it knows of two that are evaluated."""
+        return "val" if self.split == "val" else "test"
+
+    def keep(self, answers: Answered | None, spec: DatasetSpec) -> None:
+        """Writes the answers.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        if self.predictions is None or answers is None:
+            return
+        try:
+            write_predictions(self.predictions, answers.as_predictions(spec, self.split))
+        except (OSError, ValueError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise UserError(f"predictions={self.predictions}: cannot be written: {cause}") from error
 
 
 def _evaluate_predictor(
-    trainer: Trainer, predictor: Predictor, module: LightningDataModule, seed: int, draws: int
+    trainer: Trainer, predictor: Predictor, module: LightningDataModule, seed: int, asked: Asked
 ) -> dict[str, Any]:
     if not kinds.is_mean_over_images(predictor.loss, predictor.spec.num_classes):
         log.warning(NO_MEAN)
     trainer.callbacks.append(SeededEvaluation(seed))  # type: ignore[attr-defined]
     with quiet(), StopOnSignal():
-        every = [_evaluate_draw(trainer, predictor, module, draw) for draw in range(draws)]
-    _say_what_is_absent(predictor)
-    return every[0] if draws == 1 else _means(every, predictor.spec.class_names)
+        every = [_evaluate_draw(trainer, predictor, module, draw, asked) for draw in range(asked.draws)]
+    _say_what_is_absent(predictor, asked.split)
+    return every[0] if asked.draws == 1 else _means(every, predictor.spec.class_names, asked.split)
 
 
 def _is_random(predictor: Predictor, model: Mapping[str, Any], spec: DatasetSpec) -> bool:
@@ -162,41 +204,93 @@ def _refuse_views(chosen: Mapping[str, Any], model: Mapping[str, Any]) -> None:
         )
 
 
+def _refuse_views_of(split: str, chosen: Mapping[str, Any]) -> None:
+    if chosen.get("tta") not in (None, "none"):
+        raise UserError(f"data.tta={chosen['tta']} with split={split}: several views are of the test; accepted: none")
+
+
 def _refuse_draws(draws: int, model: Mapping[str, Any]) -> None:
     if draws > 1:
         raise UserError(f"draws={draws}: {model['name']} is a LightningModule, which evaluates by itself; accepted: 1")
 
 
-def _evaluate_module(trainer: Trainer, module: LightningModule, data: LightningDataModule, seed: int) -> dict[str, Any]:
-    """What a LightningModule logs of the test."""
-    if not is_overridden("test_step", module):
-        raise UserError(f"model: {type(module).__name__} has no test_step, so nothing can be tested")
+def _evaluate_module(
+    trainer: Trainer, module: LightningModule, data: LightningDataModule, seed: int, spec: DatasetSpec, asked: Asked
+) -> dict[str, Any]:
+    """What a LightningModule logs of the split."""
+    if asked.split == "train":
+        raise UserError(
+            f"split=train: {type(module).__name__} is a LightningModule, which trains on it; accepted: val, test"
+        )
+    step = "validation_step" if asked.split == "val" else "test_step"
+    if not is_overridden(step, module):
+        raise UserError(f"model: {type(module).__name__} has no {step}, so nothing can be tested")
     evaluation = Tested(seed)
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
-    trainer.test(module, datamodule=data, verbose=False)
-    return fractions(evaluation.tested, set())
+    found = _run(trainer, module, data, asked)
+    metrics = fractions(evaluation.tested if asked.split == "test" else evaluation.own("val", found), set())
+    if asked.predictions is not None:
+        _keep_answers_of(trainer, module, data, spec, asked, metrics)
+    return metrics
 
 
-def _evaluate_draw(trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int) -> dict[str, Any]:
+def _keep_answers_of(
+    trainer: Trainer,
+    module: LightningModule,
+    data: LightningDataModule,
+    spec: DatasetSpec,
+    asked: Asked,
+    metrics: Mapping[str, Any],
+) -> None:
+    """Raises: UserError: its `forward` does not give the answers that it is evaluated by."""
+    asks = answering(module)
+    try:
+        _run(trainer, asks, data, asked)
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: a forward may be for something else
+        raise UserError(f"predictions={asked.predictions}: {one_line_cause(error, Path())}") from error
+    answers = asks.answers.read(probabilities_of)
+    if not is_accuracy(answers, metrics.get(f"{asked.split}/acc"), asked.split):
+        raise UserError(f"predictions={asked.predictions}: {type(module).__name__} does not evaluate by its forward")
+    asked.keep(answers, spec)
+
+
+def _run(trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked) -> dict[str, Any]:
+    evaluate = trainer.validate if asked.split == "val" else trainer.test
+    every = evaluate(module, datamodule=data, verbose=False)
+    return {name: value for metrics in reversed(every) for name, value in metrics.items()}
+
+
+def _evaluate_draw(
+    trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int, asked: Asked
+) -> dict[str, Any]:
     predictor.draw = draw
-    metrics = dict(trainer.test(predictor, datamodule=data, verbose=False)[0])
+    split, as_split = asked.split, asked.evaluates_as
+    found = _run(trainer, predictor, data, asked)
+    metrics = {f"{split}{name.removeprefix(as_split)}": value for name, value in found.items()}
+    answers = predictor.test_answers if as_split == "test" else predictor.read_answers("val", predictor.answers)
+    if answers is not None:
+        metrics |= {f"{split}/{name}": value for name, value in answers.figures.items()}
+    if draw == 0:
+        asked.keep(answers, predictor.spec)
     per_class = dict(zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True))
-    return metrics | {"test/per_class": per_class, "test/confusion": predictor.evaluated.confusion.tolist()}
+    return metrics | {f"{split}/per_class": per_class, f"{split}/confusion": predictor.evaluated.confusion.tolist()}
 
 
-def _say_what_is_absent(predictor: Predictor) -> None:
+def _say_what_is_absent(predictor: Predictor, split: str) -> None:
     absent = [
         name
         for name, value in zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True)
         if math.isnan(value)
     ]
     if absent:
-        log.warning(f"no test images of {listed(absent)}: they have no accuracy and are in no mean")
+        log.warning(f"no {split} images of {listed(absent)}: they have no accuracy and are in no mean")
 
 
-def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+def _means(every: list[dict[str, Any]], classes: Sequence[str], split: str) -> dict[str, Any]:
     """Of the metrics of several draws, at least two."""
-    confusion = np.sum([metrics["test/confusion"] for metrics in every], axis=0)
+    confusion = np.sum([metrics[f"{split}/confusion"] for metrics in every], axis=0)
     images = int(confusion.sum()) // len(every)
     values = {
         name: [metrics[name] for metrics in every] for name, value in every[0].items() if isinstance(value, float)
@@ -204,7 +298,7 @@ def _means(every: list[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any
     mean: dict[str, Any] = {name: _mean(of_draws, images) for name, of_draws in values.items()}
     mean |= {f"{name} sd": deviation(of_draws) for name, of_draws in values.items()}
     per_class = dict(zip(classes, recalls(confusion), strict=True))
-    return mean | {"test/per_class": per_class, "test/confusion": confusion.tolist()}
+    return mean | {f"{split}/per_class": per_class, f"{split}/confusion": confusion.tolist()}
 
 
 def _mean(values: Sequence[float], images: int) -> float:

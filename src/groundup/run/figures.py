@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from groundup.learning.answers import OF_ANSWERS
 from groundup.learning.companion import Companion
 from groundup.learning.learner import Learner
 from groundup.models.summary import ModelSummary
@@ -28,7 +29,7 @@ UNKNOWN_YET = (
 ENTRIES = {  # that are no metrics
     *(name for name in UNKNOWN_YET if "/" not in name),
     *("status", "model", "data", "seed", "overrides", "versions", "git", "error", "devices", "stacked"),
-    *("init_from", "run_dir", "test/per_class", "test/confusion"),
+    *("init_from", "run_dir", "test/per_class", "test/confusion", "temperature"),
 }
 
 
@@ -89,7 +90,8 @@ def take_test(parts: Parts, results: dict[str, Any], metrics: Mapping[str, float
         results["test/per_class"] = dict(zip(parts.spec.class_names, tested.per_class, strict=True))
         results["test/confusion"] = tested.confusion.tolist()
     if parts.trainer.is_global_zero:
-        log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        said = {name: value for name, value in metrics.items() if name.partition("/")[2] not in OF_ANSWERS}
+        log.info("test  " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
 
 
 def _metrics(parts: Parts, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from groundup.rundir.directory import refuse_files_of_no_run
 from groundup.rundir.identity import as_comment
 from groundup.rundir.links import refuse_links_out_of_run
 from groundup.rundir.lock import Held, holding
-from groundup.rundir.names import CONFIG, LAST, LOCK, RESULTS
+from groundup.rundir.names import CONFIG, LAST, LOCK, PREDICTIONS, RESULTS
 from groundup.rundir.plain import write_yaml
 from groundup.rundir.results import write_results
 from groundup.spec import DatasetSpec
@@ -112,6 +112,8 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
     try:
         if parts is not None:
             end_helpers(parts.trainer, failed=results["status"] != "finished")
+        for name in PREDICTIONS.values() if results["status"] != "finished" else ():  # of an earlier test: none now
+            (run_dir / name).unlink(missing_ok=True)
         write_results(run_dir, results)
         if parts is not None:
             tell_the_end(parts, config, results)

@@ -18,6 +18,7 @@ from groundup.callbacks.interrupt import StopOnSignal
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.run.allocator import keep_freed_memory
+from groundup.run.answers import keep_answers, test_answers, validation_answers
 from groundup.run.costs import PeakMemory
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts, assemble
@@ -93,11 +94,15 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
     if parts.checkpoints is not None:
         parts.checkpoints.load(module, Checkpoints.folder(trainer))
+    network = getattr(module, "net", None)
     if parts.rebuild is not None:
         use_what_is_read_back(module, parts.rebuild, parts.spec)
     is_tested = parts.spec.test_size and is_overridden("test_step", module)
     tested = trainer.test(module, datamodule=parts.data, verbose=False) if is_tested else []
     take_test(parts, results, {name: value for metrics in reversed(tested) for name, value in metrics.items()})
+    is_another = network is not getattr(module, "net", None)
+    validated = validation_answers(parts, is_another)
+    keep_answers(parts, results, validated, test_answers(parts, results) if is_tested else None)
 
 
 def _is_lightnings(error: Exception) -> bool:

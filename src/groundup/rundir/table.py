@@ -16,6 +16,10 @@ from groundup.rundir.overrides import shown, varied_keys
 from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", *COSTS)
+OF_PROBABILITIES = (  # in the files alone: the tables stay narrow
+    *("test/nll", "test/brier", "test/ece", "test/balanced_acc"),
+    *("temperature", "test/nll_scaled", "test/brier_scaled", "test/ece_scaled"),
+)
 OF_A_MODULE = re.compile(r"(val|valid|validation|test)_")  # figures of somebody else's LightningModule, by their names
 SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
@@ -102,7 +106,8 @@ def _measured(found: Sequence[tuple[FrozenJob, JobState]], monitor: str | None) 
     """The figures of the table: what the project measures, what checkpoints are chosen by, and what modules log."""
     logged = {(name, number_in(state.results, name)) for _, state in found for name in state.results}
     own = {name for name, value in logged if value is not None and OF_A_MODULE.match(name)}
-    return list(dict.fromkeys([*FIGURES, *((monitor,) if monitor else ()), *sorted(own)]))
+    of_probabilities = [name for name in OF_PROBABILITIES if any(there == name for there, _ in logged)]
+    return list(dict.fromkeys([*FIGURES, *((monitor,) if monitor else ()), *sorted(own), *of_probabilities]))
 
 
 def _rank(configurations: Sequence[Configuration], monitor: str | None, mode: str) -> tuple[str, int]:
@@ -127,6 +132,7 @@ def _configuration(
 def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:
     """Those that any configuration has; of costs those that differ, and say more than the number of parameters."""
     there = [name for name in measured if any(row.figures[name] for row in configurations)]
+    there = [name for name in there if name not in OF_PROBABILITIES]
     return [name for name in there if name not in COSTS or name in OF_EACH_RUN or _differs(configurations, name)]
 
 

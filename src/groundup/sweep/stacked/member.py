@@ -21,9 +21,11 @@ from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.metrics_csv import MetricsCSV
 from groundup.callbacks.watcher import Watcher
 from groundup.errors import RunFailed, UserError, log_of_tracebacks
+from groundup.learning.answers import Answered
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
 from groundup.printable import PrintableFormatter
+from groundup.run.answers import keep_answers, test_answers, was_validated
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts
 from groundup.run.recorded import Recorded
@@ -155,14 +157,27 @@ class Member:
 
     # Evaluation
 
-    def begin_test(self) -> None:
-        """Ends training, and takes the chosen checkpoint."""
+    def begin_test(self, validation: Evaluation) -> None:
+        """Ends training, and takes the chosen checkpoint; `validation`: images to ask it about, if need be."""
         with self._log.on():
             self.learner.on_train_end()
             self.recorded.results |= training_figures(self.parts)
             if self.parts.checkpoints is not None:
                 self.parts.checkpoints.load(self.learner, Checkpoints.folder(self.parts.trainer))
+            self._validated = self._answers_to(validation)
             self._begin_evaluation("test")
+
+    @torch.no_grad()
+    def _answers_to(self, validation: Evaluation) -> Answered | None:
+        """Answers to the validation images by the chosen weights."""
+        answers = self.learner.validation_answers
+        if not was_validated(self.parts):
+            self.learner.eval()
+            self.learner.begin_evaluation()
+            for number, batch in enumerate(validation):
+                self.learner.validation_step(batch, number)
+            answers = self.learner.answers
+        return self.learner.read_answers("val", answers)
 
     def end_test(self) -> None:
         """Writes down what came of the test, and is done."""
@@ -173,6 +188,8 @@ class Member:
             if metrics:
                 self._tell("on_test_end")
             take_test(self.parts, self.recorded.results, metrics)
+            tested = test_answers(self.parts, metrics) if metrics else None
+            keep_answers(self.parts, self.recorded.results, self._validated, tested)
         self.end()
 
     def _validate(self, batches: Evaluation) -> dict[str, float]:

@@ -28,6 +28,7 @@ WATCHERS = (
     "groundup.callbacks.mistakes.Mistakes",
     "groundup.callbacks.per_class.PerClass",
     "groundup.callbacks.progress.Progress",
+    "groundup.callbacks.reliability.Reliability",
     "groundup.callbacks.samples.Samples",  # has nothing to show: no member holds its own images
     "groundup.callbacks.smooth_loss.SmoothLoss",
     "groundup.loggers.tensorboard.TensorBoard",

@@ -182,7 +182,7 @@ class Stack:
         """Tests all, with the checkpoint that each has chosen."""
         if not self.active:
             return
-        self.each(lambda _, member: member.begin_test())
+        self.each(lambda number, member: member.begin_test(self.images.validation(number)))
         for batch in self.images.test():  # batches outside: all members see the same ones
             self.each(lambda _, member: member.see(batch))  # noqa: B023
         self.each(lambda _, member: member.end_test())

@@ -1,0 +1,75 @@
+"""The training and the validation images of a run, as it has cut them, to be evaluated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+
+from groundup.config.data_module import look_at_data_module
+from groundup.config.sizes import refuse_heavy_images
+from groundup.data.listing import difference
+from groundup.data.module import ImageData
+from groundup.data.specs import make_spec
+from groundup.data.whose import has_our_keys
+from groundup.errors import UserError
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+
+def spec_of_training(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
+    """What is known of the images that a network was trained and validated on.
+
+    Raises:
+        UserError: they have other classes than the network.
+    """
+    spec = make_spec(data) if has_our_keys(data) else look_at_data_module(data, seed)
+    if spec.class_names != trained.class_names:
+        raise UserError(
+            f"data={spec.name}: its training images have other classes than the network; accepted: the same"
+        )
+    if not has_our_keys(data):
+        return spec
+    refuse_heavy_images(data, spec, spec.train_size)
+    return replace(spec, mean=trained.mean, std=trained.std)
+
+
+def turn_to(split: str, module: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
+    """Makes the data ready to be evaluated on a split that is not its test: `train` is then given as `test`.
+
+    Raises:
+        UserError: there are no such images, they are others than those of the run, or nobody knows how to give them
+            without augmentation.
+    """
+    if not isinstance(module, ImageData):
+        if split == "train":
+            raise UserError(
+                "split=train: the data module gives its own loader of them, which may augment; accepted: val, test"
+            )
+        return
+    _refuse_other_images(split, module, checkpoint.get(type(module).__qualname__, {}))
+    module.prepare_data()
+    module.setup("fit")
+    module.tta = "none"
+    if module.splits[split] is None:
+        raise UserError(f"split={split}: the run has no such images; accepted: train, test")
+    if split == "train":
+        module.test_dataloader = lambda: module.evaluation_dataloader("train")  # type: ignore[method-assign]
+
+
+def _refuse_other_images(split: str, module: ImageData, before: Mapping[str, Any]) -> None:
+    """What has been trained on must not be taken for what was held out."""
+    now = module.state_dict()
+    for key in before.keys() & now.keys():
+        if key == "files":
+            changed = difference(before[key], now[key])
+        else:
+            changed = f"{key}={now[key]}, the run has {before[key]}" if before[key] != now[key] else None
+        if changed:
+            raise UserError(
+                f"split={split}: the images are others than those of the run ({changed}); accepted: the same"
+            )
