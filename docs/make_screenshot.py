@@ -3,7 +3,7 @@
 python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 seed=0,1,2 data=mnist trainer.max_epochs=5
 pip install -e ".[dev]" && python docs/make_screenshot.py outputs/sweeps/DIR
 
-`--view` draws another tab, or the page of `python report.py outputs/sweeps/DIR`, which has to be there.
+`--view` draws another tab (`--dark` as it is at night), or the page of `python report.py outputs/sweeps/DIR`, which has to be there.
 Needs Debian's chromium and chromium-driver.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from typing import Any
 from PIL import Image
 
 from groundup.config.extras import exit_without
+from groundup.rundir.folders import job_folders
 
 try:
     from selenium import webdriver
@@ -185,15 +187,48 @@ def draw_hparams(browser: webdriver.Chrome, address: str, run: str) -> None:
     time.sleep(3)
 
 
-VIEWS = {"tensorboard": draw_time_series, "hparams": draw_hparams}
+def draw_custom_scalars(browser: webdriver.Chrome, address: str, run: str) -> None:
+    """Means of configurations with their bands, above training and validation on one chart."""
+    browser.get(address + "/#custom_scalars")
+    wait_for(lambda: elements(browser, "vz-line-chart2, tf-custom-scalar-margin-chart-card"), "the charts")
+    time.sleep(5)
+
+
+def draw_images(browser: webdriver.Chrome, address: str, run: str) -> None:
+    """The pictures of a run as large as TensorBoard shows them at first."""
+    browser.get(f"{address}/?{urllib.parse.urlencode({'runFilter': f'^{re.escape(run)}$'})}#images")
+    wait_for(lambda: len(loaded_images(browser)) >= 3, "the pictures")
+    time.sleep(3)
+
+
+def draw_projector(browser: webdriver.Chrome, address: str, run: str) -> None:
+    """Test images where a network has them before its last layer."""
+    browser.get(address + "/#projector")
+    time.sleep(20)  # it draws into a frame of its own
+
+
+VIEWS = {
+    "tensorboard": draw_time_series,
+    "hparams": draw_hparams,
+    "custom_scalars": draw_custom_scalars,
+    "images": draw_images,
+    "projector": draw_projector,
+}
+DARK = "localStorage.setItem('_tb_global_settings', JSON.stringify({theme: 'dark'}))"
 REPORT = "report"  # a file: no server is needed
+
+
+def last_job(sweep: Path) -> str:
+    """The name of its run."""
+    return job_folders(sweep)[-1][1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logdir", type=Path, help="a sweep's directory")
     parser.add_argument("--view", choices=[*VIEWS, REPORT], default="tensorboard", help="what is drawn")
-    parser.add_argument("--run", default="8", help="whose pictures are shown")
+    parser.add_argument("--run", help="whose pictures are shown; otherwise those of the last job's")
+    parser.add_argument("--dark", action="store_true", help="as TensorBoard is at night")
     parser.add_argument("--out", type=Path, help="the file; otherwise docs/images/VIEW.png")
     arguments = parser.parse_args()
     out = arguments.out or Path(__file__).parent / "images" / f"{arguments.view}.png"
@@ -204,7 +239,11 @@ def main() -> None:
             browser.save_screenshot(str(out))
         else:
             with tensorboard(arguments.logdir) as address:
-                VIEWS[arguments.view](browser, address, arguments.run)
+                if arguments.dark:
+                    browser.get(address)
+                    browser.execute_script(DARK)
+                    browser.get("about:blank")  # so that the page is read anew
+                VIEWS[arguments.view](browser, address, arguments.run or last_job(arguments.logdir))
                 browser.save_screenshot(str(out))
     large = Image.open(out).convert("RGB")
     half = large.resize((large.width // 2, large.height // 2), Image.Resampling.LANCZOS)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from groundup.borrowed.torch import write_summary
+from groundup.config.sweep_settings import REPEATS, sweep_settings
+from groundup.loggers.hparams import columns, row
 from groundup.loggers.keeper import Beginning, Ending, Keeper, Place
 
+FIGURES = ("val/acc_best", "test/acc", "val/loss_best", "test/loss")  # of a sweep, whatever its first job has come to
 _ROW = ".hparams"  # the end of the name of its file
 
 
@@ -60,16 +60,10 @@ class TensorBoardKeeper(Keeper):
         write_summary(logger.experiment, Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
 
     def end(self, logger: TensorBoardLogger, run: Ending) -> None:  # type: ignore[override]
-        log_hparams(logger, {"status": run.status, **run.params}, run.chosen, run.metrics, run.step)
+        log_hparams(logger, run)
 
 
-def log_hparams(
-    logger: TensorBoardLogger,
-    params: Mapping[str, Any],
-    chosen: Collection[str],
-    metrics: Mapping[str, float],
-    step: int,
-) -> None:
+def log_hparams(logger: TensorBoardLogger, run: Ending) -> None:
     """Writes one row of the HPARAMS tab with final metrics, and closes the event files.
 
     It has a file of its own, in place of one of an earlier part of the run: TensorBoard shows the first row that it
@@ -80,19 +74,22 @@ def log_hparams(
     folder = Path(logger.log_dir)
     for earlier in folder.glob(f"events.out.tfevents.*{_ROW}"):
         earlier.unlink()
-    with SummaryWriter(folder, filename_suffix=_ROW) as row:
-        for name, value in metrics.items():
-            row.add_scalar(name, value, step)
-        experiment, *session = hparams(dict(params), dict(metrics))
-        for summary in (_chosen_first(experiment, chosen), *session):
-            write_summary(row, summary)
+    with SummaryWriter(folder, filename_suffix=_ROW) as writer:
+        for name, value in run.metrics.items():
+            writer.add_scalar(name, value, run.step)
+        for summary in _row(folder, run):
+            write_summary(writer, summary)
 
 
-def _chosen_first(experiment: Summary, chosen: Collection[str]) -> Summary:
-    """Marks parameters as those that differ: TensorBoard shows five columns, and those before the others."""
-    plugin = experiment.value[0].metadata.plugin_data
-    content = HParamsPluginData.FromString(plugin.content)
-    for info in content.experiment.hparam_infos:
-        info.differs = info.name in chosen
-    plugin.content = content.SerializeToString()
-    return experiment
+def _row(run_dir: Path, run: Ending) -> list[Summary]:
+    """Seeds of one configuration are one row, as in the table of the sweep: those that have finished, without seeds."""
+    params, sweep = {"status": run.status, **run.params}, sweep_settings(run_dir)
+    kinds = {name: {type(value)} for name, value in params.items()}
+    if sweep is None:
+        return [columns(kinds, run.chosen, run.metrics), *row(params, run.status)]
+    names = columns(sweep.kinds or kinds, sweep.varied, FIGURES)
+    if run.status != "finished":
+        return [names, *row(params, run.status)]
+    if sweep.repeats(run_dir.name):
+        params = {name: value for name, value in params.items() if name not in REPEATS}
+    return [names, *row(params, run.status, sweep.groups[run_dir.name])]

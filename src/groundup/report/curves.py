@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from groundup.report.runs import Run
+from groundup.rundir.epochs import curve_of
 from groundup.rundir.figure import Figure
 
 
@@ -23,10 +24,5 @@ class Band:
 
 def band(runs: Iterable[Run], metric: str) -> Band | None:
     """Mean and sample standard deviation of a metric over runs, epoch by epoch; None where no run has it."""
-    values: dict[int, list[float]] = {}
-    for run in runs:
-        last = {int(row["epoch"]) + 1: row[metric] for row in run.epochs if metric in row}
-        for epoch, value in last.items():
-            values.setdefault(epoch, []).append(value)
-    points = {epoch: figure for epoch in sorted(values) if (figure := Figure.of(values[epoch]))}
+    points = curve_of((run.epochs for run in runs), metric)
     return Band(metric, points) if points else None

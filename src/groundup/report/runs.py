@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from groundup.rundir.directory import GROUPS
+from groundup.rundir.epochs import read_epochs
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import CONFIG, METRICS
-from groundup.rundir.plain import MIB, Unreadable, read_text, read_yaml
+from groundup.rundir.plain import Unreadable, read_yaml
 from groundup.rundir.state import JobState, read_state
 from groundup.spec import class_name
 
 PER_CLASS = "test/per_class"  # in results.json
-METRICS_SIZE = 256 * MIB  # bytes
 
 
 @dataclass(frozen=True)
@@ -108,23 +105,7 @@ def _texts(value: Any) -> list[str] | None:
 
 
 def _read_epochs(file: Path, name: str, state: JobState, notes: list[str]) -> list[dict[str, float]]:
-    try:
-        rows = [_numbers(row) for row in csv.DictReader(StringIO(read_text(file, METRICS_SIZE), newline=""))]
-    except (Unreadable, csv.Error):
-        rows = []
-    rows = [row for row in rows if "epoch" in row]
+    rows = read_epochs(file)
     if not rows and state.status == "finished":
         notes.append(f"{name}: {METRICS} is missing or damaged; it is not in the curves")
     return rows
-
-
-def _numbers(row: dict[str | Any, Any]) -> dict[str, float]:
-    numbers = {}
-    for key, text in row.items():
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            continue
-        if math.isfinite(value):
-            numbers[str(key)] = value
-    return numbers

@@ -46,7 +46,7 @@ def _summary(parts: Parts, is_ours: bool) -> ModelSummary:
 
 def tell_the_end(parts: Parts, config: Mapping[str, Any], results: Mapping[str, Any]) -> None:
     """For the tables of runs that loggers have: settings and figures, however the run ended."""
-    shown = {"val/acc": "val/acc_best", "val/loss": "val/loss_best", "test/acc": "test/acc", "test/loss": "test/loss"}
+    shown = {"val/acc": "val/acc_best", "test/acc": "test/acc", "val/loss": "val/loss_best", "test/loss": "test/loss"}
     metrics = {tag: results[name] for name, tag in shown.items() if results[name] is not None}
     of_command = chosen(results["overrides"])
     step = parts.trainer.global_step

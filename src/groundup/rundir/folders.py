@@ -17,6 +17,7 @@ LONGEST = 80  # characters; a whole path has 260 on Windows
 BYTES = 140  # of UTF-8; a name has 255, and 143 where a file system encrypts names
 DIGITS = 6  # of a number that was not typed: 0.30000000000000004
 _UNSAFE = re.compile(r"[^\w=.,+\[\] -]")
+_REPEAT = re.compile(r" (?:seed|(?:data\.)?fold)=\S*")
 _OWN = re.compile(r"(\d+)(?: .*)?", re.ASCII | re.DOTALL)
 
 
@@ -38,18 +39,23 @@ def folder_of(
         _short_value(value) if key in groups and value.lower() != "null" else f"{short[key]}={_short_value(value)}"
         for key, value in shown(overrides, varied).items()
     ]
-    return _cut(_safe(" ".join([padded, *words])))
+    return _cut(safe_name(" ".join([padded, *words])))
 
 
 def is_folder_of(name: str, number: int) -> bool:
     """Whether a name, which a stranger may have written down, is one that a job of this number can have."""
-    return name == _cut(_safe(name)) and number_of(name) == number
+    return name == _cut(safe_name(name)) and number_of(name) == number
 
 
 def number_of(name: str) -> int | None:
     """Of which job a directory is, by its name; None of none."""
     found = _OWN.fullmatch(name)
     return int(found[1]) if found and len(found[1]) <= 18 else None
+
+
+def configuration_in(name: str) -> str:
+    """The part of a name that jobs of one configuration share: without number, seed and fold; empty where none is."""
+    return _REPEAT.sub("", name).partition(" ")[2]
 
 
 def job_folders(sweep_dir: Path) -> list[tuple[int, str]]:
@@ -71,7 +77,8 @@ def _short_value(value: str) -> str:
         return value
 
 
-def _safe(text: str) -> str:
+def safe_name(text: str) -> str:
+    """A text as a part of a name of a file, on every file system."""
     plain = unicodedata.normalize("NFC", text)
     return " ".join(_UNSAFE.sub("_", re.sub(r"['\"]", "", plain)).split())
 

@@ -23,5 +23,6 @@ JOBS = "jobs.jsonl"
 TABLES = ("sweep.json", "sweep.md", "sweep.csv")
 STUDY = "study.json"  # what an Optuna study is, for going on with it
 STUDY_DATABASE = "study.db"
+MEANS = "means"  # a folder, of the mean curves of configurations, for TensorBoard
 PROCESSES = ".processes"  # a folder, while the sweep runs
 SUBMITIT = ".submitit"  # likewise: of hydra-submitit-launcher

@@ -54,6 +54,7 @@ from groundup.sweep.foreign_sweep import refuse_foreign_jobs
 from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader, named
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch, refuse_bad_launcher
+from groundup.sweep.means import write_means
 from groundup.sweep.params import words_of
 from groundup.sweep.resume_sweep import named_sweep, newest_sweep
 
@@ -296,6 +297,7 @@ def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     table, problem = make_table(sweep_dir, jobs), ""
     try:
         write_table(sweep_dir, table)
+        write_means(sweep_dir, table)
     except OSError as error:
         problem = f"\n\nthe table cannot be written: {error}"
     tell(f"\n{as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)}{problem}")
