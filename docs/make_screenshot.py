@@ -3,8 +3,8 @@
 python train.py -m model=mlp,lenet optimizer.lr=0.1,0.01 seed=0,1,2 data=mnist trainer.max_epochs=5
 pip install -e ".[dev]" && python docs/make_screenshot.py outputs/sweeps/DIR
 
-`--view` draws another tab (`--dark` as it is at night), or the page of `python report.py outputs/sweeps/DIR`, which has to be there.
-Needs Debian's chromium and chromium-driver.
+`--view` draws another tab, `--dark` as it is at night, or the page of `python report.py outputs/sweeps/DIR`, which has
+to be there. Needs Debian's chromium and chromium-driver.
 """
 
 from __future__ import annotations
