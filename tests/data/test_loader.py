@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import StratifiedKFold
 from torch import Generator
 from torch.utils.data import TensorDataset
 from torchvision.transforms.functional import normalize
@@ -11,7 +12,7 @@ from groundup.data import augment
 from groundup.data.finish import Finish
 from groundup.data.loader import Batches, Positions, StreamedBatches
 from groundup.data.order import EpochOrder
-from groundup.data.split import stratified_split
+from groundup.data.split import stratified_folds, stratified_split
 from groundup.errors import UserError
 from groundup.seeds import seed_from
 
@@ -240,3 +241,35 @@ def test_a_split_depends_on_the_seed_alone():
     splits = [stratified_split(labels, 0.2, Generator().manual_seed(seed))[1] for seed in (0, 0, 1)]
     assert torch.equal(splits[0], splits[1])
     assert not torch.equal(splits[0], splits[2])
+
+
+@pytest.mark.parametrize("folds", [2, 5, 7])
+@pytest.mark.parametrize("size", [40, 101, 1438])
+def test_folds_are_disjoint_whole_and_as_even_as_those_of_scikit_learn(folds, size):
+    labels = torch.randint(0, 4, (size,), generator=Generator().manual_seed(1)).square() % 5  # uneven classes
+    dealt = stratified_folds(labels, folds, Generator().manual_seed(0))
+    parts = [(dealt == fold).nonzero()[:, 0] for fold in range(folds)]
+    assert sorted(torch.cat(parts).tolist()) == list(range(size))
+    theirs = [
+        torch.as_tensor(held_out)
+        for _, held_out in StratifiedKFold(folds, shuffle=True, random_state=0).split(labels, labels)
+    ]
+    assert unevenness(labels, parts)[0] == (1 if size % folds else 0)
+    assert unevenness(labels, parts)[1] <= 1
+    assert unevenness(labels, theirs) == unevenness(labels, parts)
+    plain = torch.arange(size).sort().values.tensor_split(folds)
+    assert unevenness(labels.sort().values, plain)[1] > 1  # a cut that is not stratified is seen
+
+
+def unevenness(labels, parts):
+    """How many more images the largest part has than the smallest, and at most of any class."""
+    sizes = torch.tensor([len(part) for part in parts])
+    of_classes = torch.stack([torch.bincount(labels[part], minlength=5) for part in parts])
+    return int(sizes.max() - sizes.min()), int((of_classes.max(0).values - of_classes.min(0).values).max())
+
+
+def test_folds_depend_on_the_seed_alone():
+    labels = torch.arange(100) % 10
+    dealt = [stratified_folds(labels, 5, Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(dealt[0], dealt[1])
+    assert not torch.equal(dealt[0], dealt[2])

@@ -391,6 +391,7 @@ def test_a_run_does_not_go_on_with_other_images(change, words, in_memory, tmp_pa
     [
         ({"limit_train": 3}, "data.limit_train=3 with resume: that run has data.limit_train=null"),
         ({"val_fraction": 0.25}, "data.val_fraction=0.25 with resume: that run has data.val_fraction=0.5"),
+        ({"folds": 2, "fold": 0}, "data.folds=2 with resume: that run has data.folds=null"),
         ({"seed": 1}, "seed=1 with resume: that run has seed=0"),
         ({"background": "black"}, "data.background=black with resume: that run has data.background=white"),
     ],
@@ -440,3 +441,62 @@ def test_values_that_do_not_go_together_are_refused():
         digits(in_memory=False)
     with pytest.raises(UserError, match=r"data\.val_fraction=0\.01: of 20 images, 20 are left .* 0 for validation"):
         digits(limit_train=20, val_fraction=0.01)
+
+
+def rows_of(images):
+    return [tuple(image.flatten().tolist()) for image in images.pixels]
+
+
+def test_every_training_image_is_validated_on_in_one_fold_and_the_test_split_is_untouched():
+    everything = digits(val_fraction=0)
+    parts = [digits(folds=5, fold=fold) for fold in range(5)]
+    validated = [row for data in parts for row in rows_of(data.splits["val"])]
+    assert sorted(validated) == sorted(rows_of(everything.splits["train"]))
+    for data in parts:
+        together = rows_of(data.splits["train"]) + rows_of(data.splits["val"])
+        assert sorted(together) == sorted(rows_of(everything.splits["train"]))
+        assert torch.equal(data.splits["test"].pixels, everything.splits["test"].pixels)
+        assert data.val_size in (287, 288)
+    other = digits(folds=5, fold=0, seed=1)
+    assert sorted(rows_of(other.splits["val"])) != sorted(rows_of(parts[0].splits["val"]))
+
+
+def test_a_limit_of_training_images_is_taken_before_they_are_cut_into_folds():
+    data = [digits(folds=4, fold=fold, limit_train=100) for fold in range(4)]
+    assert [each.val_size for each in data] == [25] * 4
+    first = rows_of(digits(val_fraction=0, limit_train=100).splits["train"])
+    assert sorted(row for each in data for row in rows_of(each.splits["val"])) == sorted(first)
+
+
+def test_a_fold_does_not_go_on_as_another(tmp_path):
+    root = tmp_path / "images"
+    make_folder(root)
+    checkpoint = trained(root, tmp_path, folds=2, fold=0)
+    go_on(root, checkpoint, folds=2, fold=0)
+    with pytest.raises(UserError, match=r"data\.fold=1 with resume: that run has data\.fold=0"):
+        go_on(root, checkpoint, folds=2, fold=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"folds": 9, "fold": 0, "limit_train": 20}, r"class \d has \d training images, too few .* accepted: 2 to"),
+        ({"folds": 9, "fold": 0, "limit_train": 9}, "has a single training image"),
+        ({"folds": 5, "fold": 5}, "one of 0 to folds - 1"),
+        ({"folds": 1, "fold": 0}, "at least 2 folds"),
+        ({"folds": 5}, "one goes with the other"),
+        ({"fold": 5}, "one goes with the other"),
+        ({"val_fraction": None}, "accepted is a share"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(options, words):
+    with pytest.raises(UserError, match=words):
+        digits(**options)
+
+
+def test_a_data_set_with_validation_of_its_own_has_no_folds(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "val/red").mkdir(parents=True)
+    Image.new("RGB", (3, 3)).save(tmp_path / "val/red/0.png")
+    with pytest.raises(UserError, match="it has a validation split of its own"):
+        folder(tmp_path, folds=2, fold=0)

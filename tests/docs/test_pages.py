@@ -43,6 +43,7 @@ from groundup.config.check import check, check_evaluate, check_predict
 from groundup.report.command import parse as parse_report
 from groundup.run.resume import resume_checkpoint
 from groundup.sweep.expand import expand, is_own
+from groundup.sweep.job_file import read_rows
 from groundup.sweep.search_space import parse_space
 
 CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict}
@@ -121,11 +122,16 @@ def jobs(words: list[str], is_sweep: bool) -> list[list[str]]:
     if not is_sweep:
         return [words]
     searches = "hydra/sweeper=optuna" in words
-    words = [word for word in words if not is_own(word) and not word.lstrip("+").startswith("hydra")]
+    rows = [row.words for row in read_rows(words)]
+    words = [
+        word
+        for word in words
+        if not is_own(word.lstrip("+").partition("=")[0]) and not word.lstrip("+").startswith("hydra")
+    ]
     if searches:
         space = parse_space(words, None) if words else None
         return [space.words(values) for values in space.corners()] if space else [[]]
-    return expand(words, composer("train").loader, 10000)
+    return expand(words, composer("train").loader, 10000, rows)
 
 
 def every_word_once(jobs: list[list[str]]) -> list[list[str]]:

@@ -64,3 +64,20 @@ def test_a_run_that_was_repeated_is_no_further_evidence(tmp_path):
     first, second = entries(tmp_path, cnn={0: 0.7})
     assert {first.label, second.label} == {"mlp", "cnn"}
     assert compare(first, second, "test/acc").difference.n == 1
+
+
+def test_the_folds_of_a_seed_are_one_observation_and_each_is_held_against_the_same_fold(tmp_path):
+    figures = {  # of (seed, fold): what both come to; one has no second fold of the second seed
+        "mlp": {(0, 0): 0.9, (0, 1): 0.8, (1, 0): 0.7, (1, 1): 0.1},
+        "cnn": {(0, 0): 0.8, (0, 1): 0.6, (1, 0): 0.6},
+    }
+    for name, runs in figures.items():
+        for (seed, fold), accuracy in runs.items():
+            config = make_config(seed, model={"name": name}, data={"folds": 2, "fold": fold})
+            results = make_results(seed, test=accuracy, val=0.9 if name == "mlp" else 0.8)
+            write_run(tmp_path / name / f"{seed}-{fold}", results, config)
+    [part] = parts_of(find_runs([tmp_path]))
+    assert [len(entry.runs) for entry in part.entries] == [4, 3]
+    found = compare(*part.entries, "test/acc")
+    assert found.pairs == {0: (pytest.approx(0.85), pytest.approx(0.7)), 1: (0.7, 0.6)}
+    assert found.difference.n == 2

@@ -238,3 +238,49 @@ def test_a_terminal_that_is_too_narrow_leaves_out_costs_the_last_first_and_never
 )
 def test_sizes_are_written_with_three_digits(value, written):
     assert costs.size(value) == written
+
+
+def of_fold(number, lr, seed, fold, folds=3):
+    words = [f"optimizer.lr={lr}", f"data.folds={folds}", f"seed={seed}", f"data.fold={fold}"]
+    return FrozenJob(number, words, {"seed": seed, "data": {"folds": folds, "fold": fold}})
+
+
+def test_folds_are_one_configuration_and_the_table_says_that_they_are_no_seeds(tmp_path):
+    pairs = [(seed, fold) for seed in range(2) for fold in range(3)]
+    jobs = [of_fold(6 * i + k, lr, *pair) for i, lr in enumerate((0.1, 0.2)) for k, pair in enumerate(pairs)]
+    for one in jobs:
+        finish(tmp_path, one.number, val_acc=0.5 + one.number / 100, test_acc=0.5)
+    table = make_table(tmp_path, jobs)
+    assert table.keys == ["optimizer.lr"]
+    best, other = table.configurations
+    assert (best.jobs, other.jobs) == ([6, 7, 8, 9, 10, 11], [0, 1, 2, 3, 4, 5])
+    assert best.figures["val/acc"].mean == pytest.approx(0.585)
+    assert best.figures["val/acc"].n == 6
+    text = as_text(table)
+    assert "6 (3 folds x 2 seeds)" in text
+    assert "less independent than those of as many seeds" in text
+    write_table(tmp_path, table)
+    assert json.loads((tmp_path / "sweep.json").read_text())["configurations"][0]["folds"] == {
+        "of": 3,
+        "numbers": [0, 1, 2],
+        "seeds": [0, 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("pairs", "n"),
+    [
+        ([(0, 0), (0, 1), (0, 2)], "3 (3 folds x 1 seed)"),
+        ([(0, 1), (1, 1)], "2 (1 of 3 folds x 2 seeds)"),
+        ([(0, 0), (1, 1)], "2 (2 of 3 folds, 2 seeds)"),
+    ],
+)
+def test_folds_that_are_missing_are_said(tmp_path, pairs, n):
+    jobs = [of_fold(number, 0.1, *pair) for number, pair in enumerate(pairs)]
+    for one in jobs:
+        finish(tmp_path, one.number, val_acc=0.5)
+    assert n in as_text(make_table(tmp_path, jobs))
+
+
+def test_a_table_without_folds_says_nothing_of_them(tmp_path, jobs):
+    assert "fold" not in as_text(make_table(tmp_path, jobs))

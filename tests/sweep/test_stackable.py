@@ -66,6 +66,12 @@ def test_what_cannot_be_stacked_runs_alone_and_it_is_said_why(sort, words, reaso
     assert all(said.startswith(reason) for said in alone.values())
 
 
+def test_folds_of_as_many_images_are_one_stack(sort):
+    own = [f"data.fold={fold} seed={seed}" for fold in range(3) for seed in range(2)]
+    assert sort((*MLP, "data.folds=3"), *own) == ([list(range(6))], {})
+    assert sort((*MLP, "data.folds=7"), *own) == ([[0, 1], [2, 3], [4, 5]], {})  # of 60,000 images
+
+
 def test_a_job_without_a_like_runs_alone(sort):
     stacks, alone = sort(MLP, "seed=0", "seed=1", "optimizer=adam")
     assert stacks == [[0, 1]]

@@ -97,6 +97,7 @@ MIXTURES = {
     "augmentation": ((*MLP, "data.augment=[flip,shift]"), ["seed=0"], ["seed=1"]),
     "clipping": ((*MLP, "trainer.gradient_clip_val=0.1"), ["seed=0"], ["seed=1", "optimizer.lr=0.2"]),
     "all for training": ((*MLP, "data.val_fraction=0"), ["seed=0"], ["seed=1"]),
+    "folds": ((*MLP, "data.folds=10"), ["data.fold=0"], ["data.fold=9"], ["data.fold=0", "seed=1"]),
     "lenet": (("model=lenet", *SHORT), ["seed=0"], ["seed=1", "optimizer.lr=0.01"]),
 }
 

@@ -19,7 +19,7 @@ from groundup.errors import UserError
 
 # Keys whose values are paths: of those what the grammar cannot read is taken as it is.
 PATHS = {
-    *("data.root", "data.mirror", "resume", "init_from", "sweep.resume", "hydra.run.dir", "hydra.sweep.dir"),
+    *("data.root", "data.mirror", "resume", "init_from", "sweep.resume", "jobs", "hydra.run.dir", "hydra.sweep.dir"),
     *("run", "images", "ckpt", "out"),
 }
 FUNCTIONS = ("choice", "range", "interval", "glob", "sort", "shuffle", "tag", "int", "float", "str", "bool")

@@ -15,6 +15,7 @@ from groundup.errors import UserError
 
 OF_HYDRA = ("hydra.runtime.", "hydra.overrides.", "hydra.job.override_dirname", "hydra.job.config_name")
 OF_A_SWEEP = ("sweep.", "hydra.sweep.", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper")
+JOBS = "jobs="  # with + before it: a file of jobs
 SUBDIR = "${hydra.job.num}"
 LAUNCHERS, SWEEPERS = ("basic",), ("groundup", "basic")  # that are there without being asked for
 
@@ -69,7 +70,7 @@ def refuse_sweep_of_ours(cfg: Any, hydra: Any) -> None:
     Raises:
         UserError: one was given.
     """
-    word = next((word for word in words_of(hydra) if word.lstrip("+").startswith("sweep.")), None)
+    word = next((word for word in words_of(hydra) if word.lstrip("+").startswith(("sweep.", JOBS))), None)
     if word is None and OmegaConf.select(cfg, "sweep.resume") is not None:
         word = f"sweep.resume={cfg.sweep.resume}"
     if word is not None:
@@ -90,7 +91,7 @@ def look_for_a_sweep(hydra: Any) -> None:
     """
     for word in words_of(hydra):
         _refuse_word_of_hydra(word)
-        if word.lstrip("+~").startswith(OF_A_SWEEP):
+        if word.lstrip("+~").startswith((*OF_A_SWEEP, JOBS)):
             raise UserError(f"{word} without -m: it is about a sweep, and this is one run: add -m, or leave it out")
     if idle := ", ".join(_idle(hydra)):
         tell(f"without -m this is one run; of a sweep, and not used: {idle}")

@@ -13,6 +13,7 @@ from groundup.config.contradictions import (
     refuse_monitor_without_validation,
     refuse_several_devices_in_sweep,
 )
+from groundup.config.folds import settle_folds
 from groundup.config.image_sizes import fit_images, look_at_images
 from groundup.config.normal_form import (
     drop_idle_nesterov,
@@ -89,6 +90,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     trusted(config.pop("trust", None))  # no part of a run, whose directory has no say in it
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
+    settle_folds(config["data"], typed_words() if words is None else words)
     if config["resume"] != "auto":
         make_absolute(config, "resume")
     make_absolute(config, "init_from")

@@ -17,6 +17,7 @@ SETTINGS = {
     "pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
     "start_epoch": "resume=RUN, which knows its epoch",
     # data
+    "jobs": "+jobs={}, with -m: the jobs of a sweep in a file",
     "datamodule": "data={}",
     "dataset": "data={}",
     "data_dir": "data.root={}",
@@ -36,6 +37,8 @@ SETTINGS = {
     "data.limit_test": "+trainer.limit_test_batches=BATCHES, for debug=fast and debug=overfit go with data of ours",
     "data.val_fraction": "nothing to type: a data module of your own has its own val_dataloader; so debug=overfit "
     "goes with data of ours",
+    "data.folds": "nothing to type: a data module of your own cuts its folds itself, by a key of its own",
+    "data.fold": "nothing to type: a data module of your own cuts its folds itself, by a key of its own",
     "data.augment": "nothing to type: a data module of your own augments itself; so debug=overfit goes with data "
     "of ours",
     "model.net.lin1_size": "model=mlp model.hidden_dims=[{},256,64]",

@@ -21,12 +21,16 @@ WITHOUT_EFFECT = {
 }
 
 
+UNSET = ("data.folds", "data.fold")  # younger than the first runs, which are the same as those without them
+
+
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
     """What changes a run's figures, not where its files are: flat, as `optimizer.lr`, with the seed first."""
     params: dict[str, str | float | bool] = {"seed": config["seed"]}
     params |= {key: str(config[key]) for key in ("init_from", "freeze") if config.get(key)}
     for group in GROUPS:
         params |= _flatten(group, config[group])
+    params = {name: value for name, value in params.items() if name not in UNSET or value != "None"}
     return {name: value for name, value in params.items() if name not in WITHOUT_EFFECT}
 
 

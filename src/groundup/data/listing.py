@@ -35,8 +35,8 @@ def refuse_other_images(before: Mapping[str, Any], now: Mapping[str, Any], root:
         UserError: they are others. The message says which, or which key makes them so.
     """
     why = "a run goes on with the images it was begun with, lest some that it was trained on be validated on"
-    for key in before.keys() & now.keys() - {"files"}:
-        if before[key] != now[key]:
+    for key in now:
+        if key in before and key != "files" and before[key] != now[key]:
             name = key if key == "seed" else f"data.{key}"
             then, here = ("null" if value is None else value for value in (before[key], now[key]))
             raise UserError(f"{name}={here} with resume: that run has {name}={then}; {why}")

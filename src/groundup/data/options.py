@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from groundup.data import augment_names
 from groundup.data.published import published_names, published_set
-from groundup.options import Data, Part, Pixels, Positive, Rate, Text, Workers, split_url
+from groundup.options import Count, Data, Part, Pixels, Positive, Rate, Text, Workers, split_url
 
 
 def _as_list(given: Any) -> Any:
@@ -70,7 +70,9 @@ class ImageData(Data):
     mirror: Mirror | None
     batch_size: Positive
     eval_batch_size: Positive
-    val_fraction: Part
+    val_fraction: Part | None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Count | None = None
     limit_train: Positive | None
     limit_test: Positive | None
     augment: Annotated[list[augment_names.Name], BeforeValidator(_as_list)]

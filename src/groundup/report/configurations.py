@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from groundup.config.hyperparameters import hyperparameters
+from groundup.config.spelling import in_one_spelling
 from groundup.data.classes import listed
 from groundup.printable import shortened
 from groundup.report.find import Found
@@ -156,7 +157,8 @@ def _as_configured(runs: Sequence[Run]) -> list[list[str]]:
 def _settings(run: Run) -> dict[str, str]:
     if not run.config:
         return dict(word.split("=", 1) for word in run.overrides or () if "=" in word)
-    named = {key.removesuffix(".name"): str(value) for key, value in hyperparameters(run.config).items()}
+    settings = hyperparameters(in_one_spelling(run.config, own=True))
+    named = {key.removesuffix(".name"): str(value) for key, value in settings.items()}
     return {key: "null" if value == "None" else value for key, value in named.items()}
 
 

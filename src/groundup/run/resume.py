@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 # A run may go on longer, or be watched differently, than it was begun.
 FREE_KEYS = ("resume", "callbacks", "logger")
+FOLDS = ("folds", "fold")
 # Otherwise images once trained on would be validated on, and the best checkpoint chosen between unlike figures.
-DATA_KEYS = ("name", "val_fraction", "limit_train", "labels", "image_size", "channels", "mean", "std")
+DATA_KEYS = ("name", "val_fraction", *FOLDS, "limit_train", "labels", "image_size", "channels", "mean", "std")
 # Of a data module of somebody else's, by the names that everybody gives them
 CHANGES_NO_IMAGE = ("root", "data_dir", "workers", "num_workers", "pin_memory", "persistent_workers", "prefetch_factor")
 
@@ -145,6 +146,8 @@ def _digest(config: Mapping[str, Any]) -> str:
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in config.items() if key not in FREE_KEYS and value not in (None, [])}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key != "max_epochs"}
+    # runs of older versions have no keys for folds
+    kept["data"] = {key: value for key, value in config["data"].items() if key not in FOLDS or value is not None}
     return kept
 
 

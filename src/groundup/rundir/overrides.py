@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator
 
 
 def varied_keys(jobs: Iterable[list[str]]) -> list[str]:
-    """The keys whose values differ between jobs, in the order of the command line."""
-    values: dict[str, set[str]] = {}
-    for overrides in jobs:
-        for key, value in _pairs(overrides):
-            values.setdefault(key, set()).add(value)
-    return [key for key, different in values.items() if len(different) > 1]
+    """The keys whose values differ between jobs, or that not all of them have, in the order of the command line."""
+    found = [dict(_pairs(overrides)) for overrides in jobs]
+    keys = dict.fromkeys(key for values in found for key in values)
+    return [key for key in keys if len({values.get(key) for values in found}) > 1]
 
 
 def _pairs(overrides: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,21 @@ def read_yaml(file: Path) -> Any:
         raise Unreadable(" ".join(str(error).split())) from error
 
 
+def yaml_nodes(text: str) -> yaml.Node | None:
+    """What a YAML text is made of, as its author wrote it: mappings and lists of texts, with their lines.
+
+    None of an empty one.
+
+    Raises:
+        Unreadable: it is no YAML, or holds aliases or tags, or is too deep.
+    """
+    try:
+        _refuse_what_is_not_plain(text)
+        return yaml.compose(text, _Safe)
+    except (yaml.YAMLError, ValueError) as error:
+        raise Unreadable(" ".join(str(error).split())) from error
+
+
 def write_yaml(content: Any) -> str:
     """YAML of plain values, without the aliases that PyYAML writes for an object that stands in two places."""
     return yaml.dump(content, Dumper=_PlainDumper, sort_keys=False)

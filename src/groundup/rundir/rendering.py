@@ -14,6 +14,7 @@ from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.names import TABLES
 from groundup.rundir.overrides import shown
+from groundup.rundir.replicates import Folds
 from groundup.rundir.table import Table
 
 MANY = 50  # rows that a terminal still shows
@@ -37,6 +38,7 @@ def as_json(table: Table) -> dict[str, Any]:
                 "values": row.values,
                 "jobs": row.jobs,
                 "n": row.finished,
+                "folds": row.folds and row.folds._asdict(),
                 **{
                     name: figure and {"mean": figure.mean, "sd": figure.sd, "n": figure.n}
                     for name, figure in row.figures.items()
@@ -117,9 +119,18 @@ def configuration_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     for row in table.configurations:
         of = len(row.jobs)
         n = str(row.finished) if row.finished == of else f"{row.finished} of {of}"
+        n += _of_folds(row.folds, of) if row.folds else ""
         figures = [_spread(name, row.figures[name]) for name in table.figures]
         rows.append([*(row.values.get(key, "") for key in table.keys), *figures, n])
     return [*table.keys, *table.figures, "n"], rows
+
+
+def _of_folds(folds: Folds, jobs: int) -> str:
+    """` (5 folds x 3 seeds)`, ` (2 of 5 folds x 1 seed)`; with a comma where some of the pairs are no jobs."""
+    there, seeds = len(folds.numbers), len(folds.seeds)
+    said = f"{there} folds" if folds.is_whole else f"{there} of {folds.of} folds"
+    sign = " x" if there * seeds == jobs else ","
+    return f" ({said}{sign} {seeds} seed{'s' if seeds != 1 else ''})"
 
 
 def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:

@@ -13,6 +13,7 @@ from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.measured import with_measured
 from groundup.rundir.overrides import shown, varied_keys
+from groundup.rundir.replicates import KEYS, Folds, folds_among, replicate_of
 from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", *COSTS)
@@ -21,30 +22,35 @@ OF_PROBABILITIES = (  # in the files alone: the tables stay narrow
     *("temperature", "test/nll_scaled", "test/brier_scaled", "test/ece_scaled"),
 )
 OF_A_MODULE = re.compile(r"(val|valid|validation|test)_")  # figures of somebody else's LightningModule, by their names
-SEED = "seed"
 PARTLY = "Without validation data, and so without a rank: the last rows."
 NO_VALIDATION = (
     "No validation data: sorted by test/acc, so the first row's figure is the best of several and optimistic."
 )
 
+OF_FOLDS = "Folds: mean and deviation are over folds and seeds."
+OVERLAP = (
+    " The networks of one seed's folds are trained on overlapping parts of the same images: their test figures are "
+    "less independent than those of as many seeds."
+)
 UNRANKED = "No job has val/acc or test/acc: the rows are in the order of the jobs, and none is the best."
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The jobs that differ in nothing but the seed."""
+    """The jobs that differ in nothing but the seed, and the fold that is validated on."""
 
     values: dict[str, str]
     jobs: list[int]
     finished: int
     figures: dict[str, Figure | None]
+    folds: Folds | None = None  # among all of its jobs
 
 
 @dataclass(frozen=True)
 class Table:
     """What a sweep came to."""
 
-    keys: list[str]  # that varied, without the seed
+    keys: list[str]  # that varied, without the seed and the fold
     measured: list[str]  # figures of any job, or of none
     figures: list[str]  # of these, what is shown
     configurations: list[Configuration]
@@ -58,6 +64,12 @@ class Table:
 
     @property
     def note(self) -> str:
+        numbers = [row.folds.of for row in self.configurations if row.folds]
+        folds = OF_FOLDS * bool(numbers) + OVERLAP * (max(numbers, default=0) > 2)
+        return "\n\n".join(filter(None, [self._note_of_rank, folds]))
+
+    @property
+    def _note_of_rank(self) -> str:
         if self.sorted_by == "test/acc":
             return NO_VALIDATION if len(self.configurations) > 1 else ""
         if not any(row.figures[self.sorted_by] for row in self.configurations):
@@ -80,7 +92,7 @@ def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, st
         found: the jobs.
         names: of runs that are no jobs of one sweep, by their numbers.
     """
-    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key != SEED]
+    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key not in KEYS]
     groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
     for job, state in found:
         groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))
@@ -126,7 +138,8 @@ def _configuration(
         name: Figure.of([value for result in finished if (value := number_in(result, name)) is not None])
         for name in measured
     }
-    return Configuration(values, [job.number for job, _ in members], len(finished), figures)
+    folds = folds_among(replicate_of(job.config) for job, _ in members)
+    return Configuration(values, [job.number for job, _ in members], len(finished), figures, folds)
 
 
 def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,13 +14,21 @@ from hydra.core.override_parser.types import Override, RangeSweep, ValueType
 from groundup.command.words import split_values
 from groundup.errors import UserError
 
-OWN = ("sweep", "trust")  # keys, and groups of them, that are about the sweep itself
+OWN = ("sweep", "trust", "jobs")  # keys, and groups of them, that are about the sweep itself
 
 
-def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[list[str]]:
+def expand(
+    words: Iterable[str], loader: ConfigLoader, max_jobs: int, rows: Sequence[Sequence[str]] = ((),)
+) -> list[list[str]]:
     """The overrides of each job, the last key varying fastest; values as they were typed.
 
-    Keys of `sweep` are left out, and `trust`: they say how to sweep, not what a job is.
+    Keys of `sweep` are left out, `trust` and `jobs`: they say how to sweep, not what a job is.
+
+    Args:
+        words: of the command line.
+        loader: knows the options of groups.
+        max_jobs: that a sweep may have.
+        rows: settings of a file; every combination of `words` is a job of each row.
 
     Raises:
         UserError: no jobs, or more than `max_jobs`, or a sweep whose values cannot be listed.
@@ -30,14 +38,15 @@ def expand(words: Iterable[str], loader: ConfigLoader, max_jobs: int) -> list[li
     for override in by_key.values():
         _refuse_what_cannot_be_listed(override)
     jobs = {key: override for key, override in by_key.items() if not is_own(override.key_or_group)}
-    _refuse_number(jobs.values(), max_jobs)
+    _refuse_number(jobs.values(), max_jobs, len(rows))
     choices = [
         [f"{key}={value}" for value in values_of(override)] for key, override in jobs.items() if _varies(override)
     ]
     fixed = {key: override.input_line or key for key, override in jobs.items() if not _varies(override)}
     varied = [key for key, override in jobs.items() if _varies(override)]
     combinations = (dict(zip(varied, values, strict=True)) for values in itertools.product(*choices))
-    return [[(fixed | combination)[key] for key in jobs] for combination in combinations]
+    typed = [[(fixed | combination)[key] for key in jobs] for combination in combinations]
+    return [[*row, *overrides] for row in rows for overrides in typed]
 
 
 def is_own(key: str) -> bool:
@@ -68,9 +77,9 @@ def _refuse_what_cannot_be_listed(override: Override) -> None:
         raise UserError(f"{override.input_line}: not a list of values; accepted: a,b,c or range(start,stop,step)")
 
 
-def _refuse_number(overrides: Iterable[Override], max_jobs: int) -> None:
+def _refuse_number(overrides: Iterable[Override], max_jobs: int, rows: int) -> None:
     """Counts before anything is listed: a billion jobs would not fit in memory."""
-    number = 1
+    number = rows
     for override in overrides:
         if _varies(override):
             found = count(override)

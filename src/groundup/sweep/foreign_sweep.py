@@ -27,7 +27,7 @@ from groundup.rundir.state import read_state
 NOT_A_VALUE = re.compile(r"[$\\{]|(?<![A-Za-z0-9])_[a-z]+_(?![A-Za-z0-9])")
 ELSEWHERE = re.compile(r"\.\.|(^|[^\w])/")  # of a group: options are files, and these would lie outside of `conf/`
 LONGEST = 2000  # letters of a word: Hydra's parser takes seconds for longer ones, and its stack for nested ones
-RESERVED = ("hydra", "sweep", "resume", "trust")  # how a command is carried out, not what a job is
+RESERVED = ("hydra", "sweep", "resume", "trust", "jobs")  # how a command is carried out, not what a job is
 REPEAT = "repeat the sweep's own settings in this command, if they are yours"
 
 

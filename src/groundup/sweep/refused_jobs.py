@@ -9,15 +9,27 @@ from groundup.rundir.overrides import shown
 NAMED = 20  # jobs by name for one problem
 
 
-def message(problems: Mapping[str, Sequence[int]], jobs: Sequence[list[str]], varied: Sequence[str]) -> str:
+def message(
+    problems: Mapping[str, Sequence[int]], jobs: Sequence[list[str]], varied: Sequence[str], places: Sequence[str] = ()
+) -> str:
     """Every problem with the jobs that have it.
 
     Args:
         problems: by its words, the numbers of the jobs that have it.
         jobs: the overrides of all jobs.
         varied: the keys that differ between them.
+        places: of all jobs in a file; empty where there is none.
     """
-    return "\n".join(_with_jobs(problem, numbers, jobs, varied) for problem, numbers in problems.items())
+    return "\n".join(
+        _with_jobs(problem, numbers, jobs, varied) + _with_places(numbers, places)
+        for problem, numbers in problems.items()
+    )
+
+
+def _with_places(numbers: Sequence[int], places: Sequence[str]) -> str:
+    found = list(dict.fromkeys(filter(None, (places[number] for number in numbers)))) if places else []
+    more = f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    return f"\n  in {'; '.join(found[:NAMED])}{more}" if found else ""
 
 
 def _with_jobs(problem: str, numbers: Sequence[int], jobs: Sequence[list[str]], varied: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.command.tell import tell
+from groundup.config.spelling import in_one_spelling
 from groundup.errors import UserError
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.names import JOBS
@@ -73,7 +74,8 @@ def _same_settings(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]]) -> bo
 
 
 def _configs(jobs: Sequence[FrozenJob]) -> dict[str, FrozenJob]:
-    return {json.dumps(job.config, sort_keys=True): job for job in jobs}
+    """By their configs; the jobs of a directory may be a stranger's, so nothing that they name is imported."""
+    return {json.dumps(in_one_spelling(job.config, own=True), sort_keys=True): job for job in jobs}
 
 
 def _refuse_another(sweep_dir: Path, frozen: Sequence[FrozenJob], composed: Sequence[FrozenJob]) -> None:

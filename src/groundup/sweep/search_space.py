@@ -17,6 +17,7 @@ from groundup.sweep.expand import count, is_own, values_of
 
 TAGS = {"log"}
 MOST_CHOICES = 10_000
+FOLD = "data.fold"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def parse_space(words: Sequence[str], loader: ConfigLoader) -> Space:
     searched = {key: _distribution(override) for key, override in by_key.items() if override.is_sweep_override()}
     if not searched:
         raise UserError("hydra/sweeper=optuna: nothing to search; accepted: a,b, range(1,9), interval(0.1,0.5), …")
+    if FOLD in searched:
+        raise UserError(
+            f"{by_key[FOLD].input_line} with hydra/sweeper=optuna: a fold is no setting to be searched, the luckiest "
+            f"would be chosen; accepted is one, as {FOLD}=0"
+        )
     fixed = {key: override.input_line or key for key, override in by_key.items() if key not in searched}
     return Space(list(by_key), fixed, searched)
 

@@ -42,6 +42,7 @@ from groundup.sweep.compose import Composer
 from groundup.sweep.expand import is_own
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
 from groundup.sweep.job import Job
+from groundup.sweep.job_file import file_asked_for
 from groundup.sweep.launchers import launch
 from groundup.sweep.params import words_of
 from groundup.sweep.search_space import Space, parse_space
@@ -72,6 +73,10 @@ def run_study(
     settings, options = check_sweep(master), check_study(options)
     refuse_bad_settings(master)
     words = [*words_of(options.pop("params")), *map(show, words)]
+    if (listed := file_asked_for(words)) is not None:
+        raise UserError(
+            f"{listed} with hydra/sweeper=optuna: a search chooses the values itself; accepted: hydra/sweeper=groundup"
+        )
     sweep_dir = _directory(settings["resume"], words, master)
     typed = _settings(words)
     if sweep_dir is not None and not typed:

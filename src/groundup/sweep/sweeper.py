@@ -35,6 +35,7 @@ from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_run, check_sweep, check_trust
+from groundup.config.spelling import Spelling, in_one_spelling
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.errors import Interrupted, SweepFailed, UserError
@@ -53,6 +54,7 @@ from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
 from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader, named
 from groundup.sweep.job import Job
+from groundup.sweep.job_file import read_rows, refuse_keys_twice
 from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.means import write_means
 from groundup.sweep.params import words_of
@@ -77,10 +79,13 @@ def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: Ta
     with read_write(master.hydra):
         master.hydra.overrides.task = words
     context = replace(context, config_loader=with_searchpath(context.config_loader, master))
-    jobs = expand(words, context.config_loader, settings["max_jobs"])
+    rows = read_rows(words)
+    jobs = expand(words, context.config_loader, settings["max_jobs"], [row.words for row in rows])
+    refuse_keys_twice(rows, words)
+    places = [row.place for row in rows for _ in range(len(jobs) // len(rows))]
     with ExitStack() as stack:
         with _looking(settings["resume"], Path(master.hydra.sweep.dir).absolute().parent):
-            sweep_dir, frozen = _begin_or_go_on(jobs, settings["resume"], context, master)
+            sweep_dir, frozen = _begin_or_go_on(jobs, places, settings["resume"], context, master)
             stack.enter_context(opened(sweep_dir, frozen))
         _launch_all(sweep_dir, frozen, settings["fail_fast"], context, task, master)
 
@@ -122,12 +127,12 @@ def _looking(resume: str | None, folder: Path) -> Iterator[None]:
 
 
 def _begin_or_go_on(
-    jobs: list[list[str]], resume: str | None, context: HydraContext, master: DictConfig
+    jobs: list[list[str]], places: list[str], resume: str | None, context: HydraContext, master: DictConfig
 ) -> tuple[Path, list[FrozenJob]]:
     """The directory of the sweep and its jobs."""
     new_dir = Path(master.hydra.sweep.dir).absolute()
     composer = Composer(context.config_loader, master)
-    compose_all = functools.cache(lambda: freeze(jobs, composer))
+    compose_all = functools.cache(lambda: freeze(jobs, composer, places))
     typed = {word for overrides in jobs for word in overrides}
     compose = functools.partial(checked, composer=composer)
     refuse = functools.partial(refuse_foreign_jobs, typed=typed, compose=compose, trust=check_trust(master))
@@ -162,8 +167,16 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
 # Before the first job
 
 
-def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
-    """The checked configs of all jobs; a job with the very config of an earlier one is left out, with a word.
+def freeze(jobs: Sequence[list[str]], composer: Composer, places: Sequence[str] = ()) -> list[FrozenJob]:
+    """The checked configs of all jobs; a job with the config of an earlier one is left out, with a word.
+
+    A value that is spelt in two ways, as 0.1 and 1e-1, is spelt as in the first job that has it: jobs are told apart,
+    and put together, by their words.
+
+    Args:
+        jobs: the overrides of each.
+        composer: makes configs of them.
+        places: of the jobs in a file; empty where they are of the command line alone.
 
     Raises:
         UserError: what is wrong with any of them.
@@ -173,6 +186,7 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
     varied, found = varied_keys(jobs), dict[str, list[int]]()
     scan_once = functools.cache(scan)
     frozen: dict[str, FrozenJob] = {}
+    spelling = Spelling()
     repeated = []
     for number, overrides in enumerate(jobs):
         try:
@@ -182,13 +196,15 @@ def freeze(jobs: Sequence[list[str]], composer: Composer) -> list[FrozenJob]:
             for line in lines:
                 found.setdefault(line, []).append(number)
             continue
-        key = json.dumps(config, sort_keys=True)
+        alike = in_one_spelling(config)
+        key = json.dumps(alike, sort_keys=True)
         if key in frozen:
             name, first = label(overrides, varied), label(frozen[key].overrides, varied)
             repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
-        frozen.setdefault(key, CheckedJob(len(frozen), overrides, config))
+        else:
+            frozen[key] = CheckedJob(len(frozen), spelling.of(overrides, alike), config)
     if found:
-        raise UserError(refused_jobs.message(found, jobs, varied))
+        raise UserError(refused_jobs.message(found, jobs, varied, places))
     if repeated:
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         tell(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}")
@@ -206,7 +222,7 @@ def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict
     except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
         from groundup.command.explain import explain
 
-        asked = list(composer.master.hydra.overrides.task)
+        asked = [*composer.master.hydra.overrides.task, *overrides]
         folders = folders_of(composer.master.hydra)
         raise UserError(explain(error, asked, _primary(composer.master), sweeps=True, folders=folders)) from error
     try:

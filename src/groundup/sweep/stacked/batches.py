@@ -31,7 +31,7 @@ class StackedImages:
         train, self._val = (_to(found[split], device) for split in ("train", "val"))
         assert train is not None, "every data set has a training split"
         self._train, self._device, self._first = train, device, first
-        own = self._val is None and first.val_fraction > 0
+        own = self._val is None and first.cuts_validation
         labels = train.labels.cpu()
         whole = (torch.arange(len(labels)), torch.arange(0))
         cuts = [member.cut(labels) if own else whole for member in members]

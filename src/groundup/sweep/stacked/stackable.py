@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundup.config.trainer_arguments import TRAINER_ARGUMENTS
+from groundup.data.published import published_set
 from groundup.data.whose import theirs
 
 # What members of a stack may differ in. With nesterov goes momentum: without momentum the two are the same.
@@ -106,9 +107,20 @@ def _why_not_trainer(trainer: Mapping[str, Any]) -> str | None:
 
 def _what_is_shared(config: Mapping[str, Any]) -> dict[str, Any]:
     shared = {key: value for key, value in config.items() if key not in MAY_DIFFER[""]}
+    if _folds_are_alike(config["data"]):
+        shared["data"] = {key: value for key, value in config["data"].items() if key != "fold"}
     for group in ("model", "optimizer"):
         shared[group] = {key: value for key, value in config[group].items() if key not in MAY_DIFFER[group]}
     return shared
+
+
+def _folds_are_alike(data: Mapping[str, Any]) -> bool:
+    """Whether as many images are trained on, and so as many steps taken, whichever fold is validated on."""
+    found, folds = published_set(data.get("name")), data.get("folds")
+    if found is None or folds is None:
+        return False
+    count = min(found.spec.train_size, data.get("limit_train") or found.spec.train_size)
+    return count % folds == 0
 
 
 def _parts(group: list[int], size: int) -> list[list[int]]:
