@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 
 import numpy as np
@@ -16,8 +17,10 @@ from groundup.data.published.digits import read as read_digits
 from groundup.errors import Interrupted
 from groundup.learning.answers import Answers, log_probabilities
 from groundup.learning.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from groundup.run.answers import figures
 from groundup.run.run import run
 from groundup.rundir.predictions import read_predictions
+from groundup.statistics.calibration import COLDEST, HOTTEST
 
 SCALED = {"temperature", "test/nll_scaled", "test/brier_scaled", "test/ece_scaled"}
 
@@ -157,6 +160,24 @@ def test_a_loss_that_gives_no_probabilities_leaves_classes_alone(gives, caplog):
     assert found.logs is None
     assert found.figures == {"balanced_acc": 0.5}
     assert "no probabilities can be had" in caplog.text or "are none" in caplog.text
+
+
+def test_a_temperature_that_validation_does_not_bound_is_at_the_end_of_its_range_and_that_is_said(caplog):
+    caplog.set_level(logging.INFO)
+    certain = Answers()
+    certain.update(torch.eye(3), torch.arange(3))
+    validated = certain.read(CrossEntropy().probabilities)
+    found = figures(validated, validated)
+    assert found["temperature"] == COLDEST
+    assert found["test/nll_scaled"] < found["test/nll"]
+    assert "temperature 0.01: the end of the range" in caplog.text
+    caplog.clear()
+    mixed = Answers()
+    mixed.update(torch.eye(3), torch.tensor([0, 1, 0]))
+    assert COLDEST < figures(mixed.read(CrossEntropy().probabilities), validated)["temperature"] < HOTTEST
+    assert "the end of the range" not in caplog.text
+    assert "temperature" not in figures(None, validated)
+    assert figures(validated, None) == {}
 
 
 def test_of_answers_without_numbers_nothing_is_said():

@@ -233,6 +233,7 @@ def test_samples_per_second_counts_the_images_that_were_trained_on(make_config, 
         ("config.yaml", "config.yaml is not the config of a run"),
         ("metrics.csv", "holds metrics.csv and no run"),
         ("checkpoints/best.pt", "holds checkpoints and no run"),
+        ("test_predictions.npz", "holds test_predictions.npz and no run"),
     ],
 )
 def test_files_of_the_users_own_with_a_runs_names_are_not_written_over(make_config, tmp_path, name, expected):

@@ -8,7 +8,7 @@ from typing import Any
 from groundup.errors import UserError
 from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.lock import is_held
-from groundup.rundir.names import CHECKPOINTS, CONFIG, JOBS, LOCK, METRICS
+from groundup.rundir.names import CHECKPOINTS, CONFIG, JOBS, LOCK, METRICS, PREDICTIONS
 from groundup.rundir.plain import Unreadable, read_yaml
 
 GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")  # of every run; besides callbacks and loggers
@@ -55,7 +55,7 @@ def refuse_files_of_no_run(run_dir: Path) -> None:
         return
     if (run_dir / JOBS).exists():
         raise UserError(f"hydra.run.dir={run_dir}: is the directory of a sweep; name another, or a new one within it")
-    for name in (METRICS, CHECKPOINTS):
+    for name in (METRICS, CHECKPOINTS, *PREDICTIONS.values()):
         if (run_dir / name).exists():
             raise UserError(
                 f"hydra.run.dir={run_dir}: holds {name} and no run; name another, because {name} would be overwritten"
