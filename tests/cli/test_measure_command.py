@@ -50,7 +50,7 @@ def runs(tmp_path, small_run):
 def test_runs_are_measured_together_and_the_report_shows_it(call, runs):
     code, out, err = call(runs, "rounds=1", "batch=4")
     assert code == 0
-    assert "1 of 3 runs have not finished: left out" in err
+    assert "warning: 1 of 3 runs have not finished: left out" in err
     assert [line.split()[0] for line in out.splitlines()[:3]] == ["run", "a", "b"]
     assert "ms for 4" in out
     assert f"report.py {runs} pareto=image_ms,batch_ms" in out

@@ -115,6 +115,7 @@ def test_a_cost_without_a_front_is_refused_and_it_says_why(part):
     refuse_costs([made], ["macs", "none"], "measure DIR")
     for asked, message in {
         "size_on_disk": "no finished run has it, as of runs of an older version; measure DIR writes it down",
+        "image_ms": "no finished run has it, or not all by one measurement; measure DIR measures it, of all runs",
         "peak_memory": "no finished run has it, which is measured on a GPU alone",
         "parameters": "no two configurations with an accuracy differ in it, so there is no front; accepted: macs, or",
     }.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -118,7 +119,7 @@ def _measure(request: Request, place: Place) -> int:
     if not runs:
         raise UserError(f"{request.paths[0]}: no run in it has finished, so there is nothing to measure")
     if left := len(found) - len(runs):
-        say(f"{left} of {len(found)} runs have not finished: left out")
+        _warn(f"{left} of {len(found)} runs have not finished: left out")
 
     from groundup.run.measure import measure
     from groundup.rundir.measured import write_measured
@@ -133,15 +134,19 @@ def _measure(request: Request, place: Place) -> int:
             raise UserError(f"{run.path}: cannot be written: {error.strerror or error}") from error
         rows.append([printable(run.name), f"{figures['image_ms']:.3g}", f"{figures['batch_ms']:.3g}"])
     if scattered := sum(network.scatters for _, network in loaded):
-        say(
+        _warn(
             f"readings of {scattered} of {len(loaded)} runs scatter: the machine was busy with something else; measure "
             "again, or take more rounds="
         )
     if loaded:
         tell("\n".join(in_columns(rows, right=(1, 2))) + "\n")
-        given = " ".join(map(str, request.paths))
+        given = shlex.join(map(str, request.paths))
         tell(f"accuracy against it: {place.spell('report')} {given} pareto=image_ms,batch_ms")
     return FAILED if len(loaded) < len(runs) else 0
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _load(run: Run, request: Request) -> Measured | None:

@@ -10,6 +10,7 @@ from groundup.errors import UserError
 from groundup.report.configurations import Entry, Part
 from groundup.rundir.costs import COSTS
 from groundup.rundir.figure import Figure
+from groundup.rundir.measured import TIMES
 
 NONE = "none"  # in the place of costs: no front at all
 
@@ -136,6 +137,8 @@ def _remedy(name: str, measure: str) -> str:
         return ", which is measured on a GPU alone"
     if name == "train_seconds":
         return ""
+    if name in TIMES:
+        return f", or not all by one measurement; {measure} measures it, of all runs together"
     return f", as of runs of an older version; {measure} writes it down"
 
 
