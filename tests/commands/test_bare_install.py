@@ -68,7 +68,7 @@ def test_it_has_none_of_the_optional_packages(site):
     there = {path.name for path in site.iterdir()}
     assert {"torch", "lightning", "hydra", "tensorboard", "matplotlib", "google"} <= there
     optional = {"wandb", "mlflow", "optuna", "joblib", "submitit", "hydra_plugins", "torchdiffeq", "torchvision"}
-    assert not there & {*optional, "sklearn", "scipy", "rich", "pytest"}
+    assert not there & {*optional, "sklearn", "rich", "pytest"}
 
 
 def test_everything_of_every_day_works(bare, tmp_path):

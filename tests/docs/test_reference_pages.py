@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 
 import pytest
 from launch import small_config, train_here
@@ -17,6 +18,8 @@ from groundup.rundir.jobs import FrozenJob, write_jobs
 from groundup.rundir.rendering import write_table
 from groundup.rundir.results import STATUSES
 from groundup.rundir.table import make_table
+from groundup.rundir.verdict import judge_sweep
+from groundup.rundir.verdict_words import as_data
 
 RUN, SWEEP = (DOCS / "reference" / f"{name}_directory.md" for name in ("run", "sweep"))
 # Of runs that end in another way, or on other machines, than the one that the tests make.
@@ -41,11 +44,14 @@ def run_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sweep_dir(run_dir):
-    """A sweep of one job, which is that run."""
+    """A sweep of that run, and of another that did the same."""
     folder = run_dir.parent
-    jobs = [FrozenJob(0, ["data.tta=mirror"], small_config("trainer.max_epochs=1", "data.tta=mirror"))]
+    shutil.copytree(run_dir, folder / "1")
+    config = small_config("trainer.max_epochs=1", "data.tta=mirror")
+    jobs = [FrozenJob(number, [f"model={name}"], config) for number, name in enumerate(("one", "other"))]
     write_jobs(folder, jobs)
-    write_table(folder, make_table(folder, jobs))
+    table = make_table(folder, jobs)
+    write_table(folder, table, as_data(judge_sweep(folder, table)))
     return folder
 
 
@@ -72,12 +78,13 @@ def test_checkpoints_have_the_entries_of_the_page(run_dir):
 
 def test_the_table_of_a_sweep_has_the_fields_of_the_page(sweep_dir):
     content = json.loads((sweep_dir / "sweep.json").read_text())
-    found = {*content, *content["configurations"][0], *content["jobs"][0]}
+    verdict = content["verdict"]
+    found = {*content, *content["configurations"][0], *content["jobs"][0], *verdict, *verdict["comparisons"][0]}
     assert found == named(SWEEP, "## sweep.json")
 
 
 def test_frozen_jobs_have_the_fields_of_the_page(sweep_dir):
-    [job] = [json.loads(line) for line in (sweep_dir / "jobs.jsonl").read_text().splitlines()]
+    job, _ = [json.loads(line) for line in (sweep_dir / "jobs.jsonl").read_text().splitlines()]
     assert set(job) == named(SWEEP, "## jobs.jsonl")
 
 

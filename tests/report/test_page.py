@@ -142,21 +142,53 @@ def test_the_plots_show_the_best_and_the_tables_all(page, tmp_path, make_sweep):
     rows = list(csv.DictReader((tmp_path / "report" / "configurations.csv").open()))
     assert [row["optimizer.lr"] for row in rows] == [str(rate) for rate in reversed(rates)]
     assert all(f"lr={rate}" in found.words for rate in rates)
-    assert "4  lr=0.057" not in found.text.partition("Configurations")[2].partition("To repeat it")[0]
+    assert "4  lr=0.057" not in found.text.partition("Configurations")[2].partition("Verdict")[0]
 
 
 def test_the_comparison_says_what_its_file_says(page, sweep, tmp_path):
     found = page(sweep, "compare=3,1", "metric=val/acc")
     # 0.6, 0.61, 0.62 less 0.8, 0.81, 0.82
-    assert "3  lr=0.1 less 1  lr=0.3, val/acc, seed by seed. Mean difference -0.2000" in found.words
-    assert "n = 3 seeds" in found.words
+    assert "lr=0.3 against lr=0.1: the same difference with all 3 seeds: no interval over seeds" in found.words
+    assert "First less second, val/acc in points" in found.words
     rows = list(csv.DictReader((tmp_path / "report" / "comparison.csv").open()))
     assert [float(row["difference"]) for row in rows] == pytest.approx([-0.2] * 3)
 
 
+@pytest.fixture
+def uneven(tmp_path, make_sweep):
+    """Three learning rates, three seeds whose differences vary."""
+    return make_sweep(
+        tmp_path / "uneven", (0.1, 0.2, 0.3), (0, 1, 2), lambda rate, seed: 0.5 + rate + rate * seed / 100
+    )
+
+
+def test_the_best_is_held_against_all_others(page, uneven, tmp_path):
+    found = page(uneven)
+    assert "lr=0.3 is better than lr=0.2: 10.10 points (9.85 to 10.35), whatever the seeds; of other" in found.words
+    assert "lr=0.3, of the 2 others: better than 2 (Holm's correction over 3 pairs)." in found.words
+    rows = list(csv.DictReader((tmp_path / "report" / "comparisons.csv").open()))
+    assert [(row["first"], row["second"], row["better"]) for row in rows] == [("1", "2", "1"), ("1", "3", "1")]
+    assert float(rows[0]["over_seeds low"]) == pytest.approx(0.101 - 4.302653 * 0.001 / 3**0.5)
+    assert rows[0]["over_both low"] == ""
+    assert "10.10 points (9.85 to 10.35)" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_every_pair_is_a_cell_of_a_matrix(page, uneven, tmp_path):
+    found = page(uneven, "compare=all")
+    assert "Row less column, test/acc in points" in found.words
+    assert len(list(csv.DictReader((tmp_path / "report" / "comparisons.csv").open()))) == 3
+    matrix = found.words.partition("Row less column")[2].partition("by seed")[0]
+    assert re.findall(r"[+-][\d.]+ [\d.]+ to [\d.]+(?: \*)?", matrix) == [
+        "+10.10 9.85 to 10.35 *", "+20.20 19.70 to 20.70 *", "+10.10 9.85 to 10.35 *",
+    ]  # fmt: skip
+    assert "Of 3 pairs 3 are settled" in found.words
+
+
 def test_of_one_seed_it_says_that_nothing_is_sure(page, tmp_path, make_sweep):
     found = page(make_sweep(tmp_path / "sweep", (0.1, 0.2), (0,), lambda rate, seed: rate))
-    assert "One seed in common: +0.1000, and one seed says nothing about the uncertainty." in found.words
+    assert (
+        "lr=0.2 against lr=0.1: one seed only: no interval over seeds, and none over the test images: " in found.words
+    )
 
 
 def test_numbers_on_logarithmic_axes_are_in_plain_digits(page, tmp_path):

@@ -57,7 +57,8 @@ def test_the_report_of_a_sweep_is_written_into_it_and_the_table_and_its_path_are
     assert lines[-1] == f"report: {sweep}/report/report.html"
     assert {path.name for path in (sweep / "report").iterdir()} == {
         "report.html", "report.md", "configurations.csv", "runs.csv", "curves.csv", "classes.csv", "confusion.csv",
-        "comparison.csv", "accuracy.png", "curves.png", "classes.png", "confusion-1.png", "confusion-2.png",
+        "comparison.csv", "comparisons.csv", "accuracy.png", "curves.png", "classes.png", "confusion-1.png",
+        "confusion-2.png",
         ".groundup-report.json",
     }  # fmt: skip
 
@@ -85,7 +86,7 @@ def test_of_an_earlier_report_nothing_stays_and_what_is_not_of_it_does(report, s
     report(sweep)
     left = {path.name for path in (sweep / "report").iterdir()}
     assert {"notes.txt", "my.csv", "confusion-1.png"} <= left
-    assert not {"confusion-2.png", "comparison.csv"} & left
+    assert not {"confusion-2.png", "comparison.csv", "comparisons.csv"} & left
 
 
 def test_files_of_ones_own_whose_names_look_like_a_reports_stay(report, sweep, tmp_path):
@@ -181,7 +182,7 @@ def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(re
         (["SWEEP", "best=0"], "best=0: accepted: a number from 1 on"),
         (["SWEEP", "best=two"], "best=two: accepted: a number from 1 on"),
         (["SWEEP", "compare=1"], "compare=1: accepted: two numbers of the table"),
-        (["SWEEP", "compare=1,3"], "compare=1,3: accepted: two numbers of the table, 1 to 2"),
+        (["SWEEP", "compare=1,3"], "compare=1,3: accepted: two numbers of the table, 1 to 2, or all"),
         (["SWEEP", "compare=2,2"], "compare=2,2: accepted: two numbers of the table, 1 to 2"),
         (["SWEEP", "metric=acc"], "metric=acc: no run has it; accepted: parameters, seed, test/acc"),
         (["SWEEP", "out=/proc/nowhere"], "out=/proc/nowhere: cannot be written: "),

@@ -30,17 +30,19 @@ HELP = """groundup: tables and plots of runs and sweeps, in one page.
   Commands
     {command} outputs/sweeps/DIR
     {command} DIR DIR compare=1,3 out=FOLDER
+    {command} DIR compare=all
 
   DIR is the directory of a run or a sweep, or a folder that holds some of them.
 
   Keys: KEY=VALUE, the default in brackets
     out       the folder that is written [DIR/report of one run or sweep, else outputs/reports/…]
-    compare   two configurations by their numbers in the table [the two best on validation data]
+    compare   two configurations by their numbers in the table, or all [the best against all others]
     metric    the figure that they are compared by [test/acc]
     best      the number of configurations in the plots [8]
     pareto    the costs that accuracy is drawn against, such as macs,train_seconds; or none [all that differ]
 """
 BEST = 8
+ALL_PAIRS = "all"  # what `compare` accepts beside two numbers
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Request:
 
     paths: list[Path]
     out: Path | None = None
-    compare: tuple[int, int] | None = None
+    compare: tuple[int, int] | str | None = None
     metric: str | None = None
     best: int = BEST
     pareto: list[str] | None = None
@@ -85,11 +87,12 @@ def _report(request: Request, words: list[str], place: Place) -> None:
     if request.out is None:
         refuse_links_out(folder.parent, [folder.name])
 
+    from groundup.report.compared import refuse_pair  # SciPy is imported here
     from groundup.report.files import PAGE, write_report  # Matplotlib is imported here, bad paths have been answered
     from groundup.report.page import render
-    from groundup.report.section import make_section, refuse_metric, refuse_pair
+    from groundup.report.section import make_section, refuse_metric
 
-    if request.compare:
+    if isinstance(request.compare, tuple):
         refuse_pair(parts, request.compare)
     if request.metric:
         refuse_metric(parts, request.metric)
@@ -101,12 +104,11 @@ def _report(request: Request, words: list[str], place: Place) -> None:
     ]
     write_report(folder, sections, render(sections, found.notes, words, datetime.now()))
 
-    for part in parts:
-        if len(parts) > 1:
-            tell(f"{part.data}\n")
-        tell(
-            as_text(part.table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, "report.md") + "\n"
-        )
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for section in sections:
+        if len(sections) > 1:
+            tell(f"{section.part.data}\n")
+        tell(as_text(section.part.table, width, "report.md", section.said) + "\n")
     tell(f"report: {folder / PAGE}")
 
 
@@ -145,10 +147,12 @@ def _accepted() -> str:
     return ", ".join(f"{key}=" for key in KEYS)
 
 
-def _pair(value: str) -> tuple[int, int]:
+def _pair(value: str) -> tuple[int, int] | str:
+    if value == ALL_PAIRS:
+        return value
     found = re.fullmatch(r"(\d{1,9}),(\d{1,9})", value)
     if not found:
-        raise UserError(f"compare={value}: accepted: two numbers of the table, such as compare=1,3")
+        raise UserError(f"compare={value}: accepted: two numbers of the table, such as compare=1,3, or all")
     return int(found[1]), int(found[2])
 
 

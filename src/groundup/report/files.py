@@ -9,6 +9,7 @@ from typing import Any
 
 from groundup.errors import UserError
 from groundup.files import as_csv, write_whole
+from groundup.report.compared import shown_by_seed
 from groundup.report.confusion import per_class
 from groundup.report.curves import band
 from groundup.report.section import Section
@@ -17,12 +18,15 @@ from groundup.rundir.figure import number_in
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.rendering import as_markdown, csv_rows
 from groundup.rundir.table import OF_PROBABILITIES
+from groundup.rundir.verdict_words import as_data
 
 PAGE = "report.html"
 MARKDOWN = "report.md"
 LIST = ".groundup-report.json"  # of the files that a report has written
 SURROGATES = "backslashreplace"  # of names that are no UTF-8, in a file that is
-KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison", "pareto")  # CSV files
+KINDS = ("configurations", "runs", "curves", "classes", "confusion", "comparison", "comparisons", "pareto")  # CSV files
+COMPARED = ("seeds", "images", "difference", "beats", "p", "p_holm", "more_seeds", "smallest_settled", "sentence")
+INTERVALS = ("over_seeds", "over_images", "over_both", "beats_interval")
 RUN_FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/acc_tta", "test/loss", "train/loss", "best_epoch", "epochs", "steps"),
     *("samples_per_second", *COSTS, "stacked"),
@@ -93,7 +97,7 @@ def csv_files(section: Section) -> dict[str, Rows]:
 
 
 def _markdown(section: Section) -> str:
-    return f"## {section.part.data}\n\n{as_markdown(section.part.table)}"
+    return f"## {section.part.data}\n\n{as_markdown(section.part.table, section.said)}"
 
 
 # Rows of the CSV files, the first one being the header
@@ -140,12 +144,22 @@ def _confusion(section: Section) -> Rows:
 
 
 def _comparison(section: Section) -> Rows:
-    found = section.comparison
-    if found is None:
+    verdict, found = section.verdict, shown_by_seed(section.verdict)
+    if verdict is None or found is None:
         return
-    yield ["seed", f"{found.metric} of {found.first.number}", f"{found.metric} of {found.second.number}", "difference"]
-    for seed, (first, second) in found.pairs.items():
+    numbers = [section.part.entries[place].number for place in (found.first, found.second)]
+    yield ["seed", *(f"{verdict.metric} of {number}" for number in numbers), "difference"]
+    for seed, (first, second) in found.held.pairs.items():
         yield [seed, first, second, first - second]
+
+
+def _comparisons(section: Section) -> Rows:
+    yield ["first", "second", "better", *COMPARED, *(f"{name} {end}" for name in INTERVALS for end in ("low", "high"))]
+    for pair in as_data(section.verdict)["comparisons"] if section.verdict else ():
+        places = (pair["first"], pair["second"], pair["better"])
+        numbers = [None if place is None else section.part.entries[place].number for place in places]
+        ends = [end for name in INTERVALS for end in (pair[name] or (None, None))]
+        yield [*numbers, *(pair[name] for name in COMPARED), *ends]
 
 
 def _pareto(section: Section) -> Rows:
@@ -158,4 +172,4 @@ def _pareto(section: Section) -> Rows:
             yield [front.cost, point.entry.number, point.cost.mean, point.cost.sd, *accuracies, *found]
 
 
-_ROWS = (_configurations, _runs, _curves, _classes, _confusion, _comparison, _pareto)
+_ROWS = (_configurations, _runs, _curves, _classes, _confusion, _comparison, _comparisons, _pareto)

@@ -9,12 +9,13 @@ from datetime import datetime
 
 import jinja2
 
-from groundup.report.compare import CONFIDENCE, Comparison
+from groundup.report.compared import shown_by_seed
 from groundup.report.confusion import Confusion
 from groundup.report.files import MARKDOWN, csv_files
 from groundup.report.reliability import probability_rows
 from groundup.report.repeat import commands, environment
 from groundup.report.section import IN_DETAIL, Section
+from groundup.report.verdict import comparison_rows, is_matrix, matrix_rows, pair_rows, unit
 from groundup.rundir.rendering import configuration_cells, job_cells
 
 MANY = 40  # rows beyond which a table is folded
@@ -47,7 +48,11 @@ def render(sections: Sequence[Section], notes: Sequence[str], words: Sequence[st
         commands=commands,
         configurations=configurations,
         job_cells=job_cells,
-        verdict=verdict,
+        comparison_rows=comparison_rows,
+        is_matrix=is_matrix,
+        matrix_rows=matrix_rows,
+        unit=unit,
+        shown_by_seed=shown_by_seed,
         csv_files=csv_files,
         markdown=MARKDOWN,
         many=MANY,
@@ -69,22 +74,3 @@ def configurations(section: Section) -> tuple[list[str], list[list[str]], int]:
 def mistake_rows(matrix: Confusion) -> list[list[str]]:
     """The most frequent mistakes."""
     return [[true, other, f"{count:,}", f"{share:.2%}"] for true, other, count, share in matrix.mistakes(MISTAKES)]
-
-
-def pair_rows(found: Comparison) -> list[list[str]]:
-    """Both configurations, seed by seed."""
-    return [
-        [str(seed), f"{one:.4f}", f"{other:.4f}", f"{one - other:+.4f}"] for seed, (one, other) in found.pairs.items()
-    ]
-
-
-def verdict(found: Comparison) -> str:
-    """What the comparison says, in a sentence."""
-    if found.interval is None:
-        return f"One seed in common: {found.difference.mean:+.4f}, and one seed says nothing about the uncertainty."
-    low, high = found.interval
-    sure = "The interval excludes zero" if low > 0 or high < 0 else "The interval includes zero"
-    return (
-        f"Mean difference {found.difference.mean:+.4f}, {CONFIDENCE:.0%} confidence interval {low:+.4f} to {high:+.4f} "
-        f"(paired t, n = {found.difference.n} seeds, sd {found.difference.sd:.4f}). {sure}."
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from groundup.errors import UserError
 from groundup.report.class_plots import COUNTED, class_accuracy, confusion_matrix
-from groundup.report.compare import Comparison, compare
+from groundup.report.compared import Asked, compared
 from groundup.report.configurations import Entry, Part
 from groundup.report.confusion import Confusion, confusion
 from groundup.report.pareto import Front, fronts_of
@@ -16,9 +16,10 @@ from groundup.report.picture import Picture
 from groundup.report.plots import accuracy, learning_curves
 from groundup.report.reliability import kept_answers, reliability_picture
 from groundup.rundir.figure import number_in
+from groundup.rundir.verdict import Verdict
+from groundup.rundir.verdict_words import summary
 
 IN_DETAIL = 4  # configurations that are shown class by class
-BY = ("test/acc", "val/acc")  # what two configurations are compared by, the first that both have
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Section:
         prefix: of the names of its files.
         shown: the configurations in the plots, the best ones.
         confusions: their confusion matrices, of as many as are shown.
-        comparison: of two configurations; None where there are no two with a seed in common.
+        verdict: what is settled; None where there are no two configurations to compare.
     """
 
     part: Part
@@ -38,16 +39,21 @@ class Section:
     pictures: list[Picture]
     confusions: list[tuple[Entry, Confusion]]
     matrices: list[Picture]
-    comparison: Comparison | None
+    verdict: Verdict | None
     fronts: list[Front]
     without_answers: str  # why there is no picture of reliability; empty where there is one
+
+    @property
+    def said(self) -> str:
+        """The verdict in words; nothing where there is none."""
+        return summary(self.verdict) if self.verdict else ""
 
 
 def make_section(
     part: Part,
     prefix: str,
     best: int,
-    pair: tuple[int, int] | None,
+    asked: Asked,
     metric: str | None,
     costs: Sequence[str] | None = None,
 ) -> Section:
@@ -57,7 +63,7 @@ def make_section(
         part: of the report.
         prefix: of its files' names.
         best: how many configurations the plots show.
-        pair: numbers of the configurations to be compared; the two best where they are not named.
+        asked: which configurations are compared.
         metric: that they are compared by; accuracy where none is named.
         costs: that Pareto fronts are drawn against; all that differ where none are named.
 
@@ -85,34 +91,10 @@ def make_section(
         [drawing for drawing in pictures if drawing],
         confusions,
         [confusion_matrix(entry, found, f"{prefix}confusion-{entry.number}") for entry, found in confusions],
-        _comparison(part, pair, metric),
+        compared(part, asked, metric),
         fronts,
         "" if kept.found else kept.note,
     )
-
-
-def _comparison(part: Part, pair: tuple[int, int] | None, metric: str | None) -> Comparison | None:
-    by_number = {entry.number: entry for entry in part.entries}
-    two = [by_number[number] for number in pair if number in by_number] if pair else part.ranked[:2]
-    if len(two) < 2:
-        return None
-    metrics = [metric] if metric else BY
-    found = next((found for name in metrics if (found := compare(two[0], two[1], name))), None)
-    if pair and found is None:
-        asked = f"compare={pair[0]},{pair[1]}"
-        raise UserError(f"{asked}: no finished runs of both have a seed and {' or '.join(metrics)} in common")
-    return found
-
-
-def refuse_pair(parts: Sequence[Part], pair: tuple[int, int]) -> None:
-    """Raises: UserError: no two configurations of one data set have these numbers."""
-    asked = f"compare={pair[0]},{pair[1]}"
-    total = sum(len(part.entries) for part in parts)
-    if pair[0] == pair[1] or not all(1 <= number <= total for number in pair):
-        raise UserError(f"{asked}: accepted: two numbers of the table, 1 to {total}")
-    for part in parts:
-        if len({entry.number for entry in part.entries} & set(pair)) == 1:
-            raise UserError(f"{asked}: one is on {part.data}, the other is not; accepted: two on one data set")
 
 
 def refuse_metric(parts: Sequence[Part], metric: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from groundup.files import write_csv, write_whole
-from groundup.printable import column_widths, in_columns, printable, shortened
+from groundup.printable import column_widths, in_columns, printable, printable_lines, shortened
 from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.names import TABLES
@@ -21,11 +21,11 @@ MANY = 50  # rows that a terminal still shows
 REASON = 100  # characters of what a job has failed of
 
 
-def write_table(sweep_dir: Path, table: Table) -> None:
-    """Writes `sweep.json`, `sweep.md` and `sweep.csv`, each whole or not at all."""
+def write_table(sweep_dir: Path, table: Table, verdict: Mapping[str, Any] | None = None) -> None:
+    """Writes `sweep.json`, `sweep.md` and `sweep.csv`, each whole or not at all; `verdict`: see `verdict_words`."""
     as_data, as_page, as_sheet = (sweep_dir / name for name in TABLES)
-    write_whole(as_data, json.dumps(as_json(table), indent=2) + "\n")
-    write_whole(as_page, as_markdown(table))
+    write_whole(as_data, json.dumps(as_json(table) | {"verdict": verdict}, indent=2) + "\n")
+    write_whole(as_page, as_markdown(table, verdict["text"] if verdict else ""))
     write_csv(as_sheet, csv_rows(table))
 
 
@@ -73,14 +73,15 @@ def csv_rows(table: Table) -> Iterable[list[Any]]:
         yield cells
 
 
-def as_markdown(table: Table) -> str:
-    """Both tables; the second alone where no job has figures."""
-    parts = [markdown(*configuration_cells(table)), table.note] if table.figures else []
+def as_markdown(table: Table, verdict: str = "") -> str:
+    """Both tables and what the first settles; the second alone where no job has figures."""
+    said = printable_lines(verdict).replace("\n", "  \n")  # which breaks a line
+    parts = [markdown(*configuration_cells(table)), table.note, said] if table.figures else []
     return "\n\n".join(part for part in (*parts, markdown(*job_cells(table))) if part) + "\n"
 
 
-def as_text(table: Table, width: int | None = None, rest: str = "sweep.md") -> str:
-    """As Markdown has them, for a terminal of this width: of many rows the best, of many jobs those not finished.
+def as_text(table: Table, width: int | None = None, rest: str = "sweep.md", verdict: str = "") -> str:
+    """As Markdown has it, for a terminal of this width: of many rows the best, of many jobs those not finished.
 
     The others are in the file `rest`.
     """
@@ -93,7 +94,7 @@ def as_text(table: Table, width: int | None = None, rest: str = "sweep.md") -> s
         rows = [row for row, (_, state) in zip(rows, table.jobs, strict=True) if state.status != "finished"][:MANY]
     if rows:
         parts.append(aligned(header, rows, width))
-    parts.append(_left_out(len(table.jobs) - len(rows), "jobs", rest))
+    parts += [_left_out(len(table.jobs) - len(rows), "jobs", rest), printable_lines(verdict)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -310,13 +310,19 @@ def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[
 
 def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     """In the terminal whatever happens; whether the files could be written too."""
+    from groundup.rundir.verdict import judge_sweep  # SciPy is imported here, and not where a word was misspelt
+    from groundup.rundir.verdict_words import as_data
+
     table, problem = make_table(sweep_dir, jobs), ""
+    found = judge_sweep(sweep_dir, table)
+    verdict = as_data(found) if found else None
     try:
-        write_table(sweep_dir, table)
+        write_table(sweep_dir, table, verdict)
         write_means(sweep_dir, table)
     except OSError as error:
         problem = f"\n\nthe table cannot be written: {error}"
-    tell(f"\n{as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)}{problem}")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    tell(f"\n{as_text(table, width, verdict=verdict['text'] if verdict else '')}{problem}")
     return not problem
 
 

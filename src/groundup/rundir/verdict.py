@@ -1,0 +1,152 @@
+"""What a table of configurations settles: the best against all others, or pairs that were asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundup.rundir.evidence import Held, evidence_of, hold
+from groundup.rundir.table import Configuration, Table
+from groundup.statistics.comparison import LEVEL
+from groundup.statistics.holm import holm
+
+BY = ("test/acc", "val/acc")  # what configurations are compared by, the first that the best has
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair of configurations, by their places in the table.
+
+    Attributes:
+        first: the place of one, from 0.
+        second: that of the other.
+        held: what they come to against each other.
+        p_holm: the p-value after Holm's correction; None where there is none.
+        family: the number of pairs that the correction is for.
+    """
+
+    first: int
+    second: int
+    held: Held
+    p_holm: float | None
+    family: int
+
+    @property
+    def settled(self) -> bool:
+        return self.p_holm is not None and self.p_holm <= LEVEL
+
+    @property
+    def better(self) -> int | None:
+        """The place of the one with the higher figure, where that is settled."""
+        if self.held.comparison is None or not self.settled:
+            return None
+        return self.first if self.held.comparison.difference > 0 else self.second
+
+    @property
+    def more_seeds(self) -> int | None:
+        """How many more seeds would settle it; None where it is settled, where none would, or nothing is known."""
+        found = self.held.comparison
+        return None if found is None or self.settled else found.more_seeds(LEVEL / self.family)
+
+    @property
+    def smallest_settled(self) -> float | None:
+        """The difference that these images settle with any number of seeds; None where nothing is known of images."""
+        found = self.held.comparison
+        return found.smallest_settled(LEVEL / self.family) if found and found.over_both else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is settled.
+
+    Attributes:
+        metric: what is compared.
+        picked_by: the figure that the first of the table was picked by.
+        family: the number of pairs that Holm's correction is for.
+        names: of all configurations of the table.
+        pairs: that were compared.
+    """
+
+    metric: str
+    picked_by: str
+    family: int
+    names: list[str]
+    pairs: list[Judged]
+
+
+class Judge:
+    """Compares the configurations of a table by what their runs have left, which is read once.
+
+    Args:
+        table: of a sweep or of a report.
+        directories: of its runs, by their numbers in the table.
+        names: of its configurations, in the order of the table; else their values.
+        metric: what to compare by; `BY` where none is asked for.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        directories: Mapping[int, Path],
+        names: Sequence[str] | None = None,
+        metric: str | None = None,
+    ):
+        self.table, self.metric = table, metric or _metric(table)
+        self.names = list(names) if names else [_name(row) for row in table.configurations]
+        states = {job.number: (job, state, directories[job.number]) for job, state in table.jobs}
+        self._evidence = [
+            evidence_of([states[number] for number in row.jobs], self.metric) for row in table.configurations
+        ]
+
+    @property
+    def compared(self) -> list[int]:
+        """The places of those with a finished run that has the figure."""
+        return [place for place, evidence in enumerate(self._evidence) if evidence]
+
+    def best_against_all(self) -> Verdict | None:
+        """The first of the table against every other; None of fewer than two.
+
+        The first was picked on other images, but with the same seeds, whose luck is in both figures. Holm's correction
+        is therefore over all pairs, as if any configuration might have been picked.
+        """
+        best, *others = self.compared or [0]
+        return self.judge([(best, other) for other in others], self._all_pairs) if others else None
+
+    def all_pairs(self) -> Verdict | None:
+        """Every one against every other; None of fewer than two."""
+        places = self.compared
+        pairs = [(one, other) for number, one in enumerate(places) for other in places[number + 1 :]]
+        return self.judge(pairs, len(pairs)) if pairs else None
+
+    def judge(self, places: Sequence[tuple[int, int]], family: int) -> Verdict:
+        """These pairs, out of so many that could have been chosen."""
+        held = [hold(self._evidence[one], self._evidence[other]) for one, other in places]
+        known = {n: each.comparison.p_value for n, each in enumerate(held) if each.comparison}
+        p_values = {n: p_value for n, p_value in known.items() if p_value is not None}
+        corrected = dict(zip(p_values, holm([*p_values.values()], family), strict=True))
+        pairs = [
+            Judged(one, other, each, corrected.get(n), family)
+            for n, ((one, other), each) in enumerate(zip(places, held, strict=True))
+        ]
+        return Verdict(self.metric, self.table.sorted_by, family, self.names, pairs)
+
+    @property
+    def _all_pairs(self) -> int:
+        return math.comb(len(self.compared), 2)
+
+
+def judge_sweep(sweep_dir: Path, table: Table) -> Verdict | None:
+    """The best configuration of a sweep against all others; None of fewer than two with figures."""
+    return Judge(table, {job.number: sweep_dir / job.folder for job, _ in table.jobs}).best_against_all()
+
+
+def _metric(table: Table) -> str:
+    """What the best has, of `BY`; else what the rows are sorted by."""
+    figures = table.configurations[0].figures if table.configurations else {}
+    return next((name for name in BY if figures.get(name)), table.sorted_by)
+
+
+def _name(row: Configuration) -> str:
+    return " ".join(f"{key}={value}" for key, value in row.values.items()) or "the configuration"
