@@ -18,9 +18,9 @@ from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.names import JOBS
 from groundup.rundir.overrides import varied_keys
 from groundup.rundir.plain import MIB
+from groundup.rundir.replicates import KEYS as REPEATS
 
 Value = str | float | bool
-REPEATS = ("seed", "data.fold")  # jobs that differ in these alone are one configuration
 LARGEST = 64 * MIB  # bytes of a list of jobs that a job still reads
 
 

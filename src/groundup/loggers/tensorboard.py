@@ -12,9 +12,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from groundup.borrowed.torch import write_summary
-from groundup.config.sweep_settings import REPEATS, sweep_settings
+from groundup.config.sweep_settings import sweep_settings
 from groundup.loggers.hparams import columns, row
 from groundup.loggers.keeper import Beginning, Ending, Keeper, Place
+from groundup.rundir.replicates import KEYS as REPEATS
 
 FIGURES = ("val/acc_best", "test/acc", "val/loss_best", "test/loss")  # of a sweep, whatever its first job has come to
 _ROW = ".hparams"  # the end of the name of its file
