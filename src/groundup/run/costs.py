@@ -18,12 +18,14 @@ def macs_of(module: LightningModule, spec: DatasetSpec, layers: ModelSummary | N
     Args:
         module: of the run.
         spec: of its images.
-        layers: of its network, where they were counted before.
+        layers: of its network, or of somebody else's module itself, where they were counted before.
     """
     try:
-        if isinstance(module, Predictor) and _answers_by_its_network(module):
+        if not isinstance(module, Predictor):
+            return (layers or summarize(module, spec)).multiply_adds if _gives_rows(module, spec) else None
+        if _answers_by_its_network(module):
             return (layers or summarize(module.net, spec)).multiply_adds
-        return summarize(module, spec).multiply_adds if _gives_rows(module, spec) else None
+        return summarize(module, spec).multiply_adds
     except Exception:  # of any kind: a forward may be for something else than images
         return None
 
