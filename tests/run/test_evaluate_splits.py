@@ -60,3 +60,12 @@ def test_a_split_that_a_run_has_not_and_views_of_another_than_the_test_are_refus
 def test_a_file_that_cannot_be_written_is_named(run_dir, tmp_path):
     with pytest.raises(UserError, match=r"predictions=.*: cannot be written"):
         evaluate(run_dir, predictions=tmp_path / "nowhere" / "a.npz", accelerator="cpu")
+
+
+def test_the_fold_that_was_held_out_is_the_validation(whole_run, make_config, tmp_path):
+    run_dir = whole_run(make_config("data.folds=5", "data.fold=2"))
+    found = evaluate(run_dir, split="val", predictions=tmp_path / "a.npz", accelerator="cpu")
+    assert found["val/acc"] == results_of(run_dir)["val/acc"]
+    assert (tmp_path / "a.npz").read_bytes() == (run_dir / "val_predictions.npz").read_bytes()
+    with pytest.raises(UserError, match="split=val: the images are others than those of the run \\(fold=1"):
+        evaluate(run_dir, split="val", data={"fold": 1}, accelerator="cpu")
