@@ -249,7 +249,7 @@ def test_hydras_own_settings_of_a_file_hold_for_every_job(experiment, train, run
     runs.behave = fail_at(1)
     words = experiment(OF_HYDRA)
     assert train("-m", *words, "seed=4,5", CPU, f"hydra.sweep.dir={tmp_path}/s") == 1
-    jobs = [("job_seed-4", "1", "0"), "COMPLETED", ("job_seed-5", "1", "1"), "FAILED"]
+    jobs = [("job_seed-4", "1", "0 seed=4"), "COMPLETED", ("job_seed-5", "1", "1 seed=5"), "FAILED"]
     assert noted == ["sweep", *jobs]  # of a sweep of which a job failed Hydra says no end
     assert "OF_THE_JOB" not in os.environ
 
