@@ -1,4 +1,4 @@
-"""Whether verdicts keep their promises: `python benchmarks/verdicts.py [--sweeps 2000] [--only TABLE]`.
+"""Whether verdicts keep their promises: `python benchmarks/verdicts.py [--sweeps 2000] [--only TABLE] [--runs DIR]`.
 
 Sweeps are simulated whose truth is known. Run s of configuration c has image i right where
 
@@ -17,6 +17,11 @@ two other methods would have done, Satterthwaite's degrees of freedom and a two-
 better one is found to be better.
 
 `seeds`: how often so many more seeds as were named settle it, where the difference is what it was found to be.
+
+`halves`, with `--runs DIR` of a sweep over many seeds of one configuration: some of its runs against as many others,
+drawn at random. They are of one configuration, so that "better" is false and 0 is the truth. Such a sweep is made by
+
+    python train.py -m hydra/launcher=stacked model=mlp data=mnist 'seed=range(60)' trainer.max_epochs=1
 """
 
 from __future__ import annotations
@@ -26,11 +31,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
+from groundup.rundir.jobs import read_jobs
+from groundup.rundir.predictions import read_predictions
 from groundup.statistics.comparison import LEVEL, Comparison, compare_answers
 from groundup.statistics.components import Components, components_of
 from groundup.statistics.holm import holm
@@ -202,6 +210,26 @@ def _settled_at_the_effect(sweep: Sweep, effect: float) -> bool:
     return found.difference - sweep.over_seeds + effect > half
 
 
+# Real runs
+
+
+def halves(sweep_dir: Path, draws: int) -> Iterator[str]:
+    """By the number of runs of each side: false claims, and how often the interval over seeds holds 0."""
+    found = [read_predictions(sweep_dir / job.folder, "test") for job in read_jobs(sweep_dir)]
+    right = np.stack([each.right for each in found if each is not None])
+    spread = 100 * right.mean(axis=1).std(ddof=1)
+    yield f"halves  {len(right)} runs of {right.shape[1]} images, accuracy {right.mean():.2%}, sd {spread:.3f} points"
+    rng = np.random.default_rng(0)
+    for size in (2, 3, 5, 10, 20, 30):
+        if 2 * size > len(right):
+            return
+        orders = [rng.permutation(len(right)) for _ in range(draws)]
+        pairs = [compare_answers(right[order[:size]], right[order[size : 2 * size]]) for order in orders]
+        false = np.mean([pair.p_value is not None and pair.p_value <= LEVEL for pair in pairs])
+        covered = np.mean([pair.over_seeds is None or np.prod(pair.over_seeds) <= 0 for pair in pairs])
+        yield f"halves  {size:2d} against {size:2d}: better {false:.1%}, interval over seeds holds 0 in {covered:.1%}"
+
+
 COVERAGE = [
     *(Setting(2, seeds, 0.94, 0.003, deviation) for deviation in (0.001, 0.005) for seeds in (2, 3, 5, 10)),
     *(Setting(2, seeds, 0.995, 0.001, 0.0002) for seeds in (3, 5)),
@@ -236,7 +264,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", type=int, default=2000, help="of each setting")
     parser.add_argument("--only", choices=TABLES)
+    parser.add_argument("--runs", type=Path, help="a sweep over seeds, for `halves` alone")
     asked = parser.parse_args()
+    if asked.runs is not None:
+        for line in halves(asked.runs, asked.sweeps):
+            print(line, flush=True)
+        return
     for name in TABLES if asked.only is None else (asked.only,):
         for line in lines(name, asked.sweeps):
             print(line, flush=True)
