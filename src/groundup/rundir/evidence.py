@@ -22,6 +22,23 @@ NO_SEED = "they have no seed in common"
 _ROUNDING = 1e-6  # of a figure that was computed in single precision
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What is compared of the predictions of a run: the probabilities of a thousand runs would fill the memory.
+
+    Attributes:
+        asked: the images, in the place of predictions their true classes.
+        right: (N,), which were answered rightly.
+    """
+
+    asked: Predictions
+    right: NDArray[np.bool_]
+
+    @property
+    def test(self) -> tuple[str, tuple[str, ...], int]:
+        return self.asked.data, self.asked.classes, len(self.right)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Of a finished run.
@@ -37,7 +54,7 @@ class Evidence:
     replicate: Replicate
     data: str | None
     figure: float
-    answers: Predictions | None
+    answers: Answers | None
     missing: str = ""
 
 
@@ -73,7 +90,7 @@ def evidence_of(jobs: Iterable[tuple[FrozenJob, JobState, Path]], metric: str) -
     return found
 
 
-def _answers(run_dir: Path, accuracy: float) -> tuple[Predictions | None, str]:
+def _answers(run_dir: Path, accuracy: float) -> tuple[Answers | None, str]:
     """The answers of a run, if they come to its accuracy."""
     try:
         found = read_predictions(run_dir, "test")
@@ -83,7 +100,8 @@ def _answers(run_dir: Path, accuracy: float) -> tuple[Predictions | None, str]:
         return None, "not all runs keep their predictions"
     if not len(found.true) or abs(found.right.mean() - accuracy) > _ROUNDING:
         return None, f"{run_dir.name}: its predictions do not come to its {ANSWERED}"
-    return found, ""
+    asked = replace(found, predicted=found.true, probabilities=None, doubt=None, likelihood=None)
+    return Answers(asked, found.right), ""
 
 
 def hold(first: Sequence[Evidence], second: Sequence[Evidence]) -> Held:
@@ -143,14 +161,13 @@ def _other_questions(runs: Sequence[Evidence]) -> str:
     if len(named) > 1:
         return f"they are of different data, {named[0]} and {named[1]}"
     answers = [run.answers for run in runs if run.answers]
-    tests = [(each.data, each.classes, len(each.true)) for each in answers]
-    other = next((each for each, test in zip(answers, tests, strict=True) if test != tests[0]), None)
-    return f"their predictions are not of one test: {answers[0].difference(other)}" if other else ""
+    other = next((each for each in answers if each.test != answers[0].test), None)
+    return f"their predictions are not of one test: {answers[0].asked.difference(other.asked)}" if other else ""
 
 
 def _without_answers(runs: Sequence[Evidence]) -> str:
     """Why these runs cannot be compared image by image; nothing where they can."""
     if missing := next((run.missing for run in runs if run.answers is None), ""):
         return missing
-    [first, *others] = [run.answers for run in runs if run.answers]
+    [first, *others] = [run.answers.asked for run in runs if run.answers]
     return next((f"their predictions are of {why}" for other in others if (why := first.difference(other))), "")
