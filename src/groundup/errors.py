@@ -24,6 +24,10 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
+class Pruned(Exception):
+    """A run that its study has given up, as it was to be: nothing failed. The message is the reason, one line."""
+
+
 class RunFailed(Exception):
     """A run failed inside training; its cause is logged. The message is one line. Ends the command with code 1."""
 

@@ -27,8 +27,10 @@ class Runs:
         self.calls: list[dict[str, Any]] = []
         self.behave: Callable[[dict[str, Any], Path], dict[str, Any] | None] = lambda config, run_dir: None
 
-    def __call__(self, config, run_dir, resume=None, overrides=(), spec=None):
-        self.calls.append({"config": config, "run_dir": run_dir, "resume": resume, "overrides": list(overrides)})
+    def __call__(self, config, run_dir, resume=None, overrides=(), spec=None, judge=None):
+        self.calls.append(
+            {"config": config, "run_dir": run_dir, "resume": resume, "overrides": list(overrides), "judge": judge}
+        )
         (run_dir / "config.yaml").write_text(json.dumps(config))
         results = {"status": "failed", "seed": config["seed"], "test/acc": None}
         try:

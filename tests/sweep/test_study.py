@@ -10,6 +10,7 @@ import pytest
 from job_dirs import number_in
 
 from groundup.errors import Interrupted, RunFailed
+from groundup.rundir.folders import number_of
 
 optuna = pytest.importorskip("optuna", reason="pip install optuna")
 
@@ -259,3 +260,137 @@ def test_a_list_of_trials_that_has_been_cut_is_named(sweep, runs, tmp_path, caps
         assert sweep(*words, f"sweep.resume={tmp_path}/s") == 2
         assert "jobs.jsonl is damaged" in capsys.readouterr().err
     assert runs.folders == ["0", "1"]
+
+
+# Trials that are given up
+
+PRUNER = (OPTUNA, "hydra.sweeper.pruner=median", "hydra.sweeper.startup_trials=2", "trainer.max_epochs=4")
+PRUNER += ("optimizer.lr=interval(0.1,0.9)", "hydra.sweeper.n_jobs=1")
+
+
+def train_by_judge(runs, stop=lambda number, epoch: None):
+    """Runs of four epochs, each as good as its learning rate, that ask the judge they were given as runs do."""
+
+    def behave(config, run_dir):
+        lr, judge, lines = config["optimizer"]["lr"], runs.calls[-1]["judge"], ["epoch,step,val/acc"]
+        for epoch in range(4):
+            lines.append(f"{epoch},{epoch},{lr * (epoch + 1) / 4}")
+            (run_dir / "metrics.csv").write_text("\n".join(lines) + "\n")
+            stop(number_of(run_dir.name), epoch)
+            if decision := judge(epoch + 1):
+                return {"status": "pruned", "reason": decision.reason, "epochs": epoch + 1, "test/acc": None}
+        return {"val/acc": lr}
+
+    runs.behave = behave
+
+
+def table_of(tmp_path):
+    return {job["job"]: job for job in json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"]}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_trial_that_loses_is_told_as_pruned_with_its_values_and_fails_nothing(sweep, runs, tmp_path, capsys, sampler):
+    train_by_judge(runs)
+    assert sweep(*PRUNER, f"hydra.sweeper.sampler={sampler}", "hydra.sweeper.n_trials=10") == 0
+    trials, jobs = study(tmp_path).trials, table_of(tmp_path)
+    pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
+    assert pruned
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
+    for trial in trials:
+        lr = lrs(runs)[trial.number]
+        assert trial.intermediate_values == pytest.approx({i: lr * i / 4 for i in range(1, trial.last_step + 1)})
+        assert trial.last_step == (1 if trial in pruned else 4)
+    for trial in pruned:
+        assert trial.value == trial.intermediate_values[1]
+        assert trial.user_attrs["reason"] == jobs[trial.number]["reason"]
+        assert jobs[trial.number]["status"] == "pruned"
+        assert jobs[trial.number]["test/acc"] is None
+        assert "median: after epoch 1 of 4 val/acc" in jobs[trial.number]["reason"]
+    said = capsys.readouterr().out
+    assert said.count("  pruned: median: after epoch 1 of 4") == len(pruned)
+    assert f"{len(pruned)} of 10 trials were given up" in said
+    assert "pruned" in (tmp_path / "s" / "sweep.md").read_text()
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=10", f"sweep.resume={tmp_path}/s") == 0
+    assert len(runs.calls) == 10  # none is run again
+
+
+def test_a_killed_study_tells_what_was_pruned_and_keeps_its_pruner(sweep, train, runs, tmp_path):
+    def stop(number, epoch):
+        if number == 5 and len(runs.calls) == 6 and epoch == 0:
+            raise Interrupted(signal.SIGTERM)
+
+    train_by_judge(runs, stop)
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=9") == 143
+    for number in range(5):
+        before = study(tmp_path).trials[number].state.name
+        assert before == {"finished": "COMPLETE", "pruned": "PRUNED"}[table_of(tmp_path)[number]["status"]]
+    train_by_judge(runs)
+    assert train("-m", OPTUNA, "hydra.sweeper.n_trials=9", f"sweep.resume={tmp_path}/s") == 0
+    assert len(runs.calls) == 10
+    assert all(call["judge"] for call in runs.calls)
+    kinds = [trial.state.name for trial in study(tmp_path).trials]
+    assert sorted(set(kinds)) == ["COMPLETE", "PRUNED"]
+    assert all(trial.intermediate_values for trial in study(tmp_path).trials)
+
+
+def test_a_grid_prunes_too(sweep, runs, tmp_path):
+    train_by_judge(runs)
+    words = (*PRUNER[:4], "hydra.sweeper.sampler=grid", "optimizer.lr=0.9,0.8,0.1,0.86")
+    assert sweep(*words) == 0
+    assert states(tmp_path) == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
+
+
+def test_without_a_pruner_nobody_judges_and_no_values_are_reported(sweep, runs, tmp_path):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2") == 0
+    assert [call["judge"] for call in runs.calls] == [None, None]
+    assert [trial.intermediate_values for trial in study(tmp_path).trials] == [{}, {}]
+    assert [call["config"] for call in runs.calls if "pruner" in json.dumps(call["config"])] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["hydra.sweeper.pruner=best"],
+            "hydra.sweeper.pruner=best: must be 'none', 'median', 'hyperband' or 'wilcoxon'",
+        ),
+        (["hydra.sweeper.pruner=none", "hydra.sweeper.startup_trials=3"], "it has no effect"),
+        (["hydra.sweeper.pruner=hyperband", "hydra.sweeper.startup_trials=3"], "it has no effect"),
+        (["hydra.sweeper.pruner=median", "trainer.max_epochs=1"], "there is nothing to prune"),
+        (["hydra.sweeper.pruner=median", "hydra.sweeper.warmup_epochs=10"], "accepted: at least 11 epochs"),
+        (["hydra.sweeper.pruner=wilcoxon", "trainer.max_epochs=4"], "a test of at least 4 validations"),
+        (
+            ["hydra.sweeper.pruner=median", "+trainer.check_val_every_n_epoch=5", "trainer.max_epochs=5"],
+            "a validation every 5",
+        ),
+        (["hydra.sweeper.pruner=median", "hydra.sweeper.n_trials=5"], "accepted: at least 6 trials"),
+        (["hydra.sweeper.pruner=median", "hydra.sweeper.n_jobs=20"], "all would train at once"),
+        (["hydra.sweeper.pruner=median", "seed=0,1"], "several values of seed"),
+        (["hydra.sweeper.pruner=hyperband", "trainer.max_epochs=5,10"], "several values of trainer.max_epochs"),
+        (["hydra.sweeper.pruner=median", "data.val_fraction=0"], "data.val_fraction=0"),
+        (["hydra.sweeper.pruner=median", "callbacks.metrics_csv=null"], "callbacks.metrics_csv=null"),
+        (["hydra.sweeper.pruner=median", "++hydra.sweep.pruning={}"], "leave it out"),
+    ],
+)
+def test_a_pruner_that_could_do_nothing_or_harm_is_refused(sweep, runs, capsys, words, said):
+    assert sweep(OPTUNA, LR, *words) == 2
+    assert said in capsys.readouterr().err
+    assert runs.calls == []
+
+
+def test_a_pruner_is_a_key_of_optunas_sweeper(sweep, runs, capsys):
+    assert sweep("optimizer.lr=0.1,0.2", "hydra.sweeper.pruner=median") == 2
+    assert "hydra/sweeper=optuna" in capsys.readouterr().err
+    assert runs.calls == []
+
+
+def test_another_pruner_for_a_study_that_goes_on_is_refused(sweep, train, runs, tmp_path, capsys):
+    train_by_judge(runs)
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=3") == 0
+    words = ("-m", OPTUNA, "hydra.sweeper.n_trials=4", f"sweep.resume={tmp_path}/s")
+    assert train(*words, "hydra.sweeper.pruner=hyperband") == 2
+    assert "hydra.sweeper.pruner=hyperband with sweep.resume" in capsys.readouterr().err
+    file = tmp_path / "s" / "study.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"pruner": ["x"]}))
+    assert train(*words) == 2
+    assert "study.json is damaged" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 from groundup.command.frame import Command
 
 if TYPE_CHECKING:
+    from groundup.callbacks.prune import Judge
     from groundup.config.check import Checked
 
 
@@ -18,11 +20,22 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     # Not at the top: help, a misspelt key or a wrong value is answered before torch is imported.
     from groundup.config.check import check_run
 
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
-    return start(check_run(cfg), run_dir, list(HydraConfig.get().overrides.task))
+    hydra, checked = HydraConfig.get(), check_run(cfg)
+    judge = _judge(hydra, checked.config)
+    return start(checked, Path(hydra.runtime.output_dir), list(hydra.overrides.task), judge)
 
 
-def start(checked: Checked, run_dir: Path, overrides: list[str]) -> dict[str, Any]:
+def _judge(hydra: Any, config: Mapping[str, Any]) -> Judge | None:
+    """Of a trial of a study that gives trials up, see `groundup.sweep.frozen`."""
+    if not ("pruning" in hydra.sweep and hydra.sweep.pruning):
+        return None
+    from groundup.sweep.pruning import Court
+
+    court = Court.of_job(hydra, config)
+    return lambda trained: court.judge(hydra.job.num, trained)
+
+
+def start(checked: Checked, run_dir: Path, overrides: list[str], judge: Judge | None = None) -> dict[str, Any]:
     """Begins, or goes on with, the run of a checked config: see `groundup.run.run.run`."""
     from groundup.run.resume import begins_alone, resume_checkpoint
 
@@ -32,7 +45,7 @@ def start(checked: Checked, run_dir: Path, overrides: list[str]) -> dict[str, An
     with begins_alone(config, run_dir):
         from groundup.run.run import run
 
-        return run(config, run_dir, checkpoint, overrides, spec)
+        return run(config, run_dir, checkpoint, overrides, spec, judge)
 
 
 main = Command("train", train).run

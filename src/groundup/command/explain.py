@@ -157,6 +157,8 @@ def _no_such_key(cause: ConfigAttributeError | ConfigKeyError, overrides: Sequen
         return f"{message}{advice}"
     if parent == "hydra.launcher":
         return f"{message}{chosen}; a launcher with settings is chosen by hydra/launcher=joblib or another"
+    if parent == "hydra.sweeper" and "sampler" not in accepted:
+        return f"{message}; a search has it: hydra/sweeper=optuna"
     if given == key and _may_be_added(key, cause.parent_node):
         return f"{message} in the config; {parent} takes it: add it with +{key}={value}"
     deeper = [] if parent else _deeper_keys(cause.parent_node)

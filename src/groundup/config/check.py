@@ -137,6 +137,13 @@ def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
         UserError: one line for each problem.
     """
     refuse_wrong_values(Study, options, "hydra.sweeper.")
+    pruner = options["pruner"]
+    for key, pruners in {"startup_trials": ("median",), "warmup_epochs": ("median", "hyperband", "wilcoxon")}.items():
+        if options[key] is not None and pruner not in pruners:
+            raise UserError(
+                f"hydra.sweeper.{key}={options[key]} with hydra.sweeper.pruner={pruner}: it has no effect; accepted: "
+                f"hydra.sweeper.pruner={', '.join(pruners)}"
+            )
     return dict(options)
 
 

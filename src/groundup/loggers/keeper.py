@@ -52,7 +52,7 @@ class Ending:
     """What came of a run.
 
     Attributes:
-        status: `finished`, `failed` or `interrupted`.
+        status: `finished`, `pruned`, `failed` or `interrupted`.
         params: what changes its figures, flat.
         chosen: the names of those that were set on the command line.
         metrics: of the test, and the best ones of validation; as far as there are any.
@@ -108,7 +108,7 @@ class Keeper:
         if best:
             logger.log_metrics(best, step=run.step)
         self.write_params(logger, {"status": run.status, **run.params})
-        logger.finalize("success" if run.status == "finished" else "failed")
+        logger.finalize("success" if run.status in ("finished", "pruned") else "failed")
 
     def abandon(self, logger: Logger) -> None:
         """In place of `end`, of a logger that has failed: what the next run of this process must not find."""

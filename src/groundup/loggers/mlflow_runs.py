@@ -17,7 +17,7 @@ from groundup.rundir.trackers import id_of, keep_id
 
 log = logging.getLogger(__name__)
 
-STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 SQLITE = "sqlite:///"
 LONGEST = 250  # letters that Lightning gives MLflow of a parameter
 

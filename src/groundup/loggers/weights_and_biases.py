@@ -16,7 +16,7 @@ from groundup.rundir.trackers import id_of, keep_id
 
 log = logging.getLogger(__name__)
 
-EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 255}  # the last is what W&B itself calls killed
+EXIT_CODES = {"finished": 0, "pruned": 0, "failed": 1, "interrupted": 255}  # the last is what W&B itself calls killed
 
 
 class WandbKeeper(Keeper):

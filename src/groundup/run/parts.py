@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.early_stop import EarlyStopHolds
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.prune import Judge, Prune
 from groundup.config.image_sizes import look_at_images
 from groundup.config.own_code import CODE, code_of, warn_of_other_code
 from groundup.config.rooms import are_ours, options_of
@@ -62,6 +63,7 @@ class Parts:
     compile: bool
     identity: str
     first_step: int  # steps that were taken before this part of the run
+    prune: Prune | None  # of a study that gives runs up
     rebuild: Callable[[], Predictor | LightningModule] | None  # as evaluate.py does; None where model and loss are ours
 
     @property
@@ -77,6 +79,7 @@ def assemble(
     stop: StopOnSignal,
     resume: Path | None = None,
     spec: DatasetSpec | None = None,
+    judge: Judge | None = None,
 ) -> Parts:
     """Builds data, network, learner and trainer of a config; its `spec` too, where nobody has made it before."""
     seed = config["seed"]
@@ -95,6 +98,8 @@ def assemble(
         callbacks.insert(0, Continued(seed))
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         callbacks.append(EarlyStopHolds())
+    prune = Prune(judge) if judge else None
+    callbacks += [prune] if prune else []
     callbacks += keep_frozen(learner, config.get("freeze") or [])
     checkpoint = checkpoint_of(learner, spec, resume, config) if resume else None
     if checkpoint is None:
@@ -122,7 +127,9 @@ def assemble(
     compiled = config["trainer"]["compile"]
     all_ours = is_ours and options_of("loss", config["loss"]) is not None
     rebuild = None if all_ours else partial(build_predictor, config, spec)
-    return Parts(spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, rebuild)
+    return Parts(
+        spec, data, learner, course, trainer, checkpoints, loggers, compiled, identity, first_step, prune, rebuild
+    )
 
 
 def _mark_checkpoints(trainer: Trainer, config: Mapping[str, Any]) -> None:

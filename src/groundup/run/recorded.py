@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.errors import Interrupted, RunFailed, UserError, log_of_tracebacks
+from groundup.callbacks.prune import Judge
+from groundup.errors import Interrupted, Pruned, RunFailed, UserError, log_of_tracebacks
 from groundup.files import remove_unfinished, write_whole
 from groundup.run.announce import announce, tell_the_end
 from groundup.run.failures import one_line_cause
@@ -22,7 +23,7 @@ from groundup.rundir.links import refuse_links_out_of_run
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import CONFIG, LAST, LOCK, PREDICTIONS, RESULTS
 from groundup.rundir.plain import write_yaml
-from groundup.rundir.results import write_results
+from groundup.rundir.results import DONE, write_results
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,9 @@ class Recorded:
         self.parts: Parts | None = None
         self.results = first_results(config, list(overrides))
 
-    def assemble(self, stop: StopOnSignal, spec: DatasetSpec | None = None) -> Parts:
+    def assemble(self, stop: StopOnSignal, spec: DatasetSpec | None = None, judge: Judge | None = None) -> Parts:
         """Builds the parts of the run, and writes and says what is known of it before training."""
-        self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec)
+        self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec, judge)
         write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + write_yaml(dict(self.config)))
         layers = announce(self.parts, self.config, self.run_dir)
         self.results |= describe(self.parts, layers)
@@ -62,6 +63,9 @@ class Recorded:
         try:
             yield self
             results["status"] = "finished"
+        except Pruned as given_up:
+            results |= {"status": "pruned", "reason": str(given_up)}
+            log.info(f"pruned, and not tested: {given_up}")
         except (Interrupted, KeyboardInterrupt, SystemExit) as stopped:
             results |= {"status": "interrupted", "error": _why_stopped(stopped)}
             log.info(f"interrupted; go on with: resume={run_dir}")  # no warning: a sweep says how to go on with all
@@ -111,7 +115,7 @@ def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
 def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, results: dict[str, Any]) -> None:
     try:
         if parts is not None:
-            end_helpers(parts.trainer, failed=results["status"] != "finished")
+            end_helpers(parts.trainer, failed=results["status"] not in DONE)
         for name in PREDICTIONS.values() if results["status"] != "finished" else ():  # of an earlier test: none now
             (run_dir / name).unlink(missing_ok=True)
         write_results(run_dir, results)

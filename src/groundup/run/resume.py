@@ -20,7 +20,7 @@ from groundup.rundir.identity import network_of
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import CONFIG, LAST, RESULTS
 from groundup.rundir.ranks import is_helper
-from groundup.rundir.results import read_results
+from groundup.rundir.results import DONE, read_results
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _is_of(run_dir: Path, config: Mapping[str, Any]) -> bool:
 def _is_unfinished(run_dir: Path) -> bool:
     """A run whose results cannot be read counts as one: its checkpoint knows where it was, and writes them again."""
     has_checkpoint = os.path.isfile(run_dir / LAST)  # also of another user's run, whose folder may not be looked into
-    return has_checkpoint and read_results(run_dir).get("status") != "finished" and not is_running(run_dir)
+    return has_checkpoint and read_results(run_dir).get("status") not in DONE and not is_running(run_dir)
 
 
 @contextmanager

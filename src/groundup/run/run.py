@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.prune import Judge
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.run.allocator import keep_freed_memory
@@ -35,6 +36,7 @@ def run(
     resume: Path | None = None,
     overrides: Sequence[str] = (),
     spec: DatasetSpec | None = None,
+    judge: Judge | None = None,
 ) -> dict[str, Any]:
     """Trains, tests with the chosen checkpoint, and writes the run directory.
 
@@ -44,6 +46,7 @@ def run(
         resume: a checkpoint to go on from.
         overrides: what the user typed, for `results.json`.
         spec: of the images, where the check of the config has made it; None makes it.
+        judge: says after each epoch whether a study gives the run up; it is then not tested.
 
     Returns:
         What `results.json` holds.
@@ -59,7 +62,7 @@ def run(
     with quiet(), StopOnSignal() as stop:
         try:
             with Recorded(config, run_dir, resume, overrides).open() as recorded:
-                train_and_test(recorded.assemble(stop, spec), recorded.results, resume)
+                train_and_test(recorded.assemble(stop, spec, judge), recorded.results, resume)
             return recorded.results
         finally:
             release()
@@ -77,7 +80,11 @@ def _run_as_helper(
 
 
 def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -> None:
-    """Fits, then tests the chosen checkpoint once. Fills `results` as figures come in."""
+    """Fits, then tests the chosen checkpoint once. Fills `results` as figures come in.
+
+    Raises:
+        Pruned: the run is given up, and not tested.
+    """
     trainer, module = parts.trainer, parts.module
     memory = PeakMemory(trainer.strategy.root_device)
     if parts.compile:  # in place: torch.compile(net) would rename the parameters in checkpoints
@@ -92,6 +99,8 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         results |= training_figures(parts) | {"peak_memory": memory.read()}
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
+    if parts.prune is not None:
+        parts.prune.leave()
     if parts.checkpoints is not None:
         parts.checkpoints.load(module, Checkpoints.folder(trainer))
     network = getattr(module, "net", None)

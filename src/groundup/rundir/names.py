@@ -12,6 +12,7 @@ MEASURED = "costs.json"  # of its predictions, by `measure`
 LOG = "train.log"
 EVENTS = "events.out.tfevents.*"  # TensorBoard's own names
 LOCK = ".lock"
+PRUNED = "pruned.json"  # why a study has stopped the run
 TRACKERS = "trackers.json"  # what the run is called by W&B, by MLflow
 CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"

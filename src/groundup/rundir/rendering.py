@@ -91,7 +91,7 @@ def as_text(table: Table, width: int | None = None, rest: str = "sweep.md", verd
         parts += [aligned(header, rows[:MANY], width), _left_out(len(rows) - MANY, "configurations", rest), table.note]
     header, rows = job_cells(table)
     if len(rows) > MANY:
-        rows = [row for row, (_, state) in zip(rows, table.jobs, strict=True) if state.status != "finished"][:MANY]
+        rows = [row for row, (_, state) in zip(rows, table.jobs, strict=True) if not state.is_done][:MANY]
     if rows:
         parts.append(aligned(header, rows, width))
     parts += [_left_out(len(table.jobs) - len(rows), "jobs", rest), printable_lines(verdict)]

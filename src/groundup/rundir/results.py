@@ -17,7 +17,8 @@ from groundup.files import write_whole
 from groundup.rundir.names import RESULTS
 from groundup.rundir.plain import Unreadable, read_json
 
-STATUSES = ("finished", "failed", "interrupted")
+DONE = ("finished", "pruned")  # nothing is left to do, and nothing went wrong
+STATUSES = (*DONE, "failed", "interrupted")
 CODE = "src"  # a new file there may be what a run has trained; elsewhere it is the user's own
 _ROW = re.compile(r"\[\n\s*-?\d+(,\n\s*-?\d+)*\n\s*\]")  # strings in JSON hold no line breaks
 PACKAGES = ("groundup", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "numpy")

@@ -18,21 +18,22 @@ from groundup.rundir.names import (
     MEASURED,
     METRICS,
     PREDICTIONS,
+    PRUNED,
     RESULTS,
     TRACKERS,
 )
-from groundup.rundir.results import read_results
+from groundup.rundir.results import DONE, read_results
 
 # What a run writes. Anything else in its directory is the user's own.
 WRITTEN = (
-    *(CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, TRACKERS, MEASURED),
+    *(CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, PRUNED, TRACKERS, MEASURED),
     *(f"*{UNFINISHED}", LOCK),
 )
 
 
 @dataclass(frozen=True)
 class JobState:
-    """`finished`, `failed`, `interrupted`, `running`, `killed` (it left no results) or `not run`; and why."""
+    """`finished`, `pruned`, `failed`, `interrupted`, `running`, `killed` (it left no results) or `not run`; and why."""
 
     status: str
     reason: str = ""
@@ -41,13 +42,20 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        return self.status in ("finished", "failed")
+        return self.is_done or self.status == "failed"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has come to the end that it was to have."""
+        return self.status in DONE
 
 
 def read_state(run_dir: Path) -> JobState:
     """What became of the job of this directory."""
     results = read_results(run_dir)
     status, reason = results.get("status"), one_line(results.get("error") or "")
+    if status == "pruned":
+        return JobState(status, one_line(results.get("reason") or ""), results)
     if status in ("finished", "failed"):
         return JobState(status, reason, results)
     checkpoint = run_dir / LAST if (run_dir / LAST).is_file() else None

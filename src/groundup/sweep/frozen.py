@@ -7,7 +7,7 @@ changes nothing, and composing, half of what a small job costs, is done once.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from groundup.rundir.overrides import varied_keys
 
 NUMBER = "hydra.sweep.subdir"  # of a job: in the words of a launcher its number, in its config its directory
 DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
+PRUNING = "hydra.sweep.pruning"  # of a study that gives trials up: by which rule
 CHECKED = "hydra.sweep.checked"  # whether the process of the sweep has: then nobody does it again where the job runs
 
 
@@ -52,8 +53,9 @@ class FrozenLoader(ConfigLoaderImpl):
     process of the sweep has checked: else it is refused, whoever has written in the file meanwhile.
     """
 
-    def __init__(self, sweep_dir: Path, composing: ConfigLoader):
+    def __init__(self, sweep_dir: Path, composing: ConfigLoader, pruning: Mapping[str, Any] | None = None):
         super().__init__(composing.get_search_path())
+        self._pruning = pruning
         self.file = sweep_dir / JOBS
         self._offsets: list[int] = []
 
@@ -70,6 +72,7 @@ class FrozenLoader(ConfigLoaderImpl):
             config.hydra = master_config.hydra
         OmegaConf.set_readonly(config.hydra, False)  # launchers write in it, and `HydraConfig` has locked the command's
         with open_dict(config.hydra.sweep):
+            config.hydra.sweep.pruning = self._pruning
             config.hydra.sweep.checked = _word(CHECKED, sweep_overrides) == "true"
         with open_dict(config.hydra):
             config.hydra.overrides.task = list(job.overrides)

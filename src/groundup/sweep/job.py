@@ -117,7 +117,7 @@ class Job:
     def _ready(cfg: DictConfig, run_dir: Path) -> bool:
         """Looks at what an earlier attempt has left: whether there is something to do, and from where."""
         state = read_state(run_dir)
-        if state.status in ("finished", "running"):
+        if state.is_done or state.status == "running":
             return False
         if state.checkpoint is not None:
             cfg.resume = str(state.checkpoint)
@@ -156,7 +156,7 @@ class Job:
                 if (value := number_in(results, name)) is not None
             ]
         else:
-            reason = one_line(results.get("error", "no results were written"))
+            reason = one_line(results.get("reason") or results.get("error", "no results were written"))
             words.append(f"{results.get('status', 'failed')}: {reason}")
         words.append(duration(seconds))
         left = self.jobs - ended

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, read_write
 from optuna.trial import FrozenTrial, TrialState
 
 from groundup.borrowed.hydra import with_searchpath
-from groundup.borrowed.optuna import planned_values, set_user_attribute
+from groundup.borrowed.optuna import planned_values, report, set_user_attribute
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_study, check_sweep, check_trust
@@ -31,6 +31,7 @@ from groundup.data.folder import scan
 from groundup.errors import SweepFailed, UserError
 from groundup.files import write_whole
 from groundup.printable import printable
+from groundup.rundir.by_epoch import figure_by_epoch
 from groundup.rundir.folders import folder_of, job_folders
 from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
 from groundup.rundir.names import JOBS, METRICS, STUDY, STUDY_DATABASE
@@ -45,6 +46,12 @@ from groundup.sweep.job import Job
 from groundup.sweep.job_file import file_asked_for
 from groundup.sweep.launchers import launch
 from groundup.sweep.params import words_of
+from groundup.sweep.pruning import (
+    pruning_of,
+    refuse_biased_search,
+    refuse_idle_pruner,
+    refuse_what_cannot_be_pruned,
+)
 from groundup.sweep.search_space import Space, parse_space
 from groundup.sweep.sweeper import (
     checked,
@@ -90,7 +97,9 @@ def run_study(
     number = _number_of_trials(options, space, settings["max_jobs"])
     composer = Composer(context.config_loader, master)
     if sweep_dir is None:
-        _refuse_bad_corners(space, composer, options["metric"])
+        _refuse_bad_corners(space, composer, options)
+        if pruning := pruning_of(options):
+            refuse_idle_pruner(pruning, number, _at_once(options["n_jobs"], master))
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
@@ -163,6 +172,7 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
         before = _known(sweep_dir)
         _refuse_unnamed_storage(sweep_dir, before.get("storage"), options["storage"])
         options |= {name: before.get(name) for name in ("storage", "study_name", "metric", "direction")}
+        options |= _pruner_of(sweep_dir, before, options)
     else:
         options["study_name"] = options["study_name"] or sweep_dir.name
         options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
@@ -180,6 +190,24 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
     study.sampler = _sampler(options, len(study.get_trials(deepcopy=False)))
     tell(f"study {options['study_name']} in {storage}")
     return study
+
+
+def _pruner_of(sweep_dir: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The pruner of a study that goes on, and its settings: those that it began with."""
+    defaults = {"pruner": "none", "startup_trials": None, "warmup_epochs": None}
+    kept = {key: before.get(key, default) for key, default in defaults.items()}  # older studies have none
+    for key, default in defaults.items():
+        if now[key] not in (default, kept[key]):
+            raise UserError(
+                f"hydra.sweeper.{key}={now[key]} with sweep.resume={sweep_dir}: that study has "
+                f"{'null' if kept[key] is None else printable(str(kept[key]))}, and keeps it; leave it out, or begin a "
+                "new study"
+            )
+    try:
+        check_study({**now, **kept, "params": None})
+    except UserError as error:
+        raise UserError(f"sweep.resume={sweep_dir}: {STUDY} is damaged: {error}") from error
+    return kept
 
 
 def _sampler(options: Mapping[str, Any], trials: int) -> optuna.samplers.BaseSampler:
@@ -200,13 +228,19 @@ def _number_of_trials(options: Mapping[str, Any], space: Space, max_jobs: int) -
     return number
 
 
-def _refuse_bad_corners(space: Space, composer: Composer, metric: str) -> None:
+def _refuse_bad_corners(space: Space, composer: Composer, options: Mapping[str, Any]) -> None:
     """Before the first trial: what every choice and both ends of every interval would be refused for."""
     problems: dict[str, str] = {}
+    pruning = pruning_of(options)
+    if pruning is not None:
+        refuse_biased_search(pruning, list(space.searched))
     scan_once = functools.cache(scan)
     for values in space.corners():
         try:
-            _refuse_without_metric(checked(space.words(values), composer, scan_once), metric)
+            config = checked(space.words(values), composer, scan_once)
+            _refuse_without_metric(config, options["metric"])
+            if pruning is not None:
+                refuse_what_cannot_be_pruned(config, pruning)
         except UserError as error:
             varied = [f"{key}={value}" for key, value in values.items()]
             problems.setdefault(str(error), f"{error}\n  in {' '.join(varied)}")
@@ -249,6 +283,7 @@ class Search:
         """Goes on with the `jobs` that were stopped, then asks for new ones until there are enough."""
         number = self.trials
         began, at_once = time.time(), _at_once(self.options["n_jobs"], master)
+        plain = pruning.plain() if (pruning := pruning_of(self.options)) else None
         self._forget_trials_without_job(jobs)
         todo = self._tell(jobs)
         before = len(jobs) - len(todo)
@@ -263,7 +298,8 @@ class Search:
                         task, self.sweep_dir, list(self.space.searched), number, before, began, fail_fast, failed
                     )
                     ready = [job for job in todo if not self._state(job).ended]
-                    launch(make_launcher(runner, self.sweep_dir, context, master), ready, self.sweep_dir)
+                    launcher = make_launcher(runner, self.sweep_dir, context, master, plain)
+                    launch(launcher, ready, self.sweep_dir)
                     if fail_fast and any(self._state(job).status == "failed" for job in todo):
                         break
                     self._tell(jobs)
@@ -319,10 +355,17 @@ class Search:
         for job in jobs:
             state = self._state(job)
             if job.number in running and state.ended:
-                self._tell_one(running[job.number], state)
+                self._tell_one(running[job.number], state, self.sweep_dir / job.folder)
         return [job for job in jobs if not self._state(job).ended]
 
-    def _tell_one(self, trial: FrozenTrial, state: JobState) -> None:
+    def _tell_one(self, trial: FrozenTrial, state: JobState, run_dir: Path) -> None:
+        if self.options["pruner"] != "none":
+            for step, figure in figure_by_epoch(run_dir, self.options["metric"]).items():
+                report(self.study, trial, step, figure)
+        if state.status == "pruned":
+            set_user_attribute(self.study, trial, REASON, state.reason)
+            self.study.tell(trial.number, state=TrialState.PRUNED)  # its value is the last of those reported
+            return
         value = state.results.get(self.options["metric"]) if state.status == "finished" else None
         if value is None:
             reason = state.reason or f"no {self.options['metric']}: there is no validation data"
@@ -373,6 +416,8 @@ class Search:
                 f"hydra.sweeper.metric={metric}: job {lacking.number} has finished and has no {metric}, so that trials "
                 f"cannot be compared; accepted: validation data, and a model that logs {metric}"
             )
+        if given_up := [job for job in jobs if self._state(job).status == "pruned"]:
+            tell(f"{len(given_up)} of {len(jobs)} trials were given up by {self.options['pruner']}, and not tested")
         done = self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         if done:
             best = self.study.best_trial

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,13 +46,14 @@ from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import JOBS, LOCK, TABLES
 from groundup.rundir.overrides import label, varied_keys
 from groundup.rundir.rendering import as_text, write_table
+from groundup.rundir.results import DONE
 from groundup.rundir.state import JobState, clean, one_line, read_state
 from groundup.rundir.table import make_table
 from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
-from groundup.sweep.frozen import CHECKED, DIGEST, FrozenLoader, named
+from groundup.sweep.frozen import CHECKED, DIGEST, PRUNING, FrozenLoader, named
 from groundup.sweep.job import Job
 from groundup.sweep.job_file import read_rows, refuse_keys_twice
 from groundup.sweep.launchers import launch, refuse_bad_launcher
@@ -98,7 +99,7 @@ def refuse_bad_settings(master: DictConfig) -> None:
     """
     refuse_what_no_sweep_obeys(master.hydra)
     for word in words_of_command(master.hydra):
-        if word.lstrip("+").partition("=")[0] in (DIGEST, CHECKED):
+        if word.lstrip("+").partition("=")[0] in (DIGEST, CHECKED, PRUNING):
             raise UserError(f"{word}: a sweep sets this for its jobs; leave it out")
     refuse_bad_launcher(master.hydra.launcher)
 
@@ -271,7 +272,7 @@ def _launch_all(
 ) -> None:
     varied = varied_keys(job.overrides for job in jobs)
     states = [read_state(sweep_dir / job.folder) for job in jobs]
-    todo = [job for job, state in zip(jobs, states, strict=True) if state.status != "finished"]
+    todo = [job for job, state in zip(jobs, states, strict=True) if not state.is_done]
     _clean_what_begins_anew(sweep_dir, jobs, states)
     tell(_announcement(sweep_dir, states))
     finished = len(jobs) - len(todo)
@@ -337,15 +338,19 @@ def _announcement(sweep_dir: Path, states: Sequence[JobState]) -> str:
     number = f"{len(states)} job{'s' if len(states) > 1 else ''} in {sweep_dir}"
     if all(state.status == "not run" for state in states):
         return number
-    finished = sum(state.status == "finished" for state in states)
+    finished = sum(state.is_done for state in states)
     resumed = sum(state.checkpoint is not None for state in states)
     return f"{number}: {finished} finished, {resumed} go on, {len(states) - finished - resumed} to run"
 
 
-def make_launcher(job: Job, sweep_dir: Path, context: HydraContext, master: DictConfig) -> Launcher:
+def make_launcher(
+    job: Job, sweep_dir: Path, context: HydraContext, master: DictConfig, pruning: Mapping[str, Any] | None = None
+) -> Launcher:
     with read_write(master.hydra):
         master.hydra.sweep.dir = str(sweep_dir)  # the jobs of other processes must find it too
-    frozen = HydraContext(config_loader=FrozenLoader(sweep_dir, context.config_loader), callbacks=context.callbacks)
+    frozen = HydraContext(
+        config_loader=FrozenLoader(sweep_dir, context.config_loader, pruning), callbacks=context.callbacks
+    )
     return Plugins.instance().instantiate_launcher(hydra_context=frozen, task_function=job, config=master)
 
 
@@ -365,7 +370,7 @@ def _stopping_on_sigterm() -> Iterator[None]:
 
 def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> None:
     statuses = [read_state(sweep_dir / job.folder).status for job in jobs]
-    counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status != "finished"}
+    counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status not in DONE}
     if counts:
         words = ", ".join(f"{count} {status}" for status, count in counts.items())
         raise SweepFailed(f"of {len(jobs)} jobs: {words}; {hint}")

@@ -15,7 +15,7 @@ class Tally:
     def __init__(self, sweep_dir: Path, jobs: int):
         self.sweep_dir = sweep_dir
         self._open = set(range(jobs))
-        self._ended: dict[str, int] = {"finished": 0, "failed": 0}
+        self._ended: dict[str, int] = {"finished": 0, "pruned": 0, "failed": 0}
 
     def look(self) -> Tally:
         """Looks again at the jobs that had not ended."""

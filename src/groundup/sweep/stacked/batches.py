@@ -45,6 +45,12 @@ class StackedImages:
         self._augments = bool(first.augment)
         self._x: Tensor | None = None
 
+    def keep(self, members: Sequence[int]) -> None:
+        """Goes on with these members alone."""
+        parts = (self._kept, self._held_out, self._orders, self._finish)
+        self._kept, self._held_out, self._orders, self._finish = ([own[number] for number in members] for own in parts)  # type: ignore[assignment]
+        self._x = None
+
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self._orders[0])

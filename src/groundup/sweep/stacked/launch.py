@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
@@ -18,8 +18,12 @@ from groundup.command.tell import tell
 from groundup.config.check import check_words
 from groundup.errors import UserError
 from groundup.rundir.names import LAST, RESULTS
+from groundup.sweep.pruning import Court
 from groundup.sweep.stacked.position import BEGINNING, Position, position_of
 from groundup.sweep.stacked.stackable import groups_of, why_not
+
+if TYPE_CHECKING:
+    from groundup.callbacks.prune import Judge
 
 
 @dataclass
@@ -143,13 +147,23 @@ def _launch_stack(launcher: Any, jobs: Sequence[Composed], position: Position) -
     from groundup.sweep.stacked.training import train_stacked
 
     start = time.monotonic()
-    outcomes = train_stacked([(job.config or {}, job.run_dir, job.overrides) for job in jobs], position)
+    trials = [(job.config or {}, job.run_dir, job.overrides) for job in jobs]
+    outcomes = train_stacked(trials, position, _judges(jobs))
     seconds = time.monotonic() - start
     returns = {}
     for unsaid, job, outcome in zip(reversed(range(len(jobs))), jobs, outcomes, strict=True):
         told = functools.partial(_tell, launcher.task_function, job, outcome, seconds, unsaid)
         returns[job.number] = _run_job(launcher, job, told, configure_logging=False)
     return returns
+
+
+def _judges(jobs: Sequence[Composed]) -> list[Judge] | None:
+    """Of the trials of a study that gives some up, each by the number that it has there."""
+    hydra, config = jobs[0].cfg.hydra, jobs[0].config
+    if config is None or not ("pruning" in hydra.sweep and hydra.sweep.pruning):
+        return None
+    court = Court.of_job(hydra, config)
+    return [functools.partial(court.judge, job.number) for job in jobs]
 
 
 def _tell(

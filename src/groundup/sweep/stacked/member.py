@@ -19,8 +19,9 @@ from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.metrics_csv import MetricsCSV
+from groundup.callbacks.prune import Judge
 from groundup.callbacks.watcher import Watcher
-from groundup.errors import RunFailed, UserError, log_of_tracebacks
+from groundup.errors import Pruned, RunFailed, UserError, log_of_tracebacks
 from groundup.learning.answers import Answered
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
@@ -46,6 +47,7 @@ class Member:
         overrides: what the user typed of it.
         stacked: jobs of the stack.
         position: where it goes on.
+        judge: says after an epoch whether a study gives it up.
 
     Attributes:
         outcome: what `results.json` holds, or the error that ended the job; None while it goes on.
@@ -58,9 +60,10 @@ class Member:
         overrides: Sequence[str],
         stacked: int,
         position: Position = BEGINNING,
+        judge: Judge | None = None,
     ):
         self._resume = None if position == BEGINNING else run_dir / LAST
-        self._position = position
+        self._position, self._judge = position, judge
         self.recorded = Recorded(config, run_dir, self._resume, overrides)
         self.recorded.results["stacked"] = stacked
         self.outcome: dict[str, Any] | BaseException | None = None
@@ -71,13 +74,14 @@ class Member:
         """Opens the run directory and assembles the parts of the run; `spec`: of its images, where one is made."""
         self._directory.__enter__()
         with self._log.on():
-            parts = self.recorded.assemble(stop, spec)
+            parts = self.recorded.assemble(stop, spec, self._judge)
             parts.learner.to(parts.trainer.strategy.root_device)
             self.optimizer = parts.learner.configure_optimizers()
             _connect(parts, self.optimizer)
             if self._resume is not None:
                 _restore(parts, self.optimizer, load_checkpoint(self._resume))
-            self.callbacks = [callback for callback in parts.trainer.callbacks if callback is not stop]  # type: ignore[attr-defined]
+            apart = (stop, parts.prune)  # asked when all members are where this one is
+            self.callbacks = [callback for callback in parts.trainer.callbacks if callback not in apart]  # type: ignore[attr-defined]
             self._watchers = [callback for callback in self.callbacks if isinstance(callback, Watcher)]
             self._norms = [callback for callback in self._watchers if isinstance(callback, GradientNorm)]
 
@@ -97,7 +101,7 @@ class Member:
                 if self.recorded.parts is not None and self.parts.trainer.global_step:
                     self.recorded.results |= training_figures(self.parts)
                 self._directory.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
-                self.outcome = error or self.recorded.results
+                self.outcome = self.recorded.results if isinstance(error, Pruned) else error or self.recorded.results
             except (UserError, RunFailed) as said:
                 self.outcome = said
 
@@ -150,6 +154,24 @@ class Member:
             for callback in self._callbacks(checkpoints=True):
                 callback.on_train_epoch_end(trainer, learner)
             trainer.fit_loop.epoch_progress.increment_completed()
+
+    def look_back(self) -> None:
+        """
+        Raises:
+            Pruned: it was given up before it was stopped.
+        """
+        if (prune := self.parts.prune) is not None and self._position != BEGINNING:
+            prune.look_back(self.parts.trainer)
+            prune.leave()
+
+    def judge(self) -> None:
+        """
+        Raises:
+            Pruned: it is given up.
+        """
+        if (prune := self.parts.prune) is not None:
+            prune.judge(self.parts.trainer)
+            prune.leave()
 
     def save(self) -> None:
         """Writes the checkpoint that the run can go on from, at this very step."""

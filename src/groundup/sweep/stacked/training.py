@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.prune import Judge
 from groundup.errors import Interrupted
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.quiet import quiet
@@ -29,7 +30,9 @@ Job = tuple[Mapping[str, Any], Path, Sequence[str]]
 REFRESH = 0.2  # seconds between two drawings of the bar
 
 
-def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[dict[str, Any] | BaseException]:
+def train_stacked(
+    jobs: Sequence[Job], position: Position = BEGINNING, judges: Sequence[Judge] | None = None
+) -> list[dict[str, Any] | BaseException]:
     """Trains and tests all jobs of a stack at once. Each gets the run directory that it would have got alone.
 
     A job that fails, by numbers that are no longer finite, say, leaves the others unharmed.
@@ -38,6 +41,7 @@ def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[d
         jobs: of each its checked config, its run directory and what the user typed of it. `groups_of` says which
             configs can be together.
         position: where all of them go on.
+        judges: of each, who says after an epoch whether a study gives it up; it then leaves the stack.
 
     Returns:
         Of each job what its `results.json` holds, or the `UserError` or `RunFailed` that ended it.
@@ -46,7 +50,11 @@ def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[d
         Interrupted: stopped by a signal; every job can be gone on with, to the last bit in a stack.
     """
     keep_freed_memory()
-    members = [Member(config, run_dir, overrides, len(jobs), position) for config, run_dir, overrides in jobs]
+    asked: Sequence[Judge | None] = judges or [None] * len(jobs)
+    members = [
+        Member(config, run_dir, overrides, len(jobs), position, judge)
+        for (config, run_dir, overrides), judge in zip(jobs, asked, strict=True)
+    ]
     with quiet(), StopOnSignal() as stop:
         try:
             stack = Stack(members, position)
@@ -65,7 +73,10 @@ def train_stacked(jobs: Sequence[Job], position: Position = BEGINNING) -> list[d
 
 
 class Stack:
-    """The jobs that train at once, from one position on; `active` are those that have not ended."""
+    """The jobs that train at once, from one position on; `active` are those that have not ended.
+
+    Who has ended leaves at the end of the epoch, and costs nothing from then on.
+    """
 
     def __init__(self, members: Sequence[Member], position: Position = BEGINNING):
         self.members = members
@@ -98,13 +109,30 @@ class Stack:
             return
         trainer = self.members[0].parts.trainer
         trainer.strategy.setup_environment()
-        device = trainer.strategy.root_device
-        self.images = StackedImages([member.parts.data for member in self.members], device)  # type: ignore[misc]
-        self.nets = nets_of([member.learner for member in self.members])
-        self.steps = Steps(len(self.members), trainer.log_every_n_steps, device)  # type: ignore[attr-defined]
+        self.images = StackedImages([member.parts.data for member in self.members], self._device)  # type: ignore[misc]
+        self._stack_nets()
         self.epochs = trainer.max_epochs or 0
         self.each(lambda _, member: member.start(self.epochs * len(self.images), len(self.images)))
+        self.each(lambda _, member: member.look_back())
         stop.on_train_start(trainer, self.members[0].learner)
+        self._part_with_the_ended()
+
+    @property
+    def _device(self) -> torch.device:
+        return self.members[0].parts.trainer.strategy.root_device
+
+    def _stack_nets(self) -> None:
+        self.nets = nets_of([member.learner for member in self.members])
+        every = self.members[0].parts.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        self.steps = Steps(len(self.members), every, self._device)
+
+    def _part_with_the_ended(self) -> None:
+        """Between two epochs: the others compute what they would have computed, see `nets`."""
+        staying = [number for number, _ in self.active]
+        if staying and len(staying) < len(self.members):
+            self.members = [self.members[number] for number in staying]
+            self.images.keep(staying)
+            self._stack_nets()
 
     def fit(self, stop: StopOnSignal) -> None:
         """Trains for all epochs.
@@ -112,17 +140,19 @@ class Stack:
         Raises:
             Interrupted: by a signal, after every member's checkpoint was written.
         """
-        total = self.epochs * len(self.images) if self.members else 0
+        total = self.epochs * len(self.images) if self.active else 0
         shown = {"unit": "step", "leave": False, "mininterval": REFRESH, "disable": not sys.stderr.isatty()}
         with tqdm(total=total, initial=self.step, **shown) as bar:
-            for epoch in range(self.position.epoch, self.epochs if self.members else 0):
+            for epoch in range(self.position.epoch, self.epochs if self.active else 0):
                 bar.set_description(f"{len(self.active)} jobs, epoch {epoch + 1}/{self.epochs}", refresh=False)
                 self._train_epoch(epoch, stop, bar)
                 self.each(lambda number, member: member.end_epoch(self.images.validation(number)))
+                self.each(lambda _, member: member.judge())  # when all have written what they came to
                 if stop.signum is not None:
                     raise Interrupted(stop.signum)
                 if not self.active:
                     return
+                self._part_with_the_ended()
 
     def _train_epoch(self, epoch: int, stop: StopOnSignal, bar: tqdm) -> None:
         self.steps.reset()
