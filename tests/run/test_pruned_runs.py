@@ -81,8 +81,8 @@ def test_a_run_killed_after_the_decision_stays_given_up_when_it_goes_on(make_con
 def test_a_signal_in_the_epoch_of_the_decision_changes_nothing_of_it(make_config, tmp_path):
     config = make_config(*SETTINGS)
     steps = run(make_config("trainer.max_epochs=1"), tmp_path / "one")["steps"]
+    signalled = with_callback(config, "SignalAt", step=2 * steps - 1, signum=int(signal.SIGTERM))
     with pytest.raises(Interrupted):
-        signalled = with_callback(config, "SignalAt", step=2 * steps - 1, signum=int(signal.SIGTERM))
         run(signalled, tmp_path / "run", judge=after(2))
     assert read_state(tmp_path / "run").status == "interrupted"
     results = run(config, tmp_path / "run", resume=tmp_path / "run" / LAST, judge=after(3))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from groundup.report.runs import Run
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.figure import Figure
 from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.scales import read_scales
 from groundup.rundir.table import Configuration, Table, tabulate
 
 TAG = 44  # characters
@@ -62,6 +63,7 @@ class Part:
     data: str
     table: Table
     entries: list[Entry]
+    scales: Mapping[str, str] = field(default_factory=dict)  # of a search, by key: as its values were drawn
 
     @property
     def runs(self) -> list[Run]:
@@ -79,7 +81,8 @@ def parts_of(found: Found) -> list[Part]:
     for data, runs in _groups(found.runs).items():
         overrides = _as_typed(runs) if found.sweep is not None else _as_configured(runs)
         first = 1 + sum(len(part.entries) for part in parts)
-        parts.append(_part(data, runs, overrides, first))
+        part = _part(data, runs, overrides, first)
+        parts.append(replace(part, scales=read_scales(found.sweep)) if found.sweep is not None else part)
     return parts
 
 

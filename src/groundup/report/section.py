@@ -15,6 +15,7 @@ from groundup.report.pareto_plot import pareto_plot
 from groundup.report.picture import Picture
 from groundup.report.plots import accuracy, learning_curves
 from groundup.report.reliability import kept_answers, reliability_picture
+from groundup.report.setting_plots import setting_plots
 from groundup.rundir.figure import number_in
 from groundup.rundir.verdict import Verdict
 from groundup.rundir.verdict_words import summary
@@ -81,6 +82,7 @@ def make_section(
         accuracy(shown, f"{prefix}accuracy") if shown else None,
         learning_curves(drawn, f"{prefix}curves"),
         *(pareto_plot(front, best, f"{prefix}pareto-{front.cost}") for front in fronts),
+        *setting_plots(part, prefix),
         class_accuracy(shown[:IN_DETAIL], f"{prefix}classes"),
         reliability_picture(kept, f"{prefix}reliability"),
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from groundup.printable import shortened
 from groundup.report.configurations import Part
@@ -23,25 +24,30 @@ ACROSS = 4  # slices beside one another
 WORDS = {"val/acc": "validation accuracy", "val/loss": "validation loss"}
 
 
-def setting_plots(part: Part, scales: Mapping[str, str], smaller_is_better: bool, prefix: str) -> list[Picture]:
+def setting_plots(part: Part, prefix: str) -> list[Picture]:
     """Importance, parallel coordinates and slices of a sweep of ten or more jobs; none of others.
 
     Args:
         part: of a report.
-        scales: by key, as they were searched.
-        smaller_is_better: of the figure that jobs are sorted by.
         prefix: of the names of the pictures.
     """
-    trials = trials_of(part, scales)
+    trials = trials_of(part)
     if trials is None or len(trials.figures) < FEWEST or not trials.settings:
         return []
     found = importance(trials)
     settings = (found.settings if found else trials.settings)[:MOST_SETTINGS]
-    best = _best(trials, smaller_is_better)
+    best = _best(trials, _smaller_is_better(part))
     pictures = [_importance(found, trials, f"{prefix}importance")] if found else []
     if len(settings) > 1:
         pictures.append(_parallel(trials, settings, best, f"{prefix}parallel"))
     return [*pictures, _slices(trials, settings, best, f"{prefix}slices")]
+
+
+def _smaller_is_better(part: Part) -> bool:
+    """Of the figure that the table is sorted by, the best first."""
+    figures = [row.figures[part.table.sorted_by] for row in part.table.configurations]
+    means = [figure.mean for figure in figures if figure is not None]
+    return means[0] < means[-1]
 
 
 def _best(trials: Trials, smaller_is_better: bool) -> np.ndarray:
@@ -154,16 +160,18 @@ def _draw_slice(axes: Axes, trials: Trials, setting: Setting, best: np.ndarray) 
     axes.set_title(shortened(setting.key, 24))
     if setting.scale == "log":
         logarithmic(axes, "x")
-        axes.tick_params(axis="x", labelrotation=45, labelsize=8)
+        if values.max() / values.min() > 50:  # in a narrow picture
+            axes.xaxis.set_major_locator(LogLocator(numticks=5))
     elif setting.choices:
         shown = range(len(setting.choices)) if len(setting.choices) <= 8 else (0, len(setting.choices) - 1)
-        turned = {"rotation": 30, "ha": "right"} if sum(map(len, setting.choices)) > 18 else {}
-        axes.set_xticks(list(shown), [shortened(setting.choices[i], 12) for i in shown], **turned)
+        axes.set_xticks(list(shown), [shortened(setting.choices[i], 12) for i in shown])
+        if sum(len(setting.choices[i]) for i in shown) > 18:
+            axes.tick_params(axis="x", labelrotation=45)
         axes.set_xlim(-0.5, len(setting.choices) - 0.5)
 
 
 def _counted(trials: Trials) -> str:
-    left_out = f", {trials.pruned} pruned ones left out" if trials.pruned else ""
+    left_out = f", {trials.pruned} pruned left out" if trials.pruned else ""
     return f"{len(trials.figures)} finished jobs{left_out}"
 
 

@@ -1,9 +1,9 @@
-"""The jobs of a sweep as points of what was varied: a number or a choice for each setting, and a figure of validation."""
+"""The jobs of a sweep as points: of each setting that varied a number or a choice, and a figure of validation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ from groundup.report.configurations import Part
 from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import shown
 
-SCALES = ("linear", "log", "choices")
 LOGARITHMIC = 10  # the largest over the smallest of values above 0 from which orders of magnitude are meant
 
 
@@ -22,7 +21,7 @@ class Setting:
 
     Attributes:
         key: of the config.
-        scale: `linear`, `log` or `choices`.
+        scale: `linear`, `log` or `choices`, see `groundup.rundir.scales`.
         values: of every trial; of choices their places among the `choices`.
         choices: in words; none of numbers.
     """
@@ -56,13 +55,8 @@ class Trials:
     pruned: int
 
 
-def trials_of(part: Part, scales: Mapping[str, str]) -> Trials | None:
-    """None where there is no figure of validation.
-
-    Args:
-        part: of a report.
-        scales: by key, as they were searched; of others it is told from the values.
-    """
+def trials_of(part: Part) -> Trials | None:
+    """Scales are those of the search; of a plain sweep they are told from the values. None without validation data."""
     metric = part.table.sorted_by
     if metric.startswith("test"):
         return None
@@ -70,7 +64,7 @@ def trials_of(part: Part, scales: Mapping[str, str]) -> Trials | None:
     kept = [(shown(job.overrides, part.table.keys), figure) for job, figure in jobs if figure is not None]
     pruned = sum(state.status == "pruned" for _, state in part.table.jobs)
     columns = {key: [values.get(key, "") for values, _ in kept] for key in part.table.keys}
-    settings = [_setting(key, words, scales.get(key)) for key, words in columns.items() if len(set(words)) > 1]
+    settings = [_setting(key, words, part.scales.get(key)) for key, words in columns.items() if len(set(words)) > 1]
     return Trials(metric, np.array([figure for _, figure in kept]), settings, pruned)
 
 

@@ -75,7 +75,7 @@ def _trial(past: Past, attributes: dict[str, float], is_judged: bool) -> FrozenT
 
 
 def _rungs(study: optuna.Study, pruner: BasePruner, past: Past, number: int, is_judged: bool) -> dict[str, float]:
-    """What Hyperband notes in a trial: its value at each rung that it came to; not at the one where it is judged now."""
+    """What Hyperband notes in a trial: its value at each rung that it came to, but for the one where it is judged."""
     if not isinstance(pruner, HyperbandPruner) or not past.values:
         return {}
     steps, found = sorted(past.values), dict[str, float]()

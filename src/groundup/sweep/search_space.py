@@ -32,6 +32,11 @@ class Space:
         """The overrides of a trial with these values."""
         return [self.fixed.get(key) or f"{key}={values[key]}" for key in self.keys]
 
+    @property
+    def scales(self) -> dict[str, str]:
+        """By key `linear`, `log` or `choices`: how its values are drawn."""
+        return {key: _scale(distribution) for key, distribution in self.searched.items()}
+
     def corners(self) -> Iterator[dict[str, Any]]:
         """A few trials that have every choice and both ends of every interval in one of them."""
         ends = {key: _ends(distribution) for key, distribution in self.searched.items()}
@@ -106,6 +111,12 @@ def _range(override: Override, value: RangeSweep) -> BaseDistribution:
     if not listed:
         raise UserError(f"{override.input_line}: no value at all")
     return CategoricalDistribution(listed)
+
+
+def _scale(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return "choices"
+    return "log" if getattr(distribution, "log", False) else "linear"
 
 
 def _ends(distribution: BaseDistribution) -> Sequence[Any]:

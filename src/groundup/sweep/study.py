@@ -105,7 +105,7 @@ def run_study(
     with opened(sweep_dir, []):
         jobs = read_jobs(sweep_dir)
         refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer), check_trust(master))
-        study = _open_study(sweep_dir, options, words)
+        study = _open_study(sweep_dir, options, words, space)
         search = Search(study, sweep_dir, space, options, composer, number)
         search.run(jobs, settings["fail_fast"], context, task, master)
 
@@ -166,7 +166,7 @@ def _refuse_unnamed_storage(sweep_dir: Path, there: str | None, named: str | Non
         )
 
 
-def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) -> optuna.Study:
+def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str], space: Space) -> optuna.Study:
     """The study in its database, made where it is not there; what it is stays as it was when it began."""
     if (sweep_dir / STUDY).exists():
         before = _known(sweep_dir)
@@ -176,7 +176,7 @@ def _open_study(sweep_dir: Path, options: dict[str, Any], words: Sequence[str]) 
     else:
         options["study_name"] = options["study_name"] or sweep_dir.name
         options["direction"] = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
-        about = {"words": _settings(words), **options}
+        about = {"words": _settings(words), **options, "scales": space.scales}
         write_whole(sweep_dir / STUDY, json.dumps(about, indent=2) + "\n")
     storage = options["storage"] or f"sqlite:///{sweep_dir / STUDY_DATABASE}"  # not in the file: directories are moved
     optuna.logging.set_verbosity(optuna.logging.WARNING)
