@@ -51,3 +51,27 @@ def test_trials_run_in_batches_by_other_launchers(launcher, tmp_path):
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     assert len(lines) == 4
     assert lines[-1].startswith("[4/4]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "stacked"])
+def test_trials_are_given_up_by_their_own_figures_with_every_launcher(launcher, tmp_path):
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher")
+    if launcher == "submitit_local":
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher")
+    search = ("hydra.sweeper.pruner=median", "hydra.sweeper.startup_trials=2", "hydra.sweeper.sampler=random")
+    words = (*SMALL, "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-5,1))", "trainer.max_epochs=4", *search)
+    at_once = ("hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=8", f"hydra/launcher={launcher}")
+    line = [sys.executable, str(PROJECT / "train.py"), "-m", *words, *at_once, f"hydra.sweep.dir={tmp_path}/s"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/s/study.db")
+    table = {job["job"]: job for job in json.loads((tmp_path / "s" / "sweep.json").read_text())["jobs"]}
+    pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
+    assert pruned
+    for trial in pruned:
+        decision = json.loads((tmp_path / "s" / table[trial.number]["folder"] / "pruned.json").read_text())
+        assert decision["epochs"] == trial.last_step < 4
+        assert decision["value"] == max(trial.intermediate_values.values()) < decision["against"]
+        assert table[trial.number]["reason"] == decision["reason"]

@@ -23,7 +23,7 @@ from groundup.rundir.verdict_words import as_data
 
 RUN, SWEEP = (DOCS / "reference" / f"{name}_directory.md" for name in ("run", "sweep"))
 # Of runs that end in another way, or on other machines, than the one that the tests make.
-ELSEWHERE = {"error", "stacked"}
+ELSEWHERE = {"error", "reason", "stacked"}
 
 
 def named(page, heading):
@@ -89,7 +89,7 @@ def test_frozen_jobs_have_the_fields_of_the_page(sweep_dir):
 
 
 def test_a_study_has_the_fields_of_the_page():
-    assert Study.model_fields.keys() - {"params"} | {"words"} == named(SWEEP, "## study.json")
+    assert Study.model_fields.keys() - {"params"} | {"words", "scales"} == named(SWEEP, "## study.json")
 
 
 def test_a_field_that_is_left_out_of_a_page_is_seen(tmp_path):

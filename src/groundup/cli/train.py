@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,20 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     from groundup.config.check import check_run
 
     hydra, checked = HydraConfig.get(), check_run(cfg)
-    judge = _judge(hydra, checked.config)
-    return start(checked, Path(hydra.runtime.output_dir), list(hydra.overrides.task), judge)
+    run_dir = Path(hydra.runtime.output_dir)
+    return start(checked, run_dir, list(hydra.overrides.task), _judge(hydra, checked.config, run_dir))
 
 
-def _judge(hydra: Any, config: Mapping[str, Any]) -> Judge | None:
+def _judge(hydra: Any, config: Mapping[str, Any], run_dir: Path) -> Judge | None:
     """Of a trial of a study that gives trials up, see `groundup.sweep.frozen`."""
     if not ("pruning" in hydra.sweep and hydra.sweep.pruning):
         return None
+    from groundup.rundir.folders import number_of
     from groundup.sweep.pruning import Court
 
-    court = Court.of_job(hydra, config)
-    return lambda trained: court.judge(hydra.job.num, trained)
+    court, number = Court.of_job(hydra, config), number_of(run_dir.name)  # launchers count `hydra.job.num` their way
+    assert number is not None, "a job's directory begins with its number"
+    return partial(court.judge, number)
 
 
 def start(checked: Checked, run_dir: Path, overrides: list[str], judge: Judge | None = None) -> dict[str, Any]:
