@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, WilcoxonPruner
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from scipy.stats import wilcoxon
 
 from groundup.borrowed.optuna import bracket_of, rung_key, rung_steps
 from groundup.rundir.pruned import Decision
@@ -130,6 +129,8 @@ def _why_hyperband(study: optuna.Study, pruner: BasePruner, number: int) -> tupl
 
 
 def _why_wilcoxon(study: optuna.Study, pruner: BasePruner, number: int) -> tuple[float, float, str]:
+    from scipy.stats import wilcoxon  # slow to import
+
     trial, best = study.trials[number], study.best_trial
     common = sorted(trial.intermediate_values.keys() & best.intermediate_values.keys())
     own, other = (np.array([each.intermediate_values[step] for step in common]) for each in (trial, best))
