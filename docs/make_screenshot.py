@@ -219,8 +219,8 @@ REPORT = "report"  # a file: no server is needed
 
 
 def last_job(sweep: Path) -> str:
-    """The name of its run."""
-    return job_folders(sweep)[-1][1]
+    """The name of its run; nothing of what is no sweep."""
+    return max(job_folders(sweep), default=(0, ""))[1]
 
 
 def main() -> None:

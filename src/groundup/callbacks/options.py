@@ -106,6 +106,11 @@ class DeadUnits(Callback):
     every_n_epochs: Positive = 1
 
 
+class Projector(Callback):
+    target: Literal["groundup.callbacks.projector.Projector"] = Field(alias="_target_")
+    count: Positive = 2000
+
+
 class PrCurves(Callback):
     target: Literal["groundup.callbacks.pr_curves.PRCurves"] = Field(alias="_target_")
     classes: Count = 20

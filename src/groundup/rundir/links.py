@@ -14,9 +14,9 @@ from pathlib import Path
 
 from groundup.errors import UserError
 from groundup.rundir.folders import job_folders
-from groundup.rundir.names import CHECKPOINTS, LOCK, LOG, MEANS, METRICS, PROCESSES, STUDY_DATABASE, SUBMITIT
+from groundup.rundir.names import CHECKPOINTS, LOCK, LOG, MEANS, METRICS, PROCESSES, PROJECTOR, STUDY_DATABASE, SUBMITIT
 
-IN_A_RUN = (CHECKPOINTS, METRICS, LOG, LOCK)
+IN_A_RUN = (CHECKPOINTS, METRICS, LOG, LOCK, PROJECTOR)
 IN_A_SWEEP = (STUDY_DATABASE, PROCESSES, SUBMITIT, LOCK, MEANS)
 
 

@@ -18,6 +18,8 @@ from groundup.rundir.names import (
     MEASURED,
     METRICS,
     PREDICTIONS,
+    PROJECTOR,
+    PROJECTOR_CONFIG,
     PRUNED,
     RESULTS,
     TRACKERS,
@@ -27,7 +29,7 @@ from groundup.rundir.results import DONE, read_results
 # What a run writes. Anything else in its directory is the user's own.
 WRITTEN = (
     *(CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, PRUNED, TRACKERS, MEASURED),
-    *(f"*{UNFINISHED}", LOCK),
+    *(PROJECTOR, PROJECTOR_CONFIG, f"*{UNFINISHED}", LOCK),
 )
 
 
