@@ -63,7 +63,7 @@ def test_tensorboard_reads_features_classes_and_thumbnails(tmp_path):
 def test_thumbnails_of_large_images_are_small(tmp_path):
     pixels, zeros = np.zeros((2, 3, 500, 250), dtype=np.int64), np.zeros(2, dtype=np.int64)
     write_projection(tmp_path, np.zeros((2, 1), dtype=np.float32), pixels, zeros, zeros, SPEC)
-    assert Image.open(tmp_path / "projector" / "thumbnails.png").size == (THUMBNAIL, 2 * THUMBNAIL)  # two a row, and as many rows
+    assert Image.open(tmp_path / "projector" / "thumbnails.png").size == (THUMBNAIL, 2 * THUMBNAIL)  # two by two
 
 
 def test_nothing_is_written_through_a_link(tmp_path):
