@@ -7,7 +7,7 @@ import pytest
 
 from groundup.pictures.bars import draw_bars
 from groundup.pictures.confusion import draw_confusion
-from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, upright, width
+from groundup.pictures.ink import AMBER, BLUE, GREEN, RED, shortened, upright, width, wrapped
 from groundup.pictures.reliability import draw_reliability
 from groundup.pictures.tiles import as_tiles, bright_tiles, draw_tiles, signed_tiles
 
@@ -107,6 +107,24 @@ def test_captions_keep_to_their_tile():
     assert near(image, RED) > 20
     assert near(image, GREEN) > 20
     assert width(shortened("an uncommonly long name of a class", 11, 64), 11) <= 64
+
+
+def test_letters_can_be_read_where_tensorboard_shows_a_picture_in_320_by_240_pixels():
+    tiles = as_tiles(np.zeros((15, 3, 32, 32), dtype=int))
+    title = "test, the chosen checkpoint: the surest mistakes; said in red, true in green"
+    captions = [(("cat 99%", RED), ("dog", GREEN))] * 15
+    drawn, bare = (draw_tiles(tiles, title, columns=5, side=84, captions=found) for found in (captions, ()))
+    scale = min(320 / drawn.width, 240 / drawn.height)
+    line = (drawn.height - bare.height) / 3 / 2
+    assert scale * line >= 9  # pixels
+
+
+def test_a_title_is_broken_rather_than_that_it_widens_a_picture():
+    tiles = as_tiles(np.zeros((4, 1, 8, 8), dtype=int))
+    image = draw_tiles(tiles, "a title of many words " * 5, columns=4, side=64)
+    assert image.width < 330
+    assert wrapped("some words of a title", 15, 100) == ["some words", "of a title"]
+    assert wrapped("", 15, 80) == [""]
 
 
 def test_weights_are_blue_where_positive_and_red_where_negative():

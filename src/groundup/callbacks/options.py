@@ -84,13 +84,15 @@ class RecurringWatcher(Callback):
     every_n_epochs: Positive = 5
 
 
-class CountedWatcher(Callback):
-    """Likewise, of at most `count` images or filters."""
-
-    target: Literal["groundup.callbacks.filters.Filters", "groundup.callbacks.mistakes.Mistakes"] = Field(
-        alias="_target_"
-    )
+class Filters(Callback):
+    target: Literal["groundup.callbacks.filters.Filters"] = Field(alias="_target_")
     count: Positive = 32
+    every_n_epochs: Positive = 5
+
+
+class Mistakes(Callback):
+    target: Literal["groundup.callbacks.mistakes.Mistakes"] = Field(alias="_target_")
+    count: Positive = 15
     every_n_epochs: Positive = 5
 
 

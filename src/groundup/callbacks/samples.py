@@ -40,7 +40,7 @@ class Samples(Watcher):
 def _draw(images: Images, data: ImageData) -> Image.Image:
     names = [((data.spec.class_names[label], GREEN),) for label in images.labels.tolist()]
     if not data.augment:
-        return draw_tiles(as_tiles(images.pixels.numpy()), "training images", columns=8, captions=names)
+        return draw_tiles(as_tiles(images.pixels.numpy()), "training images", columns=4, captions=names)
     finish = data.finish("train", data.train_size, torch.device("cpu"))
     index = torch.arange(len(names))
     made = [pixels_of(finish(images.pixels, index, epoch, 0), data.spec) for epoch in range(VERSIONS)]

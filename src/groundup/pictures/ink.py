@@ -47,6 +47,18 @@ def shortened(text: str, size: int, room: int) -> str:
     return f"{text}…"
 
 
+def wrapped(text: str, size: int, room: int) -> list[str]:
+    """The text in lines of at most `room` pixels, as far as its words are no longer."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
 def blend(share: NDArray[np.floating], colour: Colour) -> NDArray[np.uint8]:
     """From white at 0 to `colour` at 1: an array of any shape to one with a last axis of red, green and blue."""
     share = np.clip(share, 0, 1)[..., None]

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from groundup.pictures.ink import BLUE, INK, RED, WHITE, Colour, blend, font, shortened, width
+from groundup.pictures.ink import BLUE, INK, RED, WHITE, Colour, blend, font, shortened, width, wrapped
 
-_GAP, _TOP, _LINE, _SIZE = 6, 34, 14, 10  # pixels between tiles, above them, of a line of caption, of its letters
+_GAP, _TITLE, _CAPTION = 6, 15, 16  # pixels between tiles, of the letters above and below them
+_LEADING = 4  # pixels that a line is higher than its letters
+_NARROWEST = 240  # pixels that a title may take, however few tiles there are
 
 Caption = Sequence[tuple[str, Colour]]  # its lines, each with its colour
 
@@ -36,19 +38,22 @@ def draw_tiles(
     """
     factor = max(1, -(-side // max(tiles.shape[1:3])))
     height, breadth = (factor * length for length in tiles.shape[1:3])
-    lines = max(map(len, captions), default=0)
-    row, column = height + lines * _LINE + _GAP, breadth + _GAP
+    lines, line = max(map(len, captions), default=0), _CAPTION + _LEADING
+    row, column = height + lines * line + _GAP, breadth + _GAP
     columns = min(columns, len(tiles))
-    size = (max(columns * column + _GAP, width(title, 15) + 16), _TOP + -(-len(tiles) // columns) * row + _GAP)
-    image = Image.new("RGB", size, background)
+    heading = wrapped(title, _TITLE, max(columns * column + _GAP, _NARROWEST) - 16)
+    top = 15 + len(heading) * (_TITLE + _LEADING)
+    across = max(columns * column + _GAP, *(width(text, _TITLE) + 16 for text in heading))
+    image = Image.new("RGB", (across, top + -(-len(tiles) // columns) * row + _GAP), background)
     draw = ImageDraw.Draw(image)
-    draw.text((8, 8), title, fill=INK, font=font(15))
+    for number, text in enumerate(heading):
+        draw.text((8, 8 + number * (_TITLE + _LEADING)), text, fill=INK, font=font(_TITLE))
     for place, tile in enumerate(tiles):
-        x, y = _GAP + place % columns * column, _TOP + place // columns * row
+        x, y = _GAP + place % columns * column, top + place // columns * row
         image.paste(Image.fromarray(tile).resize((breadth, height), Image.Resampling.NEAREST), (x, y))
         for number, (text, colour) in enumerate(captions[place] if captions else ()):
-            text = shortened(text, _SIZE, breadth)
-            draw.text((x, y + height + number * _LINE), text, fill=colour, font=font(_SIZE))
+            text = shortened(text, _CAPTION, breadth)
+            draw.text((x, y + height + number * line), text, fill=colour, font=font(_CAPTION))
     return image
 
 
