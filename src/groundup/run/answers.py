@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.answers import Answered, Answers
 from groundup.learning.continued import SeededEvaluation
@@ -91,6 +92,11 @@ def validation_answers(parts: Parts, is_another: bool = False) -> Answered | Non
         return module.read_answers("val", module.validation_answers)
     if not trainer.limit_val_batches:
         return None
+    if not isinstance(parts.data, ImageData):  # which Trainer.validate would set up anew, for a stage it may not know
+        log.info(
+            f"{NONE_KEPT} val: the last validation was of other weights, or of a module of its own, or there is none"
+        )
+        return None
     found = _ask(parts, "validate")
     best = parts.checkpoints.best if parts.checkpoints else None
     known = best.metrics.get("val/acc") if best and not is_another else None
@@ -144,7 +150,8 @@ def _ask(parts: Parts, what: str) -> Answered | None:
         except Exception as error:
             if isinstance(module, Predictor):
                 raise
-            log.info(f"{NONE_KEPT} {split}: {type(module).__name__}: {' '.join(str(error).split())[:200]}")
+            said = " ".join(str(error).split())[:200]
+            log.info(f"{NONE_KEPT} {split}: {type(module).__name__}: {type(error).__name__}: {said}")
             return None
     if isinstance(module, Predictor):
         return module.read_answers(split, asked.answers)
