@@ -9,10 +9,9 @@ Goal: the mean best accuracy with a pruner within one deviation of that of the w
 
 Six trials train at once, as one stack, with one thread; a process a study.
 
-On two shared x86-64 cores, 2026-11-29, seeds 0 to 4, 30 trials of 20 epochs: whole 0.9192 ± 0.0026; hyperband
-0.9166 ± 0.0024 for 34 % of the epochs (1,025 of 3,000), 117 of 150 trials given up. So the epochs are a third but for a
-point, and the accuracy is 0.0026 less: at the edge of one deviation, which is more than nothing. `median` was not
-measured.
+On two shared x86-64 cores, 2026-11-29, seeds 0 to 4, 30 trials of 20 epochs: whole 0.9192 ± 0.0027; hyperband
+0.9166 ± 0.0024 for 34 % of the epochs (1,025 of 3,000), 117 of 150 trials given up. The accuracy is 0.0026 less,
+just within one deviation; the epochs are a third but for one in a hundred. `median` was not measured.
 """
 
 from __future__ import annotations
