@@ -226,7 +226,7 @@ def test_a_run_whose_own_best_is_gone_is_refused_before_training_and_left_as_it_
     else:
         best(run_dir).write_bytes(best(run_dir).read_bytes()[:1000])
     before = {file: file.read_bytes() for file in run_dir.rglob("*") if file.is_file()}
-    words = {"missing": "is missing.*epoch 1", "torn": "damaged", "of another run": "of another run"}.get(
+    words = {"missing": "is missing.*epoch 1", "torn": "damaged", "of another run": "belongs to another run"}.get(
         damage, "holds other weights.*epoch 1"
     )
     with pytest.raises(UserError, match=rf"best\.ckpt.*{words}"):
