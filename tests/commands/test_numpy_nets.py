@@ -64,7 +64,9 @@ def test_a_sweep_goes_over_both_kinds_of_network(command, tmp_path):
     words = ("-m", "model=mlp,numpy_mlp", *CPU, f"hydra.sweep.dir={tmp_path}/s")
     done = command("train.py", *words)
     assert (done.wait(), done.stderr) == (0, "")
-    models = [json.loads((tmp_path / "s" / job / "results.json").read_text())["model"] for job in ("0", "1")]
+    models = [
+        json.loads((tmp_path / "s" / job / "results.json").read_text())["model"] for job in ("0 mlp", "1 numpy_mlp")
+    ]
     assert models == ["mlp", "numpy_mlp"]
 
 

@@ -96,7 +96,7 @@ def test_two_processes_learn_what_one_learns_and_count_every_sample_once(start, 
     assert (results["steps"], results["epochs"]) == (one["steps"], one["epochs"])
     assert {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith((".", "events."))} == {
         "config.yaml", "results.json", "metrics.csv", "checkpoints", "train.log",
-        "test_predictions.npz", "val_predictions.npz",
+        "test_predictions.npz", "val_predictions.npz", "projector", "projector_config.pbtxt",
     }  # fmt: skip
     for split, images in (("test", 331), ("val", 100)):
         ours, theirs = (read_predictions(tmp_path / name, split) for name in ("run", "one"))

@@ -48,7 +48,7 @@ def test_another_logger_gets_every_figure_that_tensorboard_gets_at_its_step(told
 def test_a_logger_that_takes_images_gets_the_pictures_that_tensorboard_gets(told):
     run_dir, _ = told
     its = pictures(run_dir)
-    named = ("samples/", "filters/", "confusion/", "per_class/", "mistakes/", "feature_maps/")
+    named = ("samples/", "filters/", "confusion/", "per_class/", "mistakes/", "feature_maps/", "reliability/")
     shown = {(tag, step) for tag, at in steps(run_dir).items() if tag.startswith(named) for step in at}
     assert its == shown
     assert len({name for name, _ in its}) >= 7

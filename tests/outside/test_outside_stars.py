@@ -263,7 +263,7 @@ def test_what_is_not_ours_is_not_stacked(stars):
 
 def test_the_example_in_the_documentation_is_one(tmp_path, monkeypatch):
     """Its code, as it stands there, is a data set."""
-    source = ImageData.__doc__.split("class Stars", 1)[1].split("\n\n    (`DatasetSpec`", 1)[0]
+    source = ImageData.__doc__.split("class Stars", 1)[1].split("\n\n    `DatasetSpec`", 1)[0]
     scope = {"ImageData": ImageData, "DatasetSpec": DatasetSpec, "np": np}
     exec("class Stars" + source.replace("\n        ", "\n"), scope)
     np.savez(tmp_path / "stars_train.npz", images=np.zeros((8000, 1, 16, 16), np.uint8), labels=np.arange(8000) % 2)

@@ -137,6 +137,9 @@ def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
         UserError: one line for each problem.
     """
     refuse_wrong_values(Study, options, "hydra.sweeper.")
+    options = {name: field.default for name, field in Study.model_fields.items() if not field.is_required()} | {
+        **options
+    }
     pruner = options["pruner"]
     for key, pruners in {"startup_trials": ("median",), "warmup_epochs": ("median", "hyperband", "wilcoxon")}.items():
         if options[key] is not None and pruner not in pruners:
@@ -144,7 +147,7 @@ def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"hydra.sweeper.{key}={options[key]} with hydra.sweeper.pruner={pruner}: it has no effect; accepted: "
                 f"hydra.sweeper.pruner={', '.join(pruners)}"
             )
-    return dict(options)
+    return options
 
 
 def check_evaluate(cfg: DictConfig) -> dict[str, Any]:

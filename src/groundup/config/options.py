@@ -51,9 +51,9 @@ class Study(Node):
     n_jobs: Positive | None
     metric: Literal["val/acc", "val/loss"]  # what results.json holds of validation; never the test split
     direction: Literal["maximize", "minimize"] | None
-    pruner: Literal["none", "median", "hyperband", "wilcoxon"]
-    startup_trials: Positive | None
-    warmup_epochs: Positive | None
+    pruner: Literal["none", "median", "hyperband", "wilcoxon"] = "none"
+    startup_trials: Positive | None = None
+    warmup_epochs: Positive | None = None
     storage: Annotated[Text, AfterValidator(_without_password)] | None
     study_name: Text | None
     seed: Count

@@ -150,7 +150,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def flattened(image: Image.Image, rawmode: str, background: Background) -> tuple[Image.Image, str | None]:
     """The image with 8 bits a channel and without transparency, and what is doubtful about it."""
     if set(_tag(image, _SAMPLE_FORMAT, (1,))) != {1}:
-        raise ValueError("pixels that are signed or floating-point numbers; accepted: unsigned pixels of 8 or 16 bits")
+        raise ValueError("pixels that are signed or of floating point; accepted: unsigned pixels of 8 or 16 bits")
     doubt = None
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         image, doubt = _of_eight_bits(image, rawmode)

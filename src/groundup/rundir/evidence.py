@@ -85,7 +85,7 @@ def evidence_of(jobs: Iterable[tuple[FrozenJob, JobState, Path]], metric: str) -
         answers, missing = None, f"predictions say nothing of {metric}"
         if metric == ANSWERED:
             answers, missing = _answers(directory, figure)
-        replicate = replicate_of(job.config)._replace(seed=seed)
+        replicate = Replicate(seed, *replicate_of(job.config)[1:])
         found.append(Evidence(replicate, None if name is None else str(name), figure, answers, missing))
     return found
 

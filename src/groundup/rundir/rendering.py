@@ -38,7 +38,7 @@ def as_json(table: Table) -> dict[str, Any]:
                 "values": row.values,
                 "jobs": row.jobs,
                 "n": row.finished,
-                "folds": row.folds and row.folds._asdict(),
+                "folds": row.folds and {"of": row.folds.of, "numbers": row.folds.numbers, "seeds": row.folds.seeds},
                 **{
                     name: figure and {"mean": figure.mean, "sd": figure.sd, "n": figure.n}
                     for name, figure in row.figures.items()
