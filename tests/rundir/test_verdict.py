@@ -82,18 +82,18 @@ def test_a_clear_difference_is_told_in_one_sentence(sweep):
         "whatever the seeds and the test images"
     )
     assert found.difference == pytest.approx(0.15, abs=0.02)
-    assert pair.better == 0
+    assert pair.higher == 0
 
 
 def test_it_is_said_too_where_validation_picked_the_worse(sweep):
     said, pair = sweep.several("mlp", 0.8, val=0.9).several("cnn", 0.95, val=0.8).first
     assert said.startswith("model=cnn is better than model=mlp: ")
-    assert pair.better == 1
+    assert pair.higher == 1
 
 
 def test_what_is_not_settled_has_an_outlook(sweep):
     said, pair = sweep.run("a", 0, 0.90).run("a", 1, 0.94).run("b", 0, 0.91).run("b", 1, 0.88).first
-    assert pair.better is None
+    assert pair.higher is None
     assert pair.more_seeds > 1
     assert said.startswith("model=a against model=b is not settled: 2.")
     assert said.endswith(
@@ -114,7 +114,7 @@ def test_of_one_seed_the_interval_over_the_test_images_is_what_can_be_said(sweep
     low, high = (100 * end for end in pair.held.comparison.over_images)
     assert said.startswith("model=a against model=b: one seed only: no interval over seeds; over the test images: ")
     assert said.endswith(f"points ({low:.2f} to {high:.2f})")
-    assert pair.better is None
+    assert pair.higher is None
 
 
 def test_of_runs_without_predictions_the_seeds_are_what_can_be_said(sweep):
@@ -143,7 +143,7 @@ def test_of_one_seed_without_predictions_nothing_is_sure(sweep):
 def test_predictions_of_another_test_are_not_compared(sweep, predictions, why):
     said, pair = sweep.several("a", 0.95).several("b", 0.85, **predictions).first
     assert said == f"model=a and model=b are not compared: {why}"
-    assert pair.better is None
+    assert pair.higher is None
 
 
 def test_fewer_images_are_another_test(sweep):
@@ -292,3 +292,29 @@ def test_escape_codes_of_a_stranger_do_not_reach_the_terminal(sweep):
     text = as_data(judge_sweep(sweep.directory, sweep.table))["text"]
     assert "\x1b" not in as_text(sweep.table, verdict=text)
     assert "\x1b" not in as_markdown(sweep.table, text)
+
+
+def test_of_a_loss_nobody_is_called_better_for_having_more_of_it(sweep):
+    """A module that chooses its checkpoints by the least val_loss has no accuracy to be compared by."""
+    monitor = {"callbacks": {"checkpoints": {"monitor": "val_loss", "mode": "min"}}}
+    jobs = []
+    for number, (model, seed) in enumerate((model, seed) for model in ("good", "bad", "worse") for seed in range(4)):
+        loss = {"good": 0.1, "bad": 0.5, "worse": 0.9}[model] + 0.001 * (seed * (number + 1) % 7)
+        job = FrozenJob(number, [f"model={model}", f"seed={seed}"], {"seed": seed, **monitor})
+        jobs.append((job, JobState("finished", results={"seed": seed, "val_loss": loss})))
+    verdict = Judge(tabulate(jobs), {number: sweep.directory for number in range(len(jobs))}).best_against_all()
+    assert verdict.names[verdict.pairs[0].first] == "model=good"
+    assert "model=good, of the 2 others: a lower val_loss than 2" in summary(verdict)
+    assert [pair["better"] for pair in as_data(verdict)["comparisons"]] == [None, None]
+
+
+def test_a_fold_of_somebody_elses_data_is_a_setting(sweep):
+    """Without `folds` nobody knows what it is; the control is a fold of ours."""
+    theirs = [({"fold": 0}, "data.fold=0"), ({"fold": 1}, "data.fold=1")]
+    ours = [(node | {"folds": 2}, word) for node, word in theirs]
+    for nodes, rows in ((theirs, 2), (ours, 1)):
+        jobs = [
+            (FrozenJob(n, ["seed=0", word], {"seed": 0, "data": node}), JobState("finished", results={"val/acc": 0.5}))
+            for n, (node, word) in enumerate(nodes)
+        ]
+        assert len(tabulate(jobs).configurations) == rows

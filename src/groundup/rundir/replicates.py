@@ -54,6 +54,18 @@ def replicate_of(config: Mapping[str, Any]) -> Replicate:
     return Replicate(seed, fold, folds)
 
 
+def repeated_keys(configs: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The keys that runs with these configs may differ in and be of one configuration.
+
+    A `fold` that is not one of so many `folds` may be anything: a data module of somebody else's has its own keys.
+    """
+    nodes = [config for config in configs if isinstance(config.get("data"), Mapping)]
+    are_folds = all(
+        replicate_of(config).folds is not None for config in nodes if config["data"].get("fold") is not None
+    )
+    return KEYS if are_folds else KEYS[:1]
+
+
 def folds_among(replicates: Iterable[Replicate]) -> Folds | None:
     """The folds of the runs of one configuration; None where they have none, or not all of one number."""
     found = list(replicates)

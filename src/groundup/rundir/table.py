@@ -13,7 +13,7 @@ from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.measured import with_measured
 from groundup.rundir.overrides import shown, varied_keys
-from groundup.rundir.replicates import KEYS, Folds, folds_among, replicate_of
+from groundup.rundir.replicates import Folds, folds_among, repeated_keys, replicate_of
 from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", *COSTS)
@@ -92,7 +92,8 @@ def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, st
         found: the jobs.
         names: of runs that are no jobs of one sweep, by their numbers.
     """
-    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key not in KEYS]
+    repeated = repeated_keys(job.config for job, _ in found)
+    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key not in repeated]
     groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
     for job, state in found:
         groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))

@@ -38,8 +38,8 @@ class Judged:
         return self.p_holm is not None and self.p_holm <= LEVEL
 
     @property
-    def better(self) -> int | None:
-        """The place of the one with the higher figure, where that is settled."""
+    def higher(self) -> int | None:
+        """The place of the one with the higher figure, where that is settled: of a loss it is the worse one."""
         if self.held.comparison is None or not self.settled:
             return None
         return self.first if self.held.comparison.difference > 0 else self.second

@@ -79,6 +79,11 @@ def number(value: float, metric: str) -> str:
     return f"{100 * value:.2f}" if metric in SHARES else f"{value:.4f}"
 
 
+def better(pair: Judged, verdict: Verdict) -> int | None:
+    """The place of the better one; None where that is not settled, or whether more is better is not known."""
+    return pair.higher if verdict.metric in SHARES else None
+
+
 def summary(verdict: Verdict) -> str:
     """In two sentences: the first pair, and how many there are of each outcome."""
     first = f"{sentence(verdict.pairs[0], verdict)}."
@@ -89,10 +94,15 @@ def _counted(verdict: Verdict) -> str:
     best = verdict.pairs[0].first
     if any(pair.first != best for pair in verdict.pairs):
         return f"Of {len(verdict.pairs)} pairs {sum(pair.settled for pair in verdict.pairs)} are settled"
+    above, below = (
+        ("better", "worse")
+        if verdict.metric in SHARES
+        else (f"a {each} {verdict.metric}" for each in ("higher", "lower"))
+    )
     counts = {
-        "better than": sum(pair.better == best for pair in verdict.pairs),
-        "worse than": sum(pair.better == pair.second for pair in verdict.pairs),
-        "not settled against": sum(pair.better is None and pair.held.comparison is not None for pair in verdict.pairs),
+        f"{above} than": sum(pair.higher == best for pair in verdict.pairs),
+        f"{below} than": sum(pair.higher == pair.second for pair in verdict.pairs),
+        "not settled against": sum(pair.higher is None and pair.held.comparison is not None for pair in verdict.pairs),
         "not compared with": sum(pair.held.comparison is None for pair in verdict.pairs),
     }
     words = ", ".join(f"{outcome} {count}" for outcome, count in counts.items() if count)
@@ -120,7 +130,7 @@ def _pair_as_data(pair: Judged, verdict: Verdict) -> dict[str, Any]:
     return {
         "first": pair.first,
         "second": pair.second,
-        "better": pair.better,
+        "better": better(pair, verdict),
         "sentence": sentence(pair, verdict),
         "seeds": found and found.n_seeds,
         "images": found and found.n_images,
