@@ -138,3 +138,15 @@ def test_links_are_not_followed(swept):
     write_means(sweep, make_table(sweep, jobs))
     assert [path.name for path in (sweep / "own").iterdir()] == [kept.name]
     assert kept.read_text() == "mine"
+
+
+def test_curves_that_cannot_be_written_take_no_table_away(tmp_path, capsys, monkeypatch):
+    from groundup.sweep import sweeper
+
+    def fail(*_):
+        raise ValueError("a step of 1e300")
+
+    monkeypatch.setattr(sweeper, "write_means", fail)
+    assert sweeper._show_table(tmp_path, [])
+    assert (tmp_path / "sweep.json").exists()
+    assert "not written: ValueError: a step of 1e300" in capsys.readouterr().out

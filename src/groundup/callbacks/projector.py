@@ -73,6 +73,9 @@ class Projector(EvaluationWatcher):
             log.info("callbacks.projector: this network has no linear layer at its end, so nothing is shown of it")
             return
         count = min(len(images), LARGEST // found.shape[1])
+        if not count:
+            log.info(f"callbacks.projector: {found.shape[1]:,} features of an image are too many, so nothing is shown")
+            return
         pixels = pixels_of(images[:count].float(), learner.spec)
         for folder in folders:
             write_projection(folder, found[:count], pixels, truth.numpy(), guess.numpy(), learner.spec)

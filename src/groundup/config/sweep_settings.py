@@ -58,10 +58,9 @@ def sweep_settings(run_dir: Path) -> SweepSettings | None:
 @lru_cache(maxsize=1)
 def _read(sweep_dir: Path, changed: int) -> SweepSettings | None:
     try:
-        jobs = read_jobs(sweep_dir)
-    except UserError:
+        return settings_of([job for job in read_jobs(sweep_dir) if _is_whole(job)])
+    except (UserError, TypeError, ValueError):  # another job's config, which may be anybody's, fails no run
         return None
-    return settings_of([job for job in jobs if _is_whole(job)])
 
 
 def settings_of(jobs: Collection[FrozenJob]) -> SweepSettings:

@@ -48,7 +48,7 @@ from groundup.rundir.overrides import label, varied_keys
 from groundup.rundir.rendering import as_text, write_table
 from groundup.rundir.results import DONE
 from groundup.rundir.state import JobState, clean, one_line, read_state
-from groundup.rundir.table import make_table
+from groundup.rundir.table import Table, make_table
 from groundup.sweep import refused_jobs
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
@@ -319,12 +319,20 @@ def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     verdict = as_data(found) if found else None
     try:
         write_table(sweep_dir, table, verdict)
-        write_means(sweep_dir, table)
     except OSError as error:
         problem = f"\n\nthe table cannot be written: {error}"
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     tell(f"\n{as_text(table, width, verdict=verdict['text'] if verdict else '')}{problem}")
+    _draw_means(sweep_dir, table)
     return not problem
+
+
+def _draw_means(sweep_dir: Path, table: Table) -> None:
+    """Curves are an addition: a sweep whose table is there does not fail for them."""
+    try:
+        write_means(sweep_dir, table)
+    except Exception as error:  # of any kind: what is in a directory may be anybody's
+        tell(f"\nthe mean curves for TensorBoard are not written: {type(error).__name__}: {one_line(str(error))}")
 
 
 def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: Sequence[JobState]) -> None:
