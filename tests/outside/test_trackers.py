@@ -230,6 +230,7 @@ def test_jobs_of_two_processes_at_once_have_runs_of_their_own(tmp_path):
     _, runs = mlflow_runs(tmp_path)
     assert sorted(found.data.params["seed"] for found in runs) == list("01")
     assert {found.info.status for found in runs} == {"FINISHED"}
-    folders = [folder for job in "01" for folder in offline(tmp_path / "s" / job)]
+    jobs = [f"{seed} seed={seed}" for seed in "01"]
+    folders = [folder for job in jobs for folder in offline(tmp_path / "s" / job)]
     assert sorted(wandb_file.config(folder)["seed"] for folder in folders) == [0, 1]
-    assert {wandb_file.run_of(folder).display_name for folder in folders} == {f"s/{job}" for job in "01"}
+    assert {wandb_file.run_of(folder).display_name for folder in folders} == {f"s/{job}" for job in jobs}
