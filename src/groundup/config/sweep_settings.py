@@ -1,27 +1,32 @@
-"""What the jobs of a sweep are set to, all together: what differs, and which of them are one configuration."""
+"""What the tab HPARAMS says of a sweep: its columns, and which of its jobs are one row.
+
+TensorBoard takes the columns from the first run that names some, whichever that is. So each job names those of all
+jobs; of a search they are known before its trials are. The process of the sweep writes them down once, see
+`write_settings`: ten thousand jobs in as many processes do not each look at the configs of all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from groundup.config.hyperparameters import chosen, hyperparameters
-from groundup.errors import UserError
+from groundup.files import write_whole
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.folders import configuration_in
-from groundup.rundir.jobs import FrozenJob, read_jobs
-from groundup.rundir.names import JOBS
+from groundup.rundir.jobs import FrozenJob
+from groundup.rundir.names import COLUMNS
 from groundup.rundir.overrides import varied_keys
-from groundup.rundir.plain import MIB
+from groundup.rundir.plain import MIB, Unreadable, read_json
 from groundup.rundir.replicates import KEYS as REPEATS
 
 Value = str | float | bool
-LARGEST = 64 * MIB  # bytes of a list of jobs that a job still reads
+KINDS = {"bool", "int", "float", "str"}
+STATUS = "status"  # a column too: a run that was given up, or failed, is a row beside the others
+LARGEST = 16 * MIB  # bytes; a job has some two hundred
 
 
 @dataclass(frozen=True)
@@ -29,53 +34,78 @@ class SweepSettings:
     """Of a sweep.
 
     Attributes:
-        kinds: the types of the values of every setting that is not one in all jobs that have it. What is the same in
-            all rows of a table tells nothing, nor do seeds, where a row is several of them.
+        kinds: by name, the kinds of the values of every setting that is not one in all jobs that have it. What is the
+            same in all rows of a table tells nothing, nor do seeds, where a row is several of them.
         varied: of those that tell jobs apart.
+        repeats: settings that the jobs of a row may differ in.
         groups: the configuration of each job, by its folder: `lenet lr=0.01 #3fa29b`.
     """
 
-    kinds: Mapping[str, Collection[type]]
-    varied: Collection[str]
+    kinds: Mapping[str, Sequence[str]]
+    varied: Sequence[str]
+    repeats: Sequence[str]
     groups: Mapping[str, str]
 
-    def repeats(self, folder: str) -> bool:
-        """Whether another job has the same configuration."""
-        return Counter(self.groups.values())[self.groups[folder]] > 1
+
+def write_settings(sweep_dir: Path, settings: SweepSettings) -> None:
+    """Raises: OSError: it cannot be written."""
+    write_whole(sweep_dir / COLUMNS, json.dumps(asdict(settings)) + "\n")
 
 
-def sweep_settings(run_dir: Path) -> SweepSettings | None:
-    """Of the sweep whose job this is the directory of; None of a run of its own, or where the sweep cannot be read."""
-    file = run_dir.parent / JOBS
+def read_settings(sweep_dir: Path) -> SweepSettings | None:
+    """What was written of this sweep; None where nothing was, or where it cannot be read."""
     try:
-        status = file.stat()
-    except OSError:
+        found = read_json(sweep_dir / COLUMNS, LARGEST)
+    except Unreadable:
         return None
-    settings = _read(run_dir.parent, status.st_mtime_ns) if status.st_size <= LARGEST else None
+    if not isinstance(found, dict) or found.keys() != SweepSettings.__annotations__.keys():
+        return None
+    settings = SweepSettings(**found)
+    kinds, groups = settings.kinds, settings.groups
+    whole = (
+        isinstance(kinds, dict)
+        and all(_are_texts(each) and each and KINDS.issuperset(each) for each in kinds.values())
+        and isinstance(groups, dict)
+        and all(_are_texts(each) for each in (settings.varied, settings.repeats, [*groups.values()]))
+    )
+    return settings if whole else None
+
+
+def settings_of_sweep(run_dir: Path) -> SweepSettings | None:
+    """Of the sweep whose job this is the directory of; None of a run of its own."""
+    settings = read_settings(run_dir.parent)
     return settings if settings and run_dir.name in settings.groups else None
 
 
-@lru_cache(maxsize=1)
-def _read(sweep_dir: Path, changed: int) -> SweepSettings | None:
-    try:
-        return settings_of([job for job in read_jobs(sweep_dir) if _is_whole(job)])
-    except (UserError, TypeError, ValueError):  # another job's config, which may be anybody's, fails no run
-        return None
-
-
 def settings_of(jobs: Collection[FrozenJob]) -> SweepSettings:
-    """What these jobs are set to."""
-    params = {job.folder: hyperparameters(job.config) for job in jobs}
-    groups = {folder: f"{_words(folder, settings)} #{_digest(settings)}" for folder, settings in params.items()}
-    values: dict[str, set[Value]] = {}
-    for settings in params.values():
-        for name, value in settings.items():
+    """What these jobs are set to, all together.
+
+    Raises:
+        TypeError, ValueError: of a stranger's configs.
+    """
+    whole = [job for job in jobs if _is_whole(job)]
+    groups = groups_of(whole)
+    values: dict[str, set[Value]] = {STATUS: set()}
+    for job in whole:
+        for name, value in hyperparameters(job.config).items():
             values.setdefault(name, set()).add(value)
-    for name in REPEATS if len(set(groups.values())) < len(groups) else ():
-        values.pop(name, None)
-    kinds = {name: set(map(type, found)) for name, found in values.items() if len(found) > 1}
-    varied = chosen(varied_keys(job.overrides for job in jobs)) & kinds.keys()
-    return SweepSettings(kinds, varied, groups)
+    repeats = REPEATS if len(set(groups.values())) < len(groups) else ()
+    shown = {name: found for name, found in values.items() if name not in repeats}
+    differing = {name: found for name, found in shown.items() if len(found) > 1}
+    kinds = {name: sorted({type(value).__name__ for value in found}) for name, found in (differing or shown).items()}
+    varied = chosen(varied_keys(job.overrides for job in whole)) & differing.keys()
+    return SweepSettings(kinds | {STATUS: ["str"]}, sorted(varied), repeats, groups)
+
+
+def with_jobs(settings: SweepSettings, jobs: Collection[FrozenJob]) -> SweepSettings:
+    """The same columns, for these jobs."""
+    return replace(settings, groups=groups_of([job for job in jobs if _is_whole(job)]))
+
+
+def groups_of(jobs: Collection[FrozenJob]) -> dict[str, str]:
+    """The configuration of each job, by its folder."""
+    params = {job.folder: hyperparameters(job.config) for job in jobs}
+    return {folder: f"{_words(folder, settings)} #{_digest(settings)}" for folder, settings in params.items()}
 
 
 def _is_whole(job: FrozenJob) -> bool:
@@ -84,11 +114,15 @@ def _is_whole(job: FrozenJob) -> bool:
     return all(isinstance(group, dict) for group in groups) and "seed" in job.config
 
 
+def _are_texts(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(each, str) for each in found)
+
+
 def _words(folder: str, settings: Mapping[str, Value]) -> str:
     return configuration_in(folder) or f"{settings.get('model.name', '')} {settings.get('data.name', '')}"
 
 
 def _digest(settings: Mapping[str, Value]) -> str:
-    """Of all settings but the seed: so runs of two sweeps are one configuration where they are set alike."""
+    """Of all settings but the seed: so runs of two sweeps that varied the same are one row where they are set alike."""
     kept = {name: value for name, value in settings.items() if name not in REPEATS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:6]

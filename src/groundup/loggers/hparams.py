@@ -27,14 +27,14 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, Sessi
 
 Value = str | float | bool
 STATUSES = {"finished": STATUS_SUCCESS, "failed": STATUS_FAILURE}
-KINDS = {bool: DATA_TYPE_BOOL, int: DATA_TYPE_FLOAT64, float: DATA_TYPE_FLOAT64, str: DATA_TYPE_STRING}
+KINDS = {"bool": DATA_TYPE_BOOL, "int": DATA_TYPE_FLOAT64, "float": DATA_TYPE_FLOAT64, "str": DATA_TYPE_STRING}
 
 
-def columns(kinds: Mapping[str, Collection[type]], first: Collection[str], metrics: Iterable[str]) -> Summary:
+def columns(kinds: Mapping[str, Collection[str]], first: Collection[str], metrics: Iterable[str]) -> Summary:
     """Which columns there are: settings, those that are marked as differing before the others, then figures.
 
     Args:
-        kinds: the types of values by the name of the setting.
+        kinds: the names of the types of values by the name of the setting.
         first: names of settings.
         metrics: tags of scalars.
     """
@@ -59,7 +59,7 @@ def row(params: Mapping[str, Value], status: str, group: str = "") -> list[Summa
     ]
 
 
-def _kind(types: Collection[type]) -> int:
+def _kind(types: Collection[str]) -> int:
     kinds = {KINDS[kind] for kind in types}
     return kinds.pop() if len(kinds) == 1 else DATA_TYPE_STRING
 

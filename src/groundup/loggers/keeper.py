@@ -30,7 +30,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The run's among others: `cnn-digits/2026-11-28_12-00-00-abcdef`; of a job, its sweep's and its number."""
+        """The run's among others: `cnn-digits/2026-11-28_12-00-00-abcdef`; of a job, its sweep's name and its own."""
         return f"{self.run_dir.parent.name}/{self.run_dir.name}"
 
 
@@ -57,6 +57,7 @@ class Ending:
         chosen: the names of those that were set on the command line.
         metrics: of the test, and the best ones of validation; as far as there are any.
         step: the last one.
+        run_dir: of the run.
         checkpoint: of a finished run, its best and last ones as Lightning's callback would have them.
     """
 
@@ -65,6 +66,7 @@ class Ending:
     chosen: Collection[str]
     metrics: Mapping[str, float]
     step: int
+    run_dir: Path
     checkpoint: ModelCheckpoint | None = None
 
 
@@ -104,7 +106,7 @@ class Keeper:
         """After everything, in the first process alone. Lightning has called `finalize` after training, and testing."""
         if run.checkpoint is not None:
             logger.after_save_checkpoint(run.checkpoint)  # uploaded, where it was asked for, when it is finalised
-        best = {name: value for name, value in run.metrics.items() if not name.startswith("test/")}  # that it has
+        best = {name: value for name, value in run.metrics.items() if not name.startswith("test")}  # that it has
         if best:
             logger.log_metrics(best, step=run.step)
         self.write_params(logger, {"status": run.status, **run.params})

@@ -12,12 +12,11 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from groundup.borrowed.torch import write_summary
-from groundup.config.sweep_settings import sweep_settings
+from groundup.config.sweep_settings import STATUS, settings_of_sweep
 from groundup.loggers.hparams import columns, row
 from groundup.loggers.keeper import Beginning, Ending, Keeper, Place
-from groundup.rundir.replicates import KEYS as REPEATS
 
-FIGURES = ("val/acc_best", "test/acc", "val/loss_best", "test/loss")  # of a sweep, whatever its first job has come to
+FIGURES = ("val/acc_best", "test/acc", "val/loss_best", "test/loss")  # of a sweep
 _ROW = ".hparams"  # the end of the name of its file
 
 
@@ -78,19 +77,30 @@ def log_hparams(logger: TensorBoardLogger, run: Ending) -> None:
     with SummaryWriter(folder, filename_suffix=_ROW) as writer:
         for name, value in run.metrics.items():
             writer.add_scalar(name, value, run.step)
-        for summary in _row(folder, run):
+        for summary in _row(run):
             write_summary(writer, summary)
 
 
-def _row(run_dir: Path, run: Ending) -> list[Summary]:
+def _row(run: Ending) -> list[Summary]:
     """Seeds of one configuration are one row, as in the table of the sweep: those that have finished, without seeds."""
-    params, sweep = {"status": run.status, **run.params}, sweep_settings(run_dir)
-    kinds = {name: {type(value)} for name, value in params.items()}
+    params, sweep = {STATUS: run.status, **run.params}, settings_of_sweep(run.run_dir)
     if sweep is None:
+        kinds = {name: [type(value).__name__] for name, value in params.items()}
         return [columns(kinds, run.chosen, run.metrics), *row(params, run.status)]
-    names = columns(sweep.kinds or kinds, sweep.varied, FIGURES)
+    metrics = _metrics(run)
+    named = [columns(sweep.kinds, sweep.varied, metrics)] if metrics else []
     if run.status != "finished":
-        return [names, *row(params, run.status)]
-    if sweep.repeats(run_dir.name):
-        params = {name: value for name, value in params.items() if name not in REPEATS}
-    return [names, *row(params, run.status, sweep.groups[run_dir.name])]
+        return [*named, *row(params, run.status)]
+    params = {name: value for name, value in params.items() if name not in sweep.repeats}
+    return [*named, *row(params, run.status, sweep.groups[run.run_dir.name])]
+
+
+def _metrics(run: Ending) -> list[str]:
+    """Those of a sweep, whatever this job has come to; none of a module that logs names of its own and was not tested.
+
+    Then the columns are named by another job.
+    """
+    own = [name for name in run.metrics if name not in FIGURES]
+    if len(own) < len(run.metrics):
+        return [*FIGURES, *own]
+    return own if run.status == "finished" else []

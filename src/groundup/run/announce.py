@@ -17,6 +17,7 @@ from groundup.models.summary import ModelSummary, summarize
 from groundup.run.parts import Parts
 from groundup.rundir.names import BEST, LAST
 from groundup.rundir.plain import write_yaml
+from groundup.rundir.table import OF_A_MODULE
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +45,25 @@ def _summary(parts: Parts, is_ours: bool) -> ModelSummary:
         return summarize(parts.course.net, None)
 
 
-def tell_the_end(parts: Parts, config: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+def tell_the_end(parts: Parts, config: Mapping[str, Any], run_dir: Path, results: Mapping[str, Any]) -> None:
     """For the tables of runs that loggers have: settings and figures, however the run ended."""
-    shown = {"val/acc": "val/acc_best", "test/acc": "test/acc", "val/loss": "val/loss_best", "test/loss": "test/loss"}
-    metrics = {tag: results[name] for name, tag in shown.items() if results[name] is not None}
+    metrics = final_metrics(results)
     of_command = chosen(results["overrides"])
     step = parts.trainer.global_step
     checkpoint = _as_lightnings(parts) if results["status"] == "finished" else None
-    parts.loggers.end(Ending(results["status"], hyperparameters(config), of_command, metrics, step, checkpoint))
+    ending = Ending(results["status"], hyperparameters(config), of_command, metrics, step, run_dir, checkpoint)
+    parts.loggers.end(ending)
+
+
+def final_metrics(results: Mapping[str, Any]) -> dict[str, float]:
+    """By tag, what a run came to: what the project measures, and what a module logs by names of its own.
+
+    A tag is a figure's name; of validation `_best` is added, for the name itself is that of a curve.
+    """
+    own = [name for name in results if OF_A_MODULE.match(name)]
+    names = ["val/acc", "test/acc", "val/loss", "test/loss", *own]
+    found = {name: value for name in names if isinstance(value := results.get(name), int | float)}  # NaN is one, too
+    return {name if name.startswith("test") else f"{name}_best": value for name, value in found.items()}
 
 
 def _as_lightnings(parts: Parts) -> ModelCheckpoint | None:

@@ -120,6 +120,6 @@ def _conclude(run_dir: Path, config: Mapping[str, Any], parts: Parts | None, res
             (run_dir / name).unlink(missing_ok=True)
         write_results(run_dir, results)
         if parts is not None:
-            tell_the_end(parts, config, results)
+            tell_the_end(parts, config, run_dir, results)
     except OSError as error:
         raise RunFailed(one_line_cause(error, run_dir)) from error

@@ -23,6 +23,7 @@ PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
 
 # In the directory of a sweep, which holds its jobs' run directories, see `folders`
 JOBS = "jobs.jsonl"
+COLUMNS = "columns.json"  # of TensorBoard's tab HPARAMS, and the rows of its jobs there
 TABLES = ("sweep.json", "sweep.md", "sweep.csv")
 STUDY = "study.json"  # what an Optuna study is, for going on with it
 STUDY_DATABASE = "study.db"

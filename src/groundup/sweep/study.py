@@ -39,6 +39,7 @@ from groundup.rundir.overrides import label
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.results import write_results
 from groundup.rundir.state import JobState, read_state
+from groundup.sweep.columns import add_to_columns, write_columns_of_search
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import is_own
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
@@ -96,8 +97,9 @@ def run_study(
     space = parse_space(words, context.config_loader)
     number = _number_of_trials(options, space, settings["max_jobs"])
     composer = Composer(context.config_loader, master)
+    corners = None
     if sweep_dir is None:
-        _refuse_bad_corners(space, composer, options)
+        corners = _checked_corners(space, composer, options)
         if pruning := pruning_of(options):
             refuse_idle_pruner(pruning, number, _at_once(options["n_jobs"], master))
         sweep_dir = Path(master.hydra.sweep.dir).absolute()
@@ -106,6 +108,9 @@ def run_study(
         jobs = read_jobs(sweep_dir)
         refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer), check_trust(master))
         study = _open_study(sweep_dir, options, words, space)
+        if corners:
+            write_columns_of_search(sweep_dir, corners, options["pruner"] != "none")
+        add_to_columns(sweep_dir, jobs)
         search = Search(study, sweep_dir, space, options, composer, number)
         search.run(jobs, settings["fail_fast"], context, task, master)
 
@@ -228,16 +233,25 @@ def _number_of_trials(options: Mapping[str, Any], space: Space, max_jobs: int) -
     return number
 
 
-def _refuse_bad_corners(space: Space, composer: Composer, options: Mapping[str, Any]) -> None:
-    """Before the first trial: what every choice and both ends of every interval would be refused for."""
+def _checked_corners(
+    space: Space, composer: Composer, options: Mapping[str, Any]
+) -> list[tuple[list[str], dict[str, Any]]]:
+    """Before the first trial: the words and configs of every choice and both ends of every interval.
+
+    Raises:
+        UserError: what they would be refused for.
+    """
     problems: dict[str, str] = {}
+    corners = []
     pruning = pruning_of(options)
     if pruning is not None:
         refuse_biased_search(pruning, list(space.searched))
     scan_once = functools.cache(scan)
     for values in space.corners():
         try:
-            config = checked(space.words(values), composer, scan_once)
+            words = space.words(values)
+            config = checked(words, composer, scan_once)
+            corners.append((words, config))
             _refuse_without_metric(config, options["metric"])
             if pruning is not None:
                 refuse_what_cannot_be_pruned(config, pruning)
@@ -246,6 +260,7 @@ def _refuse_bad_corners(space: Space, composer: Composer, options: Mapping[str, 
             problems.setdefault(str(error), f"{error}\n  in {' '.join(varied)}")
     if problems:
         raise UserError("\n".join(problems.values()))
+    return corners
 
 
 def _refuse_without_metric(config: Mapping[str, Any], metric: str) -> None:
@@ -320,6 +335,7 @@ class Search:
             asked.append(self._freeze(trial, len(jobs) + len(asked)))
         jobs.extend(asked)
         write_jobs(self.sweep_dir, jobs)
+        add_to_columns(self.sweep_dir, jobs)
         return asked
 
     def _freeze(self, trial: optuna.Trial, number: int) -> FrozenJob:

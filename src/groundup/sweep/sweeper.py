@@ -43,13 +43,14 @@ from groundup.rundir.folders import job_folders
 from groundup.rundir.jobs import CheckedJob, FrozenJob, write_jobs
 from groundup.rundir.links import refuse_links_out_of_sweep
 from groundup.rundir.lock import Held, holding
-from groundup.rundir.names import JOBS, LOCK, TABLES
+from groundup.rundir.names import COLUMNS, JOBS, LOCK, TABLES
 from groundup.rundir.overrides import label, varied_keys
 from groundup.rundir.rendering import as_text, write_table
 from groundup.rundir.results import DONE
 from groundup.rundir.state import JobState, clean, one_line, read_state
 from groundup.rundir.table import Table, make_table
 from groundup.sweep import refused_jobs
+from groundup.sweep.columns import write_columns
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
@@ -157,7 +158,7 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
             f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
             "another directory"
         )
-    for name in TABLES:
+    for name in (*TABLES, COLUMNS):
         if (sweep_dir / name).exists():
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds {name} and no sweep; {name} would be overwritten")
     for number, folder in job_folders(sweep_dir):
@@ -252,6 +253,8 @@ def opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
             stack.enter_context(holding(sweep_dir / LOCK))
             if not (sweep_dir / JOBS).exists():
                 write_jobs(sweep_dir, jobs)
+            if jobs:  # of a search none are known
+                write_columns(sweep_dir, jobs)
         except Held as error:
             raise UserError(f"sweep.resume={sweep_dir}: this sweep is still going on in another process") from error
         except OSError as error:
