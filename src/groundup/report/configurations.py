@@ -16,6 +16,7 @@ from groundup.report.find import Found
 from groundup.report.runs import Run
 from groundup.rundir.directory import GROUPS
 from groundup.rundir.figure import Figure
+from groundup.rundir.folders import short_keys
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.scales import read_scales
 from groundup.rundir.table import Configuration, Table, tabulate
@@ -127,11 +128,11 @@ def _part(data: str, runs: list[Run], overrides: list[list[str]], first: int) ->
     pairs = enumerate(zip(runs, overrides, strict=True))
     jobs = [(FrozenJob(number, words, run.config), run.state) for number, (run, words) in pairs]
     table = tabulate(jobs, {number: run.name for number, run in enumerate(runs)})
-    short = _short_keys(table.keys)
+    short = short_keys(table.keys)
     entries = []
     for number, row in enumerate(table.configurations, start=first):
         members = [runs[job] for job in row.jobs]
-        words = [value if not short[key] else f"{short[key]}={value}" for key, value in row.values.items()]
+        words = [value if key in GROUPS else f"{short[key]}={value}" for key, value in row.values.items()]
         entries.append(Entry(number, " ".join(words) or members[0].choice("model") or "all runs", row, members))
     return Part(data, table, entries)
 
@@ -168,14 +169,3 @@ def _settings(run: Run) -> dict[str, str]:
 def _option(settings: dict[str, str], key: str) -> tuple[str, str]:
     group = key.partition(".")[0]
     return group, settings.get(group, "")
-
-
-def _short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """`lr` for `optimizer.lr` where no other key ends so; nothing for a group, whose options say what they are."""
-    leaves = Counter(key.rpartition(".")[2] for key in keys)
-
-    def short(key: str) -> str:
-        leaf = key.rpartition(".")[2]
-        return "" if key in GROUPS else leaf if leaves[leaf] == 1 else key
-
-    return {key: short(key) for key in keys}

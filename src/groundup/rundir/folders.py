@@ -5,41 +5,68 @@ It sorts as the jobs do, can be written on every file system, and is the job's o
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from groundup.rundir.overrides import shown
+from groundup.rundir.replicates import KEYS
 
 LONGEST = 80  # characters; a whole path has 260 on Windows
 BYTES = 140  # of UTF-8; a name has 255, and 143 where a file system encrypts names
+LONGEST_VALUE = 40  # characters
+MAY_GROW = 1000  # jobs of a search, which may go on with more trials than it began with
 DIGITS = 6  # of a number that was not typed: 0.30000000000000004
-_UNSAFE = re.compile(r"[^\w=.,+\[\] -]")
-_REPEAT = re.compile(r" (?:seed|(?:data\.)?fold)=\S*")
+_UNSAFE = re.compile(r"[^\w=.,+\[\]… -]")
+_FRACTION = re.compile(r"[+-]?(\d*\.\d*)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_REPEAT = re.compile(r" (?:seed|fold)=\S*")
 _OWN = re.compile(r"(\d+)(?: .*)?", re.ASCII | re.DOTALL)
 
 
 def folder_of(
-    number: int, jobs: int, overrides: Iterable[str], varied: Collection[str], groups: Collection[str]
+    number: int,
+    jobs: int,
+    values: Mapping[str, str],
+    groups: Collection[str],
+    repeated: Collection[str] = KEYS,
 ) -> str:
     """The name of a job's directory; `0` where nothing varies.
 
     Args:
         number: of the job, from 0.
-        jobs: how many there are, as far as is known.
-        overrides: that make the job.
-        varied: the keys that tell jobs apart.
+        jobs: how many there are, or may be.
+        values: of the keys that tell jobs apart.
         groups: those of them whose values are options of `conf/`, which say enough without their key.
+        repeated: those that jobs of one configuration may differ in; they come last.
     """
     padded = str(number).zfill(len(str(max(jobs - 1, 0))))
-    short = _short_keys(varied)
-    words = [
-        _short_value(value) if key in groups and value.lower() != "null" else f"{short[key]}={_short_value(value)}"
-        for key, value in shown(overrides, varied).items()
+    short = short_keys([key for key in values if key not in repeated])
+    said = {key: _short_value(value) for key, value in values.items()}
+    settings = [
+        said[key] if key in groups and value.lower() != "null" else f"{short[key]}={said[key]}"
+        for key, value in values.items()
+        if key in short
     ]
-    return _cut(safe_name(" ".join([padded, *words])))
+    repeats = [f"{key.rpartition('.')[2]}={said[key]}" for key in repeated if key in said]
+    return short_name(settings, padded, repeats)
+
+
+def short_name(settings: Sequence[str], number: str = "", repeats: Sequence[str] = ()) -> str:
+    """Words as one name that a file system takes; of too many the last are left out whole, and counted.
+
+    Half a value would be one that no job has.
+    """
+    name = ""
+    for left in reversed(range(len(settings) + 1)):
+        gone = len(settings) - left
+        more = [f"and {gone} more"] if gone else []
+        name = safe_name(" ".join(filter(None, [number, *settings[:left], *more, *repeats])))
+        if name == _cut(name):
+            return name
+    return _cut(name)
 
 
 def is_folder_of(name: str, number: int) -> bool:
@@ -55,7 +82,7 @@ def number_of(name: str) -> int | None:
 
 def configuration_in(name: str) -> str:
     """The part of a name that jobs of one configuration share: without number, seed and fold; empty where none is."""
-    return _REPEAT.sub("", name).partition(" ")[2]
+    return _REPEAT.sub("", name).partition(" ")[2].strip(" .")  # not `..` either, which a stranger may have called it
 
 
 def job_folders(sweep_dir: Path) -> list[tuple[int, str]]:
@@ -64,23 +91,29 @@ def job_folders(sweep_dir: Path) -> list[tuple[int, str]]:
     return sorted((number, name) for name in names if (number := number_of(name)) is not None)
 
 
-def _short_keys(keys: Collection[str]) -> Mapping[str, str]:
-    """The last part of each key, where no other ends so."""
+def short_keys(keys: Collection[str]) -> dict[str, str]:
+    """The last part of each key, where no other ends so, and where it is not taken for the seed's or the fold's."""
     last = {key: key.rpartition(".")[2] for key in keys}
-    return {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
+    ends = Counter([*last.values(), *(key.rpartition(".")[2] for key in KEYS)])
+    return {key: name if ends[name] == 1 else key for key, name in last.items()}
 
 
 def _short_value(value: str) -> str:
-    try:
-        return f"{float(value):.{DIGITS}g}" if len(value) > DIGITS + 2 else value
-    except ValueError:
+    """A number with more digits than anybody types is rounded; of a long list, or text, it is seen that it goes on."""
+    found = _FRACTION.fullmatch(value)
+    if found and len(found[1].replace(".", "").lstrip("0")) > DIGITS and math.isfinite(float(value)):
+        return f"{float(value):.{DIGITS}g}"
+    if len(value) <= LONGEST_VALUE:
         return value
+    if value.startswith("["):
+        return f"{value[: LONGEST_VALUE - 2].rpartition(',')[0]},…]"
+    return f"{value[: LONGEST_VALUE // 2 - 1]}…{value[-LONGEST_VALUE // 2 :]}"
 
 
 def safe_name(text: str) -> str:
     """A text as a part of a name of a file, on every file system."""
     plain = unicodedata.normalize("NFC", text)
-    return " ".join(_UNSAFE.sub("_", re.sub(r"['\"]", "", plain)).split())
+    return " ".join(_UNSAFE.sub("_", re.sub(r"['\"]", "", plain)).split()).rstrip(" .")
 
 
 def _cut(name: str) -> str:

@@ -20,7 +20,8 @@ from groundup.errors import UserError
 from groundup.rundir.folders import folder_of
 from groundup.rundir.jobs import LINE_SIZE, CheckedJob, FrozenJob, parse_job
 from groundup.rundir.names import JOBS
-from groundup.rundir.overrides import varied_keys
+from groundup.rundir.overrides import shown, varied_keys
+from groundup.rundir.replicates import repeated_keys
 
 NUMBER = "hydra.sweep.subdir"  # of a job: in the words of a launcher its number, in its config its directory
 DIGEST = "hydra.sweep.digest"  # likewise, for our loader alone
@@ -37,7 +38,11 @@ def named(jobs: Sequence[FrozenJob], is_group: Callable[[str], bool]) -> list[Fr
     """
     varied = varied_keys(job.overrides for job in jobs)
     groups = list(filter(is_group, varied))
-    return [replace(job, folder=folder_of(job.number, len(jobs), job.overrides, varied, groups)) for job in jobs]
+    repeated = repeated_keys(job.config for job in jobs)
+    return [
+        replace(job, folder=folder_of(job.number, len(jobs), shown(job.overrides, varied), groups, repeated))
+        for job in jobs
+    ]
 
 
 def launch_words(job: FrozenJob) -> list[str]:

@@ -32,10 +32,10 @@ from groundup.errors import SweepFailed, UserError
 from groundup.files import write_whole
 from groundup.printable import printable
 from groundup.rundir.by_epoch import figure_by_epoch
-from groundup.rundir.folders import folder_of, job_folders
+from groundup.rundir.folders import MAY_GROW, folder_of, job_folders
 from groundup.rundir.jobs import CheckedJob, FrozenJob, read_jobs, write_jobs
 from groundup.rundir.names import JOBS, METRICS, STUDY, STUDY_DATABASE
-from groundup.rundir.overrides import label
+from groundup.rundir.overrides import label, shown
 from groundup.rundir.plain import Unreadable, read_json
 from groundup.rundir.results import write_results
 from groundup.rundir.state import JobState, read_state
@@ -355,8 +355,8 @@ class Search:
             return FrozenJob(number, overrides, {}, name)
 
     def _folder(self, number: int, overrides: list[str]) -> str:
-        searched = [key.lstrip("+") for key in self.space.searched]
-        return folder_of(number, self.trials, overrides, searched, list(filter(self.composer.is_group, searched)))
+        values = shown(overrides, [key.lstrip("+") for key in self.space.searched])
+        return folder_of(number, max(self.trials, MAY_GROW), values, list(filter(self.composer.is_group, values)))
 
     def _enqueue_next_of_grid(self) -> bool:
         taken = [trial.params or planned_values(trial) for trial in self.study.get_trials()]
