@@ -368,7 +368,9 @@ def test_without_a_pruner_nobody_judges_and_no_values_are_reported(sweep, runs, 
         (["hydra.sweeper.pruner=median", "seed=0,1"], "several values of seed"),
         (["hydra.sweeper.pruner=hyperband", "trainer.max_epochs=5,10"], "several values of trainer.max_epochs"),
         (["hydra.sweeper.pruner=median", "data.val_fraction=0"], "data.val_fraction=0"),
-        (["hydra.sweeper.pruner=median", "callbacks.metrics_csv=null"], "callbacks.metrics_csv=null"),
+        (["hydra.sweeper.pruner=median", "++trainer.max_steps=500"], "max_steps=500: how many epochs a whole training"),
+        (["hydra.sweeper.pruner=median", "++trainer.max_time=00:01:00:00"], "max_time=00:01:00:00: how many epochs"),
+        (["hydra.sweeper.pruner=median", "callbacks.metrics_csv=null"], "callbacks.metrics_csv as it is"),
         (["hydra.sweeper.pruner=median", "++hydra.sweep.pruning={}"], "leave it out"),
     ],
 )
@@ -394,3 +396,89 @@ def test_another_pruner_for_a_study_that_goes_on_is_refused(sweep, train, runs, 
     file.write_text(json.dumps(json.loads(file.read_text()) | {"pruner": ["x"]}))
     assert train(*words) == 2
     assert "study.json is damaged" in capsys.readouterr().err
+
+
+# What a study is stays so, and what its trials have in common
+
+
+@pytest.mark.parametrize("key", ["++seed=0,1,2", "experiment=one,two"])
+def test_a_pruner_sees_several_seeds_however_they_are_written(sweep, runs, tmp_path, capsys, key):
+    experiments(tmp_path, one="seed: 1", two="seed: 2")
+    assert sweep(f"hydra.searchpath=[file://{tmp_path}/conf]", *PRUNER, key) == 2
+    assert "with several values of seed (" in capsys.readouterr().err
+    assert runs.calls == []
+
+
+def test_a_pruner_sees_trainings_of_several_lengths_in_files(sweep, runs, tmp_path, capsys):
+    experiments(tmp_path, one="trainer: {max_epochs: 3}", two="trainer: {max_epochs: 6}")
+    search = ("hydra.sweeper.pruner=median", "optimizer.lr=interval(0.1,0.9)", "experiment=one,two")
+    assert sweep(f"hydra.searchpath=[file://{tmp_path}/conf]", OPTUNA, *search) == 2
+    assert "several values of trainer.max_epochs (3, 6)" in capsys.readouterr().err
+    assert runs.calls == []
+
+
+@pytest.mark.parametrize("key", ["++data.fold=0,1", "experiment=one,two"])
+def test_no_search_chooses_the_luckiest_fold(sweep, runs, tmp_path, capsys, key):
+    experiments(tmp_path, one="data: {fold: 0}", two="data: {fold: 1}")
+    assert sweep(f"hydra.searchpath=[file://{tmp_path}/conf]", OPTUNA, LR, "data.folds=5", key) == 2
+    assert (
+        "several values of data.fold (0, 1) with hydra/sweeper=optuna: a fold is no setting" in capsys.readouterr().err
+    )
+    assert runs.calls == []
+
+
+def experiments(tmp_path, **contents):
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    for name, text in contents.items():
+        (folder / f"{name}.yaml").write_text(f"# @package _global_\n{text}\n")
+
+
+def test_a_key_with_a_sign_is_named_without_it(sweep, tmp_path, capsys):
+    assert sweep(OPTUNA, "++optimizer.lr=interval(0.1,0.9)", "hydra.sweeper.n_trials=1") == 0
+    assert "[1/1] optimizer.lr=0." in capsys.readouterr().out
+    assert json.loads((tmp_path / "s" / "study.json").read_text())["scales"] == {"optimizer.lr": "linear"}
+
+
+def test_a_shared_study_of_another_aim_is_refused_naming_both(train, runs, tmp_path, capsys):
+    shared = (f"hydra.sweeper.storage=sqlite:///{tmp_path}/own.db", "hydra.sweeper.study_name=both")
+    words = ("-m", "trainer.accelerator=cpu", OPTUNA, LR, "hydra.sweeper.n_trials=1", *shared)
+    assert train(*words, f"hydra.sweep.dir={tmp_path}/a") == 0
+    for name, other, there, here in (
+        ("b", ["metric=val/loss"], "maximize val/acc", "minimize val/loss"),
+        ("c", ["direction=minimize"], "maximize val/acc", "minimize val/acc"),
+        ("d", ["metric=val/loss", "direction=maximize"], "maximize val/acc", "maximize val/loss"),
+    ):
+        assert train(*words, *(f"hydra.sweeper.{word}" for word in other), f"hydra.sweep.dir={tmp_path}/{name}") == 2
+        said = capsys.readouterr().err
+        assert f"hydra.sweeper.study_name=both: that study is to {there}, this search to {here}" in said
+        assert not (tmp_path / name / "study.json").exists()  # else it would be gone on with
+    assert len(runs.calls) == 1
+
+
+@pytest.mark.parametrize("word", ["pruner=none", "metric=val/loss", "study_name=t"])
+def test_what_a_study_is_cannot_be_changed_in_silence(sweep, train, runs, tmp_path, capsys, word):
+    train_by_judge(runs)
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=3") == 0
+    words = ("-m", OPTUNA, "hydra.sweeper.n_trials=4", f"sweep.resume={tmp_path}/s", f"hydra.sweeper.{word}")
+    assert train(*words) == 2
+    assert f"hydra.sweeper.{word} with sweep.resume={tmp_path}/s: that study has" in capsys.readouterr().err
+
+
+def test_settings_of_its_own_pruner_may_be_repeated_alone(sweep, train, runs, tmp_path, capsys):
+    train_by_judge(runs)
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=3") == 0
+    words = ("-m", OPTUNA, "hydra.sweeper.n_trials=4", f"sweep.resume={tmp_path}/s")
+    assert train(*words, "hydra.sweeper.startup_trials=2") == 0
+    assert "trials are given up by median" in capsys.readouterr().out
+
+
+def test_metrics_csv_is_known_by_its_class(sweep, runs, tmp_path, capsys, monkeypatch):
+    text = "from lightning.pytorch import Callback\nfrom groundup.callbacks.metrics_csv import MetricsCSV as Ours\n"
+    (tmp_path / "rows_of_mine.py").write_text(f"{text}class MetricsCSV(Callback): pass\nclass More(Ours): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert sweep(*PRUNER, "callbacks.metrics_csv._target_=rows_of_mine.MetricsCSV") == 2
+    assert "metrics.csv, which none of these callbacks writes" in capsys.readouterr().err
+    assert runs.calls == []
+    train_by_judge(runs)
+    assert sweep(*PRUNER, "hydra.sweeper.n_trials=3", "callbacks.metrics_csv._target_=rows_of_mine.More") == 0

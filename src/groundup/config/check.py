@@ -131,15 +131,20 @@ def check_trust(cfg: DictConfig) -> tuple[str, ...]:
 
 
 def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of `hydra.sweeper` with `hydra/sweeper=optuna`.
+    """The keys of `hydra.sweeper` with `hydra/sweeper=optuna`, each right by itself.
 
     Raises:
         UserError: one line for each problem.
     """
     refuse_wrong_values(Study, options, "hydra.sweeper.")
-    options = {name: field.default for name, field in Study.model_fields.items() if not field.is_required()} | {
-        **options
-    }
+    return {name: field.default for name, field in Study.model_fields.items() if not field.is_required()} | {**options}
+
+
+def refuse_idle_study_keys(options: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        UserError: a key is for a pruner that was not asked for.
+    """
     pruner = options["pruner"]
     for key, pruners in {"startup_trials": ("median",), "warmup_epochs": ("median", "hyperband", "wilcoxon")}.items():
         if options[key] is not None and pruner not in pruners:
@@ -147,7 +152,6 @@ def check_study(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"hydra.sweeper.{key}={options[key]} with hydra.sweeper.pruner={pruner}: it has no effect; accepted: "
                 f"hydra.sweeper.pruner={', '.join(pruners)}"
             )
-    return options
 
 
 def check_evaluate(cfg: DictConfig) -> dict[str, Any]:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from groundup.callbacks.options import MetricsCsv
 from groundup.config.contradictions import key_without_validation
+from groundup.config.located import located
+from groundup.config.rooms import options_of
 from groundup.errors import UserError
 from groundup.rundir.by_epoch import figure_by_epoch
 from groundup.rundir.figure import number_in
@@ -161,9 +164,27 @@ def refuse_what_cannot_be_pruned(config: Mapping[str, Any], pruning: Pruning) ->
         )
     if key := key_without_validation(config):
         raise UserError(f"{asked} with {key}=0: there is no validation data, by which trials are compared")
-    watched = [str((node or {}).get("_target_", "")) for node in config["callbacks"].values()]
-    if not any(target.endswith(".MetricsCSV") for target in watched):
-        raise UserError(f"{asked} with callbacks.metrics_csv=null: trials are compared by metrics.csv; leave it in")
+    if not any(map(_writes_metrics, filter(None, config["callbacks"].values()))):
+        raise UserError(
+            f"{asked}: trials are compared by metrics.csv, which none of these callbacks writes; accepted: "
+            "callbacks.metrics_csv as it is in conf/, or a subclass"
+        )
+    for key, unlimited in (("max_steps", -1), ("max_time", None)):
+        if (limit := trainer.get(key, unlimited)) != unlimited:
+            raise UserError(
+                f"{asked} with trainer.{key}={limit}: how many epochs a whole training has is to be known; accepted: "
+                "trainer.max_epochs alone, or hydra.sweeper.pruner=none"
+            )
+
+
+def _writes_metrics(callback: Mapping[str, Any]) -> bool:
+    options = options_of("callbacks", callback)
+    if options is not None:
+        return options is MetricsCsv
+    from groundup.callbacks.metrics_csv import MetricsCSV  # imports torch, as somebody else's callback has before
+
+    found = located(str(callback.get("_target_")))
+    return isinstance(found, type) and issubclass(found, MetricsCSV)
 
 
 def _given(pruning: Pruning, epochs: int, every: int) -> str:
@@ -192,23 +213,3 @@ def refuse_idle_pruner(pruning: Pruning, number: int, at_once: int) -> None:
             f"{asked} with hydra.sweeper.n_jobs={at_once} for {number} trials: it compares with trials that have "
             "finished, and all would train at once; accepted: fewer at a time, or hydra.sweeper.pruner=hyperband"
         )
-
-
-def refuse_biased_search(pruning: Pruning, keys: Sequence[str]) -> None:
-    """
-    Raises:
-        UserError: a key is searched over which figures are averaged, or which decides how far an epoch is.
-    """
-    asked = f"hydra.sweeper.pruner={pruning.pruner}"
-    for key in keys:
-        if key in ("seed", "data.fold"):
-            raise UserError(
-                f"{asked} with several values of {key}: the worse ones of a configuration would be given up, and the "
-                f"mean of the others be too good; accepted: one {key}, or hydra.sweeper.pruner=none"
-            )
-        if key.startswith("trainer.max_"):
-            raise UserError(
-                f"{asked} with several values of {key}: trials are compared after the same number of epochs of one "
-                f"training, and would be at different points of theirs; accepted: one value, or "
-                "hydra.sweeper.pruner=none"
-            )

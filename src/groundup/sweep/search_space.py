@@ -17,7 +17,6 @@ from groundup.sweep.expand import count, is_own, values_of
 
 TAGS = {"log"}
 MOST_CHOICES = 10_000
-FOLD = "data.fold"
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,21 @@ class Space:
 
     keys: list[str]  # all of the command line, in its order
     fixed: dict[str, str]  # by key, the whole word
-    searched: dict[str, BaseDistribution]
+    searched: dict[str, BaseDistribution]  # by key as it was typed, `++optimizer.lr` too, which a study knows it by
 
     def words(self, values: Mapping[str, Any]) -> list[str]:
         """The overrides of a trial with these values."""
         return [self.fixed.get(key) or f"{key}={values[key]}" for key in self.keys]
 
     @property
+    def settings(self) -> list[str]:
+        """The keys that are searched, without the signs with which they were typed."""
+        return [_bare(key) for key in self.searched]
+
+    @property
     def scales(self) -> dict[str, str]:
         """By key `linear`, `log` or `choices`: how its values are drawn."""
-        return {key: _scale(distribution) for key, distribution in self.searched.items()}
+        return {_bare(key): _scale(distribution) for key, distribution in self.searched.items()}
 
     def corners(self) -> Iterator[dict[str, Any]]:
         """A few trials that have every choice and both ends of every interval in one of them."""
@@ -66,13 +70,12 @@ def parse_space(words: Sequence[str], loader: ConfigLoader) -> Space:
     searched = {key: _distribution(override) for key, override in by_key.items() if override.is_sweep_override()}
     if not searched:
         raise UserError("hydra/sweeper=optuna: nothing to search; accepted: a,b, range(1,9), interval(0.1,0.5), …")
-    if FOLD in searched:
-        raise UserError(
-            f"{by_key[FOLD].input_line} with hydra/sweeper=optuna: a fold is no setting to be searched, the luckiest "
-            f"would be chosen; accepted is one, as {FOLD}=0"
-        )
     fixed = {key: override.input_line or key for key, override in by_key.items() if key not in searched}
     return Space(list(by_key), fixed, searched)
+
+
+def _bare(key: str) -> str:
+    return key.lstrip("+")
 
 
 def _distribution(override: Override) -> BaseDistribution:
