@@ -26,15 +26,17 @@ def near(image, colour, tolerance=8):
 def test_what_is_right_is_blue_and_what_is_wrong_is_red():
     right = draw_confusion(np.diag([50] * 10), NAMES, "title")
     wrong = draw_confusion(np.roll(np.diag([50] * 10), 1, axis=1), NAMES, "title")
-    assert near(right, BLUE) > 10_000 > near(right, RED)
-    assert near(wrong, RED) > 10_000 > near(wrong, BLUE)
+    assert near(right, BLUE) > 2_000 > 10 * near(right, RED)
+    assert near(wrong, RED) > 2_000 > 10 * near(wrong, BLUE)
 
 
 def test_rows_are_true_classes():
     counts = np.zeros((10, 10), dtype=int)
     counts[2, 7] = 5
-    ys, xs = np.nonzero(np.abs(pixels(draw_confusion(counts, NAMES, "title")) - RED).max(axis=2) <= 8)
-    assert xs.mean() > 2 * ys.mean() - 150  # far to the right, near the top
+    image = pixels(draw_confusion(counts, NAMES, "title"))
+    row, column = map(np.unique, np.nonzero(np.abs(image - RED).max(axis=2) <= 8))
+    assert (image.shape[0] - 4 - row.mean()) / len(row) > 6  # more than six rows of cells below it
+    assert (image.shape[1] - 6 - column.mean()) / len(column) < 4  # less than four columns at its right
 
 
 def test_rare_mistakes_are_seen():
@@ -42,16 +44,34 @@ def test_rare_mistakes_are_seen():
     counts[0, 1] = 10
     clean = draw_confusion(np.diag([1000] * 10), NAMES, "title")
     tinted = pixels(draw_confusion(counts, NAMES, "title")) != pixels(clean)
-    assert tinted.any(axis=2).sum() > 1500  # the whole cell
+    assert tinted.any(axis=2).sum() > 250  # the whole cell
 
 
-@pytest.mark.parametrize(("classes", "least"), [(2, 46), (10, 46), (40, 28), (100, 22)])
-def test_cells_leave_room_for_their_numbers(classes, least):
+@pytest.mark.parametrize(("classes", "across", "down"), [(2, 27, 14), (10, 27, 14), (40, 28, 28), (100, 22, 22)])
+def test_cells_leave_room_for_their_numbers(classes, across, down):
     counts = np.diag([100] * classes)
     image = draw_confusion(counts, [f"class {i}" for i in range(classes)], "title")
-    assert classes * least < min(image.size) < 2700
-    columns = (np.abs(pixels(image) - BLUE).max(axis=2) <= 2).any(axis=0).sum()
-    assert columns >= classes * (least - 2)  # a diagonal as wide as the matrix
+    blue = np.abs(pixels(image) - BLUE).max(axis=2) <= 2
+    assert classes * down < image.height < 2700
+    assert classes * across < image.width < 2700
+    assert blue.any(axis=0).sum() >= classes * (across - 2)  # a diagonal as wide as the matrix
+    assert blue.any(axis=1).sum() >= classes * (down - 2)
+
+
+CARD = (350, 235)  # pixels that TensorBoard's TIME SERIES gives a picture without making its letters unreadable
+
+
+def test_pictures_of_ten_classes_are_as_large_as_a_card():
+    counts = np.diag([1000] * 10)
+    title = "test, the chosen checkpoint: images"
+    for image in (
+        draw_confusion(counts, NAMES, title),
+        draw_confusion(counts, NAMES, title, shares=True),
+        draw_bars(counts.diagonal(), counts.sum(axis=1), NAMES, title),
+        draw_reliability(np.ones(15, int), np.ones(15), np.ones(15, int), "val, after epoch 100"),
+    ):
+        assert image.width <= CARD[0]
+        assert image.height <= CARD[1]
 
 
 def test_names_counts_and_shares_are_written():
@@ -109,14 +129,24 @@ def test_captions_keep_to_their_tile():
     assert width(shortened("an uncommonly long name of a class", 11, 64), 11) <= 64
 
 
-def test_letters_can_be_read_where_tensorboard_shows_a_picture_in_320_by_240_pixels():
-    tiles = as_tiles(np.zeros((15, 3, 32, 32), dtype=int))
+def test_letters_can_be_read_where_tensorboard_shows_a_picture():
+    tiles = as_tiles(np.zeros((10, 3, 32, 32), dtype=int))
     title = "test, the chosen checkpoint: the surest mistakes; said in red, true in green"
-    captions = [(("cat 99%", RED), ("dog", GREEN))] * 15
-    drawn, bare = (draw_tiles(tiles, title, columns=5, side=84, captions=found) for found in (captions, ()))
-    scale = min(320 / drawn.width, 240 / drawn.height)
-    line = (drawn.height - bare.height) / 3 / 2
-    assert scale * line >= 9  # pixels
+    captions = [(("99% cat", RED), ("dog", GREEN))] * 10
+    drawn, bare = (draw_tiles(tiles, title, columns=5, side=56, captions=found) for found in (captions, ()))
+    scale = min(CARD[0] / drawn.width, CARD[1] / drawn.height)
+    line = (drawn.height - bare.height) / 2 / 2
+    assert scale * line >= 12  # pixels
+
+
+def test_a_caption_may_reach_below_tiles_that_have_none():
+    tiles = as_tiles(np.full((4, 1, 8, 8), 255))
+    long = [(("an uncommonly long name of a class", RED),), (), (), ()]
+    alone = draw_tiles(tiles, "title", columns=4, side=64, captions=long)
+    beside = draw_tiles(tiles, "title", columns=4, side=64, captions=[long[0]] * 4)
+    xs = [np.nonzero(np.abs(pixels(image) - RED).max(axis=2) <= 8)[1] for image in (alone, beside)]
+    assert xs[0].max() > 130  # the whole name
+    assert not set(range(66, 76)) & set(xs[1])  # between the first two tiles
 
 
 def test_a_title_is_broken_rather_than_that_it_widens_a_picture():
@@ -161,7 +191,7 @@ def test_bars_are_as_high_as_their_bin_is_right_and_what_is_claimed_beyond_is_am
     images = np.array([0, 100, 100])
     fair = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 50, 90]), "title")
     vain = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 25, 45]), "title")
-    assert near(fair, BLUE) > 1.8 * near(vain, BLUE) > 10_000
-    assert near(vain, AMBER) > 2 * near(fair, AMBER)
+    assert near(fair, BLUE) > 1.8 * near(vain, BLUE) > 5_000
+    assert near(vain, AMBER) > 1.5 * near(fair, AMBER)
     nothing = draw_reliability(np.zeros(15, int), np.zeros(15), np.zeros(15, int), "title")
     assert near(nothing, BLUE) == 0

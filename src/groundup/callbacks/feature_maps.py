@@ -22,7 +22,7 @@ class FeatureMaps(Watcher):
         every_n_epochs: and in the last one.
     """
 
-    def __init__(self, count: int = 64, every_n_epochs: int = 5):
+    def __init__(self, count: int = 32, every_n_epochs: int = 5):
         self.count, self.every_n_epochs = count, every_n_epochs
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:  # type: ignore[override]
@@ -40,4 +40,4 @@ class FeatureMaps(Watcher):
         for name, maps in layers.items():
             tiles = bright_tiles(maps[: self.count].cpu().numpy())
             title = f"{name}: {len(tiles)} of {len(maps)} maps of {maps.shape[1]}x{maps.shape[2]}, {moment}"
-            write_picture(trainer, f"feature_maps/{name}", draw_tiles(tiles, title, columns=16, side=56), step)
+            write_picture(trainer, f"feature_maps/{name}", draw_tiles(tiles, title, columns=8, side=28), step)

@@ -46,7 +46,7 @@ class Filters(Watcher):
         shown = f"{len(tiles)} of {len(weights)}" if len(tiles) < len(weights) else str(len(tiles))
         title = f"{layer}: {shown} filters, {moment}"
         write_picture(
-            trainer, f"filters/{layer}", draw_tiles(tiles, title, columns=16, side=48, background=BACKGROUND), step
+            trainer, f"filters/{layer}", draw_tiles(tiles, title, columns=8, side=32, background=BACKGROUND), step
         )
 
 

@@ -13,7 +13,7 @@ from groundup.learning.learner import Learner
 from groundup.pictures.ink import GREEN, RED
 from groundup.pictures.tiles import as_tiles, draw_tiles
 
-COLUMNS = 5  # TensorBoard's cards are some 320 pixels wide and 240 high: three such rows can be read there
+COLUMNS = 5  # TensorBoard's cards are some 340 pixels wide and 210 high: two such rows can be read there
 
 
 class Mistakes(EvaluationWatcher):
@@ -24,7 +24,7 @@ class Mistakes(EvaluationWatcher):
         every_n_epochs: see `EvaluationWatcher`.
     """
 
-    def __init__(self, count: int = 15, every_n_epochs: int = 5):
+    def __init__(self, count: int = 10, every_n_epochs: int = 5):
         super().__init__(every_n_epochs)
         self.count = count
 
@@ -57,12 +57,12 @@ class Mistakes(EvaluationWatcher):
             return
         names = learner.spec.class_names
         captions = [
-            ((f"{names[said]} {100 * sure:.0f}%", RED), (names[true], GREEN))
+            ((f"{100 * sure:.0f}% {names[said]}", RED), (names[true], GREEN))
             for sure, true, said in zip(sureness.tolist()[:found], truth.tolist(), guess.tolist(), strict=False)
         ]
         tiles = as_tiles(pixels_of(images[:found], learner.spec))
         title = f"{moment(trainer, split)}: the surest mistakes; said in red, true in green"
-        image = draw_tiles(tiles, title, columns=COLUMNS, side=84, captions=captions)
+        image = draw_tiles(tiles, title, columns=COLUMNS, side=56, captions=captions)
         write_picture(trainer, f"mistakes/{split}", image, step)
 
 

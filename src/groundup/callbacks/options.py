@@ -69,7 +69,7 @@ class SmoothLoss(Callback):
 
 class Samples(Callback):
     target: Literal["groundup.callbacks.samples.Samples"] = Field(alias="_target_")
-    count: Positive = 16
+    count: Positive = 8
 
 
 class RecurringWatcher(Callback):
@@ -92,13 +92,13 @@ class Filters(Callback):
 
 class Mistakes(Callback):
     target: Literal["groundup.callbacks.mistakes.Mistakes"] = Field(alias="_target_")
-    count: Positive = 15
+    count: Positive = 10
     every_n_epochs: Positive = 5
 
 
 class FeatureMaps(Callback):
     target: Literal["groundup.callbacks.feature_maps.FeatureMaps"] = Field(alias="_target_")
-    count: Positive = 64
+    count: Positive = 32
     every_n_epochs: Positive = 5
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from groundup.pictures.ink import AMBER, BLUE, FAINT, INK, WHITE, font, shortened, width
+from groundup.pictures.ink import AMBER, BLUE, FAINT, INK, WHITE, font, shortened, width, wrapped
 
-_ROWS, _HEIGHT, _BAR, _SIZE, _TOP = 25, 20, 180, 12, 40  # rows a column, pixels of a row, of a bar, of letters, above
+_ROWS, _HEIGHT, _BAR = 25, 17, 140  # rows a column, pixels of a row, of a bar
+_TITLE, _SIZE = 12, 11  # pixels of letters
 _SHOWN = 200  # classes
 
 
@@ -37,13 +38,16 @@ def draw_bars(
     rows = min(_ROWS, len(shown))
     block = label + _BAR + 110
     columns = -(-len(shown) // rows)
-    size = (max(columns * block + 12, width(title, 15) + 24), _TOP + rows * _HEIGHT + 10)
-    image = Image.new("RGB", size, WHITE)
+    heading = wrapped(title, _TITLE, columns * block)
+    top = 6 + len(heading) * (_TITLE + 4)
+    breadth = max(columns * block, *(width(line, _TITLE) for line in heading)) + 8
+    image = Image.new("RGB", (breadth, top + rows * _HEIGHT + 4), WHITE)
     draw = ImageDraw.Draw(image)
-    draw.text((12, 8), title, fill=INK, font=font(15))
+    for number, line in enumerate(heading):
+        draw.text((4, 3 + number * (_TITLE + 4)), line, fill=INK, font=font(_TITLE))
     for place, i in enumerate(shown):
         column, row = divmod(place, rows)
-        corner = (12 + column * block + label, _TOP + row * _HEIGHT)
+        corner = (4 + column * block + label, top + row * _HEIGHT)
         name = shortened(class_names[i], _SIZE, label - 6)
         _draw_bar(draw, corner, name, share[i], overall, f"{hits[i]}/{totals[i]}")
     return image

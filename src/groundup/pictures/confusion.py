@@ -1,4 +1,7 @@
-"""The confusion matrix as a picture."""
+"""The confusion matrix as a picture.
+
+Of few classes it is as large as a card of TensorBoard's TIME SERIES, some 340 x 210 pixels, which scales down roughly.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from PIL import Image, ImageDraw
 from groundup.pictures.ink import BLUE, INK, RED, WHITE, blend, font, shortened, upright, width
 
 _SIDE = 2300  # pixels of the largest matrix
-_CELLS = ((12, 46, 15), (25, 34, 12), (50, 28, 10))  # classes up to, pixels a cell, pixels of its number
-_ACROSS, _DOWN = "predicted class, across", "true class, down"
+_CELLS = ((12, 27, 14, 10), (25, 34, 34, 12), (50, 28, 28, 10))  # classes up to; a cell across, down, its letters
+_CORNER = ("true: down,", "predicted:", "across")  # beside the names above, over those at the left
 _LABEL = 130  # pixels of the longest class name
+_TITLE, _SMALL = 12, 9  # pixels of the letters of the title, of the axes' names
 
 
 def draw_confusion(
@@ -31,20 +35,21 @@ def draw_confusion(
         shares: writes percentages of the row instead of numbers of images.
     """
     share = row_shares(counts)
-    cell, size = _cell(len(counts))
-    label = min(_LABEL, max(width(name, size) for name in class_names)) + 8 if size else 0
-    left, top = label + 24, label + 52
-    side = cell * len(counts)
-    breadth = max(left + max(side, width(_ACROSS, 12)), 12 + width(title, 15)) + 12
-    image = Image.new("RGB", (breadth, top + max(side, width(_DOWN, 12)) + 12), WHITE)
-    image.paste(Image.fromarray(_coloured(share, cell)), (left, top))
+    breadth, height, size = _cell(len(counts))
+    across, down = breadth * len(counts), height * len(counts)
+    corner = max(width(text, _SMALL) for text in _CORNER)
+    label = min(_LABEL, max(width(name, size) for name in class_names)) if size else 0
+    left, top = max(corner, label) + 10, max(len(_CORNER) * (_SMALL + 3), label + 6) + _TITLE + 10
+    image = Image.new("RGB", (max(left + across, width(title, _TITLE) + 6) + 6, top + down + 4), WHITE)
+    image.paste(Image.fromarray(_coloured(share, breadth, height)), (left, top))
     draw = ImageDraw.Draw(image)
-    draw.text((12, 8), title, fill=INK, font=font(15))
-    draw.text((left, 30), _ACROSS, fill=INK, font=font(12))
-    image.paste(upright(_DOWN, 12), (4, top))
+    draw.text((4, 3), title, fill=INK, font=font(_TITLE))
+    for number, text in enumerate(reversed(_CORNER)):
+        draw.text((left - 6, top - 4 - number * (_SMALL + 3)), text, fill=INK, font=font(_SMALL), anchor="rs")
     if size:
-        _write_labels(image, class_names, left, top, cell, size, label)
-        _write_cells(draw, 100 * share if shares else counts, share, left, top, cell, size)
+        cell = (breadth, height)
+        _write_labels(image, class_names, (left, top), cell, size, label)
+        _write_cells(draw, 100 * share if shares else counts, share, (left, top), cell, size)
     return image
 
 
@@ -53,54 +58,57 @@ def row_shares(counts: NDArray[Any]) -> NDArray[np.float64]:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _cell(classes: int) -> tuple[int, int]:
-    """Pixels of a cell and of the letters in it; 0 where there is no room for any."""
-    for most, cell, size in _CELLS:
+def _cell(classes: int) -> tuple[int, int, int]:
+    """Pixels of a cell across and down, and of the letters in it; 0 where there is no room for any."""
+    for most, *sizes in _CELLS:
         if classes <= most:
-            return cell, size
+            breadth, height, size = sizes
+            return breadth, height, size
     cell = max(1, _SIDE // classes)
-    return (min(cell, 23), 9) if cell >= 14 else (cell, 0)
+    return (min(cell, 23), min(cell, 23), 9) if cell >= 14 else (cell, cell, 0)
 
 
-def _coloured(share: NDArray[np.floating], cell: int) -> NDArray[np.uint8]:
+def _coloured(share: NDArray[np.floating], breadth: int, height: int) -> NDArray[np.uint8]:
     strength = np.sqrt(share)
     colours = blend(strength, RED)
     hit = np.arange(len(share))
     colours[hit, hit] = blend(strength[hit, hit], BLUE)
-    large = colours.repeat(cell, axis=0).repeat(cell, axis=1)
-    if cell >= 6:  # lines between the cells
-        large[::cell] = large[:, ::cell] = 235
+    large = colours.repeat(height, axis=0).repeat(breadth, axis=1)
+    if height >= 6:  # lines between the cells
+        large[::height] = large[:, ::breadth] = 235
     return large
 
 
 def _write_labels(
-    image: Image.Image, names: Sequence[str], left: int, top: int, cell: int, size: int, label: int
+    image: Image.Image, names: Sequence[str], corner: tuple[int, int], cell: tuple[int, int], size: int, room: int
 ) -> None:
     draw = ImageDraw.Draw(image)
+    (left, top), (breadth, height) = corner, cell
     for number, name in enumerate(names):
-        text, middle = shortened(name, size, label - 6), number * cell + cell // 2
-        draw.text((left - 4, top + middle), text, fill=INK, font=font(size), anchor="rm")
+        text = shortened(name, size, room)
+        x, y = left + number * breadth + breadth // 2, top + number * height + height // 2
+        draw.text((left - 4, y), text, fill=INK, font=font(size), anchor="rm")
         column = upright(text, size)
-        image.paste(column, (left + middle - column.width // 2, top - 3 - column.height))
+        image.paste(column, (x - column.width // 2, top - 3 - column.height))
 
 
 def _write_cells(
     draw: ImageDraw.ImageDraw,
     values: NDArray[np.number],
     share: NDArray[np.floating],
-    left: int,
-    top: int,
-    cell: int,
+    corner: tuple[int, int],
+    cell: tuple[int, int],
     size: int,
 ) -> None:
     is_count = np.issubdtype(values.dtype, np.integer)
+    (left, top), (breadth, height) = corner, cell
     for row, column in np.argwhere(values > 0):
         value = values[row, column]
-        text = str(value) if is_count else _percentage(value, cell)
+        text = str(value) if is_count else _percentage(value, breadth)
         fill = WHITE if share[row, column] > 0.3 else INK
-        middle = (left + column * cell + cell // 2, top + row * cell + cell // 2)
+        middle = (left + column * breadth + breadth // 2, top + row * height + height // 2)
         draw.text(middle, text, fill=fill, font=font(size), anchor="mm")
 
 
-def _percentage(value: float, cell: int) -> str:
-    return f"{value:.1f}" if cell >= 34 and value < 99.95 else f"{value:.0f}"
+def _percentage(value: float, breadth: int) -> str:
+    return f"{value:.1f}" if breadth >= 27 and value < 99.95 else f"{value:.0f}"

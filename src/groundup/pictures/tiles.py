@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from groundup.pictures.ink import BLUE, INK, RED, WHITE, Colour, blend, font, shortened, width, wrapped
 
-_GAP, _TITLE, _CAPTION = 6, 15, 16  # pixels between tiles, of the letters above and below them
-_LEADING = 4  # pixels that a line is higher than its letters
+_GAP, _TITLE, _CAPTION = 6, 12, 11  # pixels between tiles, of the letters above and below them
+_LEADING = 3  # pixels that a line is higher than its letters
 _NARROWEST = 240  # pixels that a title may take, however few tiles there are
 
 Caption = Sequence[tuple[str, Colour]]  # its lines, each with its colour
@@ -41,20 +41,28 @@ def draw_tiles(
     lines, line = max(map(len, captions), default=0), _CAPTION + _LEADING
     row, column = height + lines * line + _GAP, breadth + _GAP
     columns = min(columns, len(tiles))
-    heading = wrapped(title, _TITLE, max(columns * column + _GAP, _NARROWEST) - 16)
-    top = 15 + len(heading) * (_TITLE + _LEADING)
-    across = max(columns * column + _GAP, *(width(text, _TITLE) + 16 for text in heading))
+    heading = wrapped(title, _TITLE, max(columns * column + _GAP, _NARROWEST) - 2 * _GAP)
+    top = 8 + len(heading) * (_TITLE + _LEADING)
+    across = max(columns * column + _GAP, *(width(text, _TITLE) + 2 * _GAP for text in heading))
     image = Image.new("RGB", (across, top + -(-len(tiles) // columns) * row + _GAP), background)
     draw = ImageDraw.Draw(image)
     for number, text in enumerate(heading):
-        draw.text((8, 8 + number * (_TITLE + _LEADING)), text, fill=INK, font=font(_TITLE))
+        draw.text((_GAP, 4 + number * (_TITLE + _LEADING)), text, fill=INK, font=font(_TITLE))
     for place, tile in enumerate(tiles):
         x, y = _GAP + place % columns * column, top + place // columns * row
         image.paste(Image.fromarray(tile).resize((breadth, height), Image.Resampling.NEAREST), (x, y))
         for number, (text, colour) in enumerate(captions[place] if captions else ()):
-            text = shortened(text, _CAPTION, breadth)
+            text = shortened(text, _CAPTION, _room(captions, place, columns) * column - _GAP)
             draw.text((x, y + height + number * line), text, fill=colour, font=font(_CAPTION))
     return image
+
+
+def _room(captions: Sequence[Caption], place: int, columns: int) -> int:
+    """How many tiles wide a caption may be: as far as those at its right have none."""
+    room = 1
+    while (place + room) % columns and place + room < len(captions) and not captions[place + room]:
+        room += 1
+    return room
 
 
 def as_tiles(images: NDArray[np.integer]) -> NDArray[np.uint8]:
