@@ -14,7 +14,7 @@ from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
 from groundup.run.run import run
 from groundup.rundir.names import LAST
-from groundup.rundir.pruned import Decision, write_decision
+from groundup.rundir.pruned import Decision, read_decision, write_decision
 from groundup.rundir.state import read_state
 
 SETTINGS = ("trainer.max_epochs=4", "model.dropout=0.2")
@@ -78,6 +78,34 @@ def test_a_run_killed_after_the_decision_stays_given_up_when_it_goes_on(make_con
     assert rows(tmp_path) == ["0", "1"]
 
 
+def test_a_run_killed_before_it_was_judged_is_judged_when_it_goes_on(make_config, tmp_path):
+    def killed(trained):
+        if trained == 2:
+            raise SystemExit(137)
+
+    config, asked = make_config(*SETTINGS), []
+    with pytest.raises(SystemExit):
+        run(config, tmp_path, judge=killed)
+    assert rows(tmp_path) == ["0", "1"]
+    results = run(config, tmp_path, resume=tmp_path / LAST, judge=after(2, asked))
+    assert (results["status"], results["epochs"], results["test/acc"]) == ("pruned", 2, None)
+    assert asked == [2]
+    assert rows(tmp_path) == ["0", "1"]
+
+
+def test_a_run_that_goes_on_and_is_not_given_up_is_as_if_it_had_not_been_stopped(make_config, whole_run, tmp_path):
+    def killed(trained):
+        if trained == 2:
+            raise SystemExit(137)
+
+    config, asked = make_config(*SETTINGS), []
+    with pytest.raises(SystemExit):
+        run(config, tmp_path, judge=killed)
+    run(config, tmp_path, resume=tmp_path / LAST, judge=after(4, asked))
+    assert asked == [2, 3]
+    assert equal(weights(whole_run(config)), weights(tmp_path))
+
+
 def test_a_signal_in_the_epoch_of_the_decision_changes_nothing_of_it(make_config, tmp_path):
     config = make_config(*SETTINGS)
     steps = run(make_config("trainer.max_epochs=1"), tmp_path / "one")["steps"]
@@ -94,6 +122,7 @@ def test_a_run_that_is_gone_on_with_by_hand_is_no_trial(make_config, tmp_path):
     run(config, tmp_path, judge=after(2))
     results = run(config, tmp_path, resume=tmp_path / LAST)
     assert (results["status"], results["epochs"]) == ("finished", 4)
+    assert not (tmp_path / "pruned.json").exists()  # else a judge would find it who comes later
 
 
 @pytest.mark.parametrize("words", [("+trainer.min_epochs=3",), ("trainer.max_epochs=4", "+trainer.max_steps=999999")])
@@ -102,6 +131,11 @@ def test_epochs_that_the_trainer_asks_for_are_trained(make_config, tmp_path, wor
     results = run(make_config(*SETTINGS, *words), tmp_path, judge=after(2 if len(words) == 2 else 3, asked))
     assert results["status"] == "pruned"
     assert asked == ([1, 2] if len(words) == 2 else [3])
+
+
+def test_a_reason_is_as_long_as_a_terminal_can_show(tmp_path):
+    write_decision(tmp_path, Decision("median", 1, 0.5, 0.7, "x" * 100_000))
+    assert len(read_decision(tmp_path).reason) == 500
 
 
 def test_of_a_broken_decision_nothing_is_made(make_config, tmp_path):

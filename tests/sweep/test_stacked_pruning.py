@@ -12,6 +12,7 @@ from test_stacked import MLP, SHORT, assert_same_to_the_last_bit, configs, stack
 from groundup.errors import Interrupted
 from groundup.rundir.pruned import Decision
 from groundup.rundir.state import read_state
+from groundup.sweep.stacked.member import Member
 from groundup.sweep.stacked.position import BEGINNING, position_of
 from groundup.sweep.stacked.training import Stack, train_stacked
 
@@ -88,6 +89,24 @@ def test_a_stack_stopped_in_the_middle_keeps_every_decision(configs, tmp_path, m
     outcomes = train_stacked(words(tmp_path / "parts", jobs)[1:], position, judges(0, 3))
     assert [outcome["status"] for outcome in outcomes] == ["finished", "pruned"]
     assert_same_to_the_last_bit(folders[1], tmp_path / "whole" / "1", outcomes[0], expected[1])
+
+
+def test_a_stack_killed_before_its_members_were_judged_judges_them_when_it_goes_on(configs, tmp_path, monkeypatch):  # noqa: F811
+    def killed(self):
+        if self.parts.trainer.current_epoch == 2:
+            raise SystemExit(137)
+
+    jobs = configs((*MLP, LONG), ["seed=0"], ["seed=1"], ["seed=2"])
+    expected = stacked(tmp_path / "whole", jobs)
+    with monkeypatch.context() as patch:
+        patch.setattr(Member, "judge", killed)
+        with pytest.raises(SystemExit):
+            train_stacked(words(tmp_path / "parts", jobs), BEGINNING, judges(0, 0, 0))
+    folders = [tmp_path / "parts" / str(number) for number in range(3)]
+    outcomes = train_stacked(words(tmp_path / "parts", jobs), position_of(folders[0]), judges(2, 0, 3))
+    found = [(outcome["status"], outcome["epochs"]) for outcome in outcomes]
+    assert found == [("pruned", 2), ("finished", 4), ("pruned", 3)]
+    assert_same_to_the_last_bit(folders[1], tmp_path / "whole" / "1", outcomes[1], expected[1])
 
 
 def test_a_member_killed_after_the_decision_stays_given_up(configs, tmp_path):  # noqa: F811

@@ -37,6 +37,11 @@ class Prune(Checkpoint):
         if self.decision is not None:
             trainer.should_stop = True
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.catch_up(trainer)
+        if self.decision is not None:
+            trainer.should_stop = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if is_epoch_trained(trainer):
             self.judge(trainer)
@@ -46,6 +51,15 @@ class Prune(Checkpoint):
     def look_back(self, trainer: Trainer) -> None:
         """For a run that goes on: what was decided stays so."""
         self.decision = read_decision(_run_dir(trainer))
+
+    def catch_up(self, trainer: Trainer) -> None:
+        """For a run that goes on where it was: asks about its last epoch, which nobody may have been asked about.
+
+        The run may have been killed after the rows of the epoch and before the judge was asked, and would pass this
+        epoch for good. Asked a second time of the same figures, the judge says what it has said.
+        """
+        if self.decision is None and _trained(trainer):
+            self.judge(trainer)
 
     def judge(self, trainer: Trainer) -> None:
         """At the end of an epoch: asks, and writes down what was decided."""

@@ -23,6 +23,7 @@ from groundup.rundir.links import refuse_links_out_of_run
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import CONFIG, LAST, LOCK, PREDICTIONS, RESULTS
 from groundup.rundir.plain import write_yaml
+from groundup.rundir.pruned import forget_decision
 from groundup.rundir.results import DONE, write_results
 from groundup.spec import DatasetSpec
 
@@ -47,6 +48,8 @@ class Recorded:
     def assemble(self, stop: StopOnSignal, spec: DatasetSpec | None = None, judge: Judge | None = None) -> Parts:
         """Builds the parts of the run, and writes and says what is known of it before training."""
         self.parts = assemble(self.config, self.run_dir, stop, self.resume, spec, judge)
+        if judge is None:  # gone on with by hand: what a study has decided holds no longer
+            forget_decision(self.run_dir)
         write_whole(self.run_dir / CONFIG, as_comment(self.parts.identity) + write_yaml(dict(self.config)))
         layers = announce(self.parts, self.config, self.run_dir)
         self.results |= describe(self.parts, layers)

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from groundup.files import write_whole
+from groundup.printable import shortened
 from groundup.rundir.names import PRUNED
 from groundup.rundir.plain import MIB, Unreadable, read_json
 
+LONGEST = 500  # characters of a reason, which the terminal shows: the file may be anybody's
 KINDS = {"pruner": str, "epochs": int, "value": float, "against": float, "reason": str}
 
 
@@ -43,6 +45,11 @@ def write_decision(run_dir: Path, decision: Decision) -> None:
     write_whole(run_dir / PRUNED, json.dumps(plain, indent=2) + "\n")
 
 
+def forget_decision(run_dir: Path) -> None:
+    """Of a run that trains on all the same."""
+    (run_dir / PRUNED).unlink(missing_ok=True)
+
+
 def read_decision(run_dir: Path) -> Decision | None:
     """None where there is none, or none that can be read: then the study decides once more."""
     try:
@@ -53,4 +60,6 @@ def read_decision(run_dir: Path) -> Decision | None:
         return None
     found = {name: math.nan if value is None else value for name, value in found.items()}
     found |= {name: float(found[name]) for name in ("value", "against") if type(found[name]) is int}
-    return Decision(**found) if all(type(found[name]) is kind for name, kind in KINDS.items()) else None
+    if not all(type(found[name]) is kind for name, kind in KINDS.items()):
+        return None
+    return Decision(**found | {"reason": shortened(found["reason"], LONGEST)})

@@ -164,6 +164,15 @@ class Member:
             prune.look_back(self.parts.trainer)
             prune.leave()
 
+    def catch_up(self) -> None:
+        """
+        Raises:
+            Pruned: it is given up after the epoch where it was stopped.
+        """
+        if (prune := self.parts.prune) is not None and self._position != BEGINNING:
+            prune.catch_up(self.parts.trainer)
+            prune.leave()
+
     def judge(self) -> None:
         """
         Raises:

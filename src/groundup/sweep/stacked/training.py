@@ -114,6 +114,7 @@ class Stack:
         self.epochs = trainer.max_epochs or 0
         self.each(lambda _, member: member.start(self.epochs * len(self.images), len(self.images)))
         self.each(lambda _, member: member.look_back())
+        self.each(lambda _, member: member.catch_up())  # when all are there whose figures are asked for
         stop.on_train_start(trainer, self.members[0].learner)
         self._part_with_the_ended()
 
