@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,20 @@ def test_a_planted_order_is_recovered_in_four_of_five_simulations_and_noise_clai
 @pytest.mark.parametrize("trials", [planted(0, trials=9), planted(0, effects={}, noise=0.0)])
 def test_of_few_trials_or_equal_ones_there_is_none(trials):
     assert importance(trials) is None
+
+
+def test_figures_that_differ_by_rounding_differ_in_nothing_and_small_ones_are_as_large_ones():
+    rounding = planted(1)
+    assert importance(replace(rounding, figures=0.3 + 1e-10 * rounding.figures)) is None
+    small = importance(replace(rounding, figures=1e-9 * rounding.figures))  # their variance is below what splits
+    assert (small.decides, small.shares) == (True, pytest.approx(importance(rounding).shares, abs=0.02))
+
+
+def test_trials_whose_settings_explain_nothing_end_no_report():
+    figures = np.array([0.1] * 11 + [0.9])
+    same = np.array([0.0] * 10 + [1.0, 1.0])  # the one that differs is like another
+    trials = Trials("val/acc", figures, [Setting(key, "linear", same) for key in ("a", "b")], 0)
+    assert not importance(trials).decides
 
 
 # From the table of a sweep

@@ -134,6 +134,15 @@ def test_names_from_the_runs_are_shown_as_they_are(page, tmp_path):
     assert (tmp_path / "report" / "_x_-runs.csv").is_file()
 
 
+def test_runs_that_a_search_gave_up_stand_by_themselves(page, tmp_path):
+    for name, said in {"a": {}, "b": {"status": "pruned", "reason": "it loses"}, "c": {"status": "failed"}}.items():
+        write_run(tmp_path / "runs" / name, make_results() | said, make_config())
+    text = page(tmp_path / "runs").text
+    given_up, not_finished = text.index("<h3>Given up</h3>"), text.index("<h3>Not finished</h3>")
+    assert "it loses" in text[given_up:not_finished]
+    assert '<span class="pruned">' not in text[not_finished:].partition("</table>")[0]
+
+
 def test_the_plots_show_the_best_and_the_tables_all(page, tmp_path, make_sweep):
     rates = tuple(round(0.001 * i, 3) for i in range(1, 61))
     sweep = make_sweep(tmp_path / "sweep", rates, (0,), lambda rate, seed: 0.5 + rate)

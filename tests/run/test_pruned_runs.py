@@ -35,7 +35,7 @@ def rows(run_dir):
     return [row["epoch"] for row in csv.DictReader((run_dir / "metrics.csv").open())]
 
 
-def test_it_ends_after_the_epoch_with_its_checkpoint_and_without_a_test(make_config, tmp_path, monkeypatch):
+def test_it_ends_after_the_epoch_with_its_checkpoint_and_without_a_test(make_config, tmp_path, monkeypatch, caplog):
     config, asked = make_config(*SETTINGS), []
     whole = run(make_config("trainer.max_epochs=2", *SETTINGS[1:]), tmp_path / "short")  # another schedule
     monkeypatch.setattr("lightning.pytorch.Trainer.test", lambda *_, **__: pytest.fail("the test split was touched"))
@@ -50,7 +50,10 @@ def test_it_ends_after_the_epoch_with_its_checkpoint_and_without_a_test(make_con
     state = read_state(tmp_path / "run")
     assert (state.status, state.reason, state.ended, state.is_done) == ("pruned", "it loses", True, True)
     monkeypatch.undo()
+    caplog.clear()
     assert evaluate(tmp_path / "run")["test/acc"] > 0  # whoever wants to know, does
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "was given up by its search and not trained to its end" in warning
 
 
 def test_who_is_not_given_up_is_as_without_a_judge_and_the_last_epoch_is_not_judged(make_config, whole_run, tmp_path):

@@ -16,6 +16,7 @@ optuna = pytest.importorskip("optuna", reason="pip install optuna")
 
 OPTUNA = "hydra/sweeper=optuna"
 LR = "optimizer.lr=interval(0.1,0.9)"
+FAILED = '{"status": "failed"}'
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +141,25 @@ def test_what_finished_before_a_kill_is_told_and_a_trial_without_job_is_forgotte
     assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", f"sweep.resume={tmp_path}/s") == 0
     assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
     assert runs.folders == ["0", "1"]
+
+
+def test_a_trial_that_was_asked_for_and_not_entered_is_forgotten(sweep, runs, tmp_path):
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    study(tmp_path).ask({"optimizer.lr": optuna.distributions.FloatDistribution(0.1, 0.9)})
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", f"sweep.resume={tmp_path}/s") == 0
+    assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_a_folder_that_is_no_trials_fails_no_search(sweep, runs, tmp_path):
+    stale = tmp_path / "s" / "1 lr=0.5"
+
+    def leave_it(config, run_dir):
+        stale.mkdir(exist_ok=True)
+        (stale / "results.json").write_text(FAILED)
+
+    runs.behave = leave_it
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "sweep.fail_fast=true") == 0
+    assert runs.folders == ["0", "1", "2"]
 
 
 def test_more_trials_later_are_new_ones_and_a_moved_directory_is_no_matter(sweep, runs, tmp_path):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from groundup.report.trials import Setting, Trials
 FEWEST = 10  # trials
 DRAWS = 10  # of trials, with replacement
 MOST = 150  # trials of a draw: its forest takes seconds beyond
+ROUNDING = 1e-7  # of a figure: jobs that differ in nothing but the order of sums differ so far
 NEARLY_ALL = 0.9  # of the draws
 TREES, TREES_OF_DRAW, TREES_OF_TEST = 64, 20, 32
 SHUFFLES = 19  # of figures: the forest of a sweep without any effect is the best of 20 in one of 20
@@ -56,7 +57,8 @@ class Importance:
 
 def importance(trials: Trials) -> Importance | None:
     """None where there are too few trials, less than two settings, no difference, or no Optuna."""
-    if len(trials.figures) < FEWEST or len(trials.settings) < 2 or np.ptp(trials.figures) == 0:
+    figures = trials.figures
+    if len(figures) < FEWEST or len(trials.settings) < 2 or np.std(figures) <= ROUNDING * np.abs(figures).max():
         return None
     try:
         import optuna
@@ -65,6 +67,7 @@ def importance(trials: Trials) -> Importance | None:
         return None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     random = np.random.default_rng(0)
+    trials = replace(trials, figures=(figures - figures.mean()) / figures.std())  # a forest splits no tiny variance
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is experimental in Optuna
         count = len(trials.figures)
@@ -95,7 +98,10 @@ def _shares(trials: Trials, rows: np.ndarray, trees: int) -> list[float]:
         )
         for row in rows
     )
-    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=trees, seed=0))
+    try:
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=trees, seed=0))
+    except RuntimeError:  # no tree splits: what the trials differ in explains nothing
+        found = dict.fromkeys(distributions, 1 / len(distributions))
     return [float(found.get(setting.key, 0.0)) for setting in trials.settings]
 
 

@@ -37,7 +37,7 @@ from groundup.run.answers import answering, is_accuracy
 from groundup.run.failures import one_line_cause
 from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
-from groundup.run.readback import building_from, read_config
+from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.splits import spec_of_training, turn_to
 from groundup.run.trainer import accelerator_for
 from groundup.run.trials import answers_at_random
@@ -86,6 +86,7 @@ def evaluate(
     """
     keep_freed_memory()
     config = read_config(run_dir, ("data", "model", "loss"), trust)
+    warn_of_pruned(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     checkpoint = load_checkpoint(checkpoint_file)
     refuse_another_network(checkpoint, config, checkpoint_file)

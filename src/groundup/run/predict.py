@@ -24,7 +24,7 @@ from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.printable import printable
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.learners import build_predictor
-from groundup.run.readback import building_from, read_config
+from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.trials import check_answer, refuse_sigmoids
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.directory import find_checkpoint
@@ -69,6 +69,7 @@ def predict(
     """
     keep_freed_memory()
     config = read_config(run_dir, ("model", "loss"), trust)
+    warn_of_pruned(run_dir)
     checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
     checkpoint = load_checkpoint(checkpoint_file)

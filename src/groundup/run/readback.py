@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.rundir.directory import GROUPS, load_config
 from groundup.rundir.names import CONFIG
+from groundup.rundir.results import read_results
+
+log = logging.getLogger(__name__)
 
 
 def read_config(run_dir: Path, built: Sequence[str], trust: Collection[str] = ()) -> dict[str, Any]:
@@ -36,6 +40,16 @@ def read_config(run_dir: Path, built: Sequence[str], trust: Collection[str] = ()
     for group in ("data", *built):  # of which predictions take the background
         _refuse_wrong_values(run_dir, group, config[group])
     return {key: config[key] for key in (*GROUPS, "seed")}
+
+
+def warn_of_pruned(run_dir: Path) -> None:
+    """Of a run that its search has given up: its figures are of a training that was cut short."""
+    results = read_results(run_dir)
+    if results.get("status") == "pruned":
+        log.warning(
+            f"run={run_dir} was given up by its search and not trained to its end: its figures are not to be compared "
+            "with those of finished runs"
+        )
 
 
 def _refuse_wrong_values(run_dir: Path, group: str, node: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ class Job:
         began: when that was, in seconds since the epoch.
         fail_fast: whether a job that begins after another has failed does not run.
         failed_before: how many had failed when it began; trials of a study stay failed.
+        strays: folders there that are called as a job's, and are none's.
         home: the process of the sweep.
     """
 
@@ -52,6 +53,7 @@ class Job:
     began: float
     fail_fast: bool
     failed_before: int = 0
+    strays: frozenset[str] = frozenset()
     home: Process = field(default_factory=Process.this)
 
     def __call__(self, cfg: DictConfig) -> bool:
@@ -142,7 +144,7 @@ class Job:
             log_of_tracebacks.error("results.json could not be written", exc_info=True)
 
     def _tally(self) -> Any:
-        return tally_of(self.sweep_dir, self.jobs, self.began).look()
+        return tally_of(self.sweep_dir, self.jobs, self.strays, self.began).look()
 
     def line(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""

@@ -63,6 +63,10 @@ class Ledger:
         Raises:
             UserError: a trial has ended whose job is not among them.
         """
+        if self._is_alone:  # asked for, and killed before it was said for what
+            for trial in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+                if JOB not in trial.user_attrs:
+                    self.study.tell(trial.number, state=TrialState.FAIL)
         there = {number for number, _ in job_folders(self.sweep_dir)}
         for trial in self._own_trials():
             if trial.user_attrs[JOB] < len(jobs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from groundup.sweep.ledger import Ledger
 from groundup.sweep.pruning import pruning_of
 from groundup.sweep.search_space import Space
 from groundup.sweep.sweeper import checked, make_launcher, reported
+from groundup.sweep.tally import strays
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Search:
         with reported(self.sweep_dir, jobs, hint):
             try:
                 while todo or (todo := self._ask(min(at_once, self.trials - len(jobs)), jobs)):
+                    runner = replace(runner, strays=strays(self.sweep_dir, jobs))
                     launcher = make_launcher(runner, self.sweep_dir, context, master, plain)
                     launch(launcher, [job for job in todo if not self._state(job).ended], self.sweep_dir)
                     self._ledger.update(jobs)

@@ -61,6 +61,7 @@ from groundup.sweep.launchers import launch, refuse_bad_launcher
 from groundup.sweep.means import write_means
 from groundup.sweep.params import words_of
 from groundup.sweep.resume_sweep import named_sweep, newest_sweep
+from groundup.sweep.tally import strays
 
 MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs
@@ -279,7 +280,7 @@ def _launch_all(
     _clean_what_begins_anew(sweep_dir, jobs, states)
     tell(_announcement(sweep_dir, states))
     finished = len(jobs) - len(todo)
-    job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast)
+    job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast, strays=strays(sweep_dir, jobs))
     launcher = make_launcher(job, sweep_dir, context, master)
     with reported(sweep_dir, jobs, f"once more with these: sweep.resume={sweep_dir}"):
         launch(launcher, todo, sweep_dir)
