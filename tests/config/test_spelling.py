@@ -95,3 +95,26 @@ def test_words_are_spelt_as_the_first_job_spells_them():
     assert spelling.of(["optimizer.lr=1e-1", "model=mlp"], config) == ["optimizer.lr=1e-1", "model=mlp"]
     assert spelling.of(["optimizer.lr=0.10", "~x"], config) == ["optimizer.lr=1e-1", "~x"]
     assert spelling.of(["optimizer.lr=0.2"], {"optimizer": {"lr": 0.2}}) == ["optimizer.lr=0.2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "node", "spelt"),
+    [
+        (["trainer.x=TRUE", "trainer.x=true"], {"trainer": {"x": True}}, "trainer.x=TRUE"),
+        (["trainer.x=NULL", "+trainer.x=null"], {"trainer": {"x": None}}, "+trainer.x=NULL"),
+        (["model.act=relu", "model.act='relu'"], {"model": {"act": "relu"}}, "model.act=relu"),
+    ],
+)
+def test_text_truth_and_null_are_spelt_as_the_first_job_spells_them(words, node, spelt):
+    spelling = Spelling()
+    assert [spelling.of([word], node) for word in words][1] == [spelt]
+
+
+def test_what_is_no_value_of_the_config_stays_as_it_was_typed():
+    spelling = Spelling()
+    assert spelling.of(["experiment=a", "model=mlp", "x.y=${seed}"], {"x": {"y": 1}, "model": {}}) == [
+        "experiment=a",
+        "model=mlp",
+        "x.y=${seed}",
+    ]
+    assert spelling.of(["x.y=1"], {"x": {"y": 1}}) == ["x.y=1"]  # not what means another value with another seed

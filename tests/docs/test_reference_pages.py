@@ -48,7 +48,8 @@ def sweep_dir(run_dir):
     folder = run_dir.parent
     shutil.copytree(run_dir, folder / "1")
     config = small_config("trainer.max_epochs=1", "data.tta=mirror")
-    jobs = [FrozenJob(number, [f"model={name}"], config) for number, name in enumerate(("one", "other"))]
+    configs = {name: config | {"model": config["model"] | {"name": name}} for name in ("one", "other")}
+    jobs = [FrozenJob(number, [f"model={name}"], configs[name]) for number, name in enumerate(configs)]
     write_jobs(folder, jobs)
     table = make_table(folder, jobs)
     write_table(folder, table, as_data(judge_sweep(folder, table)))

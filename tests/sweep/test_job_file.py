@@ -8,6 +8,7 @@ import re
 import pytest
 from outcomes import stop_at, table
 
+from groundup.config.sweep_settings import read_settings
 from groundup.errors import UserError
 from groundup.rundir.jobs import read_jobs
 from groundup.sweep.job_file import read_rows
@@ -233,3 +234,33 @@ def test_a_file_of_jobs_without_a_sweep_is_a_mistake(train, write, capsys):
 def test_a_search_takes_no_file_of_jobs(sweep, write, capsys):
     assert sweep(write("a.yaml", YAML), "hydra/sweeper=optuna", "optimizer.lr=0.1,0.2") == 2
     assert "a search chooses the values itself" in capsys.readouterr().err
+
+
+def test_values_are_alike_however_they_are_written_and_a_default_may_be_left_out(sweep, runs, write, tmp_path):
+    lines = ["trainer.deterministic,model.activation,init_from,optimizer.lr,seed"]
+    lines += ["TRUE,relu,NULL,0.1,0", "true,'relu',null,0.1,1", "true,,,0.1,2", "false,tanh,null,0.1,0"]
+    assert sweep(write("a.csv", "\n".join(lines)), "model=mlp") == 0
+    rows = table(tmp_path)["configurations"]
+    assert sorted(row["n"] for row in rows) == [1, 3]
+    [three] = [row for row in rows if row["n"] == 3]
+    assert three["values"] == {"trainer.deterministic": "TRUE", "model.activation": "relu"}
+    assert [job.folder for job in read_jobs(tmp_path / "s")] == [
+        "0 deterministic=TRUE activation=relu seed=0",
+        "1 deterministic=TRUE activation=relu seed=1",
+        "2 deterministic=TRUE activation=relu seed=2",
+        "3 deterministic=false activation=tanh seed=0",
+    ]
+    groups = read_settings(tmp_path / "s").groups
+    assert len(set(groups.values())) == 2
+
+
+def test_a_sweep_with_a_value_that_is_spelt_twice_is_found_by_auto(sweep, runs, tmp_path, train):
+    words = ("optimizer.lr=1,1.0,0.1,1e-1", "sweep.resume=auto")
+    for _ in range(2):
+        assert train("-m", "trainer.accelerator=cpu", *words, f"hydra.sweep.dir={tmp_path}/{len(runs.calls)}") == 0
+    assert len(runs.calls) == 2
+    assert (
+        train("-m", "trainer.accelerator=cpu", "optimizer.lr=1", "sweep.resume=auto", f"hydra.sweep.dir={tmp_path}/x")
+        == 0
+    )
+    assert len(runs.calls) == 3

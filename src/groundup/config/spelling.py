@@ -1,4 +1,4 @@
-"""Numbers that are spelt in several ways: which configs, and which words, mean the same. Imports no torch.
+"""Values that are spelt in several ways: which configs, and which words, mean the same. Imports no torch.
 
 1 and 1.0 are one learning rate, but not one `trainer.limit_train_batches`: a batch, and the whole epoch. Which numbers
 may have a fraction is said by the options of a part, or by its signature.
@@ -20,6 +20,7 @@ from groundup.errors import UserError
 from groundup.options import Node
 
 OF_EVERY_OPTIMIZER = ("lr", "weight_decay")
+_ABSENT = object()
 EXACT = 2**53  # up to there every whole number is a float
 
 
@@ -40,23 +41,28 @@ def in_one_spelling(config: Mapping[str, Any], own: bool = False) -> dict[str, A
     return {key: value for key, value in alike.items() if key in config}
 
 
+def alike(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config in one spelling, whoever wrote it: nothing that it names is imported."""
+    return in_one_spelling(config, own=True)
+
+
 class Spelling:
-    """The words of jobs, each value spelt as in the first job that has it."""
+    """The words of jobs, each value spelt as in the first job that has it: `true` for TRUE, `0.1` for 1e-1."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str], str] = {}
 
     def of(self, overrides: Sequence[str], config: Mapping[str, Any]) -> list[str]:
-        """The words of a job with this config, in one spelling of numbers."""
+        """The words of a job with this config."""
         return [self._word(word, config) for word in overrides]
 
     def _word(self, word: str, config: Mapping[str, Any]) -> str:
         key, equals, text = word.partition("=")
         node: Any = config
         for part in key.lstrip("+").split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if not equals or not isinstance(node, int | float | list) or isinstance(node, bool):
-            return word
+            node = node.get(part, _ABSENT) if isinstance(node, Mapping) else _ABSENT
+        if not equals or node is _ABSENT or isinstance(node, Mapping) or "${" in text:  # which means something else
+            return word  # with another seed, say
         return f"{key}={self._first.setdefault((key.lstrip('+'), json.dumps(node, default=str)), text)}"
 
 

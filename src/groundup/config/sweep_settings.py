@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from groundup.config.hyperparameters import chosen, hyperparameters
+from groundup.config.spelling import alike
 from groundup.files import write_whole
-from groundup.rundir.directory import GROUPS
-from groundup.rundir.folders import configuration_in
+from groundup.rundir.directory import is_config
+from groundup.rundir.folders import configuration_name
+from groundup.rundir.grouping import grouped
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import COLUMNS
 from groundup.rundir.overrides import varied_keys
 from groundup.rundir.plain import MIB, Unreadable, read_json
-from groundup.rundir.replicates import KEYS as REPEATS
+from groundup.rundir.replicates import KEYS, repeated_keys
 
 Value = str | float | bool
 KINDS = {"bool", "int", "float", "str"}
@@ -83,46 +85,43 @@ def settings_of(jobs: Collection[FrozenJob]) -> SweepSettings:
     Raises:
         TypeError, ValueError: of a stranger's configs.
     """
-    whole = [job for job in jobs if _is_whole(job)]
+    whole = [job for job in jobs if is_config(job.config)]
     groups = groups_of(whole)
-    values: dict[str, set[Value]] = {STATUS: set()}
+    values: dict[str, dict[str, str]] = {STATUS: {}}  # by name, the kind of each value in one spelling
     for job in whole:
-        for name, value in hyperparameters(job.config).items():
-            values.setdefault(name, set()).add(value)
-    repeats = REPEATS if len(set(groups.values())) < len(groups) else ()
+        for name, value in hyperparameters(alike(job.config)).items():
+            values.setdefault(name, {})[json.dumps(value)] = type(value).__name__
+    repeats = repeated_keys(job.config for job in whole) if len(set(groups.values())) < len(groups) else ()
     shown = {name: found for name, found in values.items() if name not in repeats}
     differing = {name: found for name, found in shown.items() if len(found) > 1}
-    kinds = {name: sorted({type(value).__name__ for value in found}) for name, found in (differing or shown).items()}
+    kinds = {name: sorted(set(found.values())) for name, found in (differing or shown).items()}
     varied = chosen(varied_keys(job.overrides for job in whole)) & differing.keys()
     return SweepSettings(kinds | {STATUS: ["str"]}, sorted(varied), repeats, groups)
 
 
 def with_jobs(settings: SweepSettings, jobs: Collection[FrozenJob]) -> SweepSettings:
     """The same columns, for these jobs."""
-    return replace(settings, groups=groups_of([job for job in jobs if _is_whole(job)]))
+    return replace(settings, groups=groups_of([job for job in jobs if is_config(job.config)]))
 
 
-def groups_of(jobs: Collection[FrozenJob]) -> dict[str, str]:
-    """The configuration of each job, by its folder."""
-    params = {job.folder: hyperparameters(job.config) for job in jobs}
-    return {folder: f"{_words(folder, settings)} #{_digest(settings)}" for folder, settings in params.items()}
-
-
-def _is_whole(job: FrozenJob) -> bool:
-    """A trial that was refused is not; of what else a stranger's file says, nothing is read."""
-    groups = (job.config.get(group) for group in GROUPS)
-    return all(isinstance(group, dict) for group in groups) and "seed" in job.config
+def groups_of(jobs: Sequence[FrozenJob]) -> dict[str, str]:
+    """The configuration of each job, by its folder: as the table has them."""
+    found: dict[str, str] = {}
+    for group in grouped(jobs, alike):
+        first = jobs[group.places[0]]
+        settings = hyperparameters(alike(first.config))
+        words = configuration_name(first.folder, group.values)
+        words = words or f"{settings.get('model.name', '')} {settings.get('data.name', '')}"
+        name = f"{words} #{_digest(settings, group.values)}"
+        found |= {jobs[place].folder: name for place in group.places}
+    return found
 
 
 def _are_texts(found: object) -> bool:
     return isinstance(found, list) and all(isinstance(each, str) for each in found)
 
 
-def _words(folder: str, settings: Mapping[str, Value]) -> str:
-    return configuration_in(folder) or f"{settings.get('model.name', '')} {settings.get('data.name', '')}"
-
-
-def _digest(settings: Mapping[str, Value]) -> str:
+def _digest(settings: Mapping[str, Value], values: Mapping[str, str]) -> str:
     """Of all settings but the seed: so runs of two sweeps that varied the same are one row where they are set alike."""
-    kept = {name: value for name, value in settings.items() if name not in REPEATS}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:6]
+    kept = {name: value for name, value in settings.items() if name not in KEYS}
+    return hashlib.sha256(json.dumps([kept, values], sort_keys=True).encode()).hexdigest()[:6]

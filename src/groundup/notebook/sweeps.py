@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 class Grid(NamedTuple):
-    """A figure by two settings: mean and standard deviation over seeds `(rows, columns)`, NaN where there is none."""
+    """A figure by two settings: mean and standard deviation over jobs `(rows, columns)`, NaN where there is none."""
 
     rows: list[str]
     columns: list[str]
@@ -39,7 +39,7 @@ class Sweep:
 
     Attributes:
         folder: of the sweep.
-        configurations: jobs that differ in the seed alone, taken together, best first by validation.
+        configurations: jobs that differ in the seed and the fold alone, taken together, best first by validation.
         jobs: in the order of the command line; each names its run directory in `folder`.
     """
 

@@ -1,4 +1,4 @@
-"""Runs of one data set, put together by configuration: those that differ in nothing but the seed."""
+"""Runs of one data set, put together by configuration: those that differ in nothing but the seed and the fold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from groundup.config.hyperparameters import hyperparameters
-from groundup.config.spelling import in_one_spelling
+from groundup.config.spelling import alike
 from groundup.data.classes import listed
 from groundup.printable import shortened
 from groundup.report.find import Found
@@ -127,7 +127,7 @@ def _most_common(values: Iterable[T]) -> T | None:
 def _part(data: str, runs: list[Run], overrides: list[list[str]], first: int) -> Part:
     pairs = enumerate(zip(runs, overrides, strict=True))
     jobs = [(FrozenJob(number, words, run.config), run.state) for number, (run, words) in pairs]
-    table = tabulate(jobs, {number: run.name for number, run in enumerate(runs)})
+    table = tabulate(jobs, {number: run.name for number, run in enumerate(runs)}, alike)
     short = short_keys(table.keys)
     entries = []
     for number, row in enumerate(table.configurations, start=first):
@@ -161,7 +161,7 @@ def _as_configured(runs: Sequence[Run]) -> list[list[str]]:
 def _settings(run: Run) -> dict[str, str]:
     if not run.config:
         return dict(word.split("=", 1) for word in run.overrides or () if "=" in word)
-    settings = hyperparameters(in_one_spelling(run.config, own=True))
+    settings = hyperparameters(alike(run.config))
     named = {key.removesuffix(".name"): str(value) for key, value in settings.items()}
     return {key: "null" if value == "None" else value for key, value in named.items()}
 

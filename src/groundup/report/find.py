@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from groundup.errors import UserError
-from groundup.report.runs import Run, is_config, read_config, read_run
+from groundup.report.runs import Run, read_config, read_run
+from groundup.rundir.directory import is_config
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.links import leads_out
 from groundup.rundir.measured import with_measured

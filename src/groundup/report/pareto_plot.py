@@ -89,7 +89,7 @@ def _caption(front: Front, shows_test: bool) -> str:
         named += f"; and {', '.join(str(entry.number) for entry in members[NAMED:])}"
     words = [f"On the front, the cheapest first: {named}." if members else "Nothing is on the front."]
     words.append("Each of the others, in grey, costs no less than another one that is at least as accurate.")
-    words.append("Means decide, whatever their bars, one sample standard deviation over seeds, have in common.")
+    words.append("Means decide, whatever their bars, one sample standard deviation, have in common.")
     if front.metric == "test/acc":
         words.append("There is no validation data: the front was picked by its test accuracy, which is optimistic.")
     elif shows_test:

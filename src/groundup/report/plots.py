@@ -52,7 +52,7 @@ def learning_curves(entries: Sequence[Entry], name: str) -> Picture | None:
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=_columns(handles))
         caption = "One run." if len(entries) == 1 else "One run each."
         if any(found.n > 1 for drawn in curves.values() for _, _, found in drawn):
-            caption = "Mean over seeds; the band is one sample standard deviation either way, n the number of runs."
+            caption = "Mean over the runs; the band is one sample standard deviation either way, n the number of runs."
         return picture(figure, name, "Learning curves", caption, _curves_alt(curves))
 
 
@@ -131,7 +131,7 @@ def accuracy(entries: Sequence[Entry], name: str) -> Picture | None:
             ncols=2,
         )
         caption = (
-            "Mean and one sample standard deviation over seeds; small dots are the runs. Best first by validation "
+            "Mean and one sample standard deviation; small dots are the runs. Best first by validation "
             "accuracy: the order was not chosen on test images."
         )
         return picture(figure, name, "Accuracy by configuration", caption, "Accuracy. " + _listed(entries, shown))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from groundup.rundir.directory import GROUPS
+from groundup.rundir.directory import is_config
 from groundup.rundir.epochs import read_epochs
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import CONFIG, METRICS
@@ -92,11 +92,6 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     except Unreadable:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def is_config(content: dict[str, Any]) -> bool:
-    """Whether this is the config of a run."""
-    return "seed" in content and all(isinstance(content.get(group), dict) for group in GROUPS)
 
 
 def _texts(value: Any) -> list[str] | None:

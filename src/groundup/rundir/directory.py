@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")  # of ev
 def is_running(run_dir: Path) -> bool:
     """Whether a process has this run now."""
     return is_held(run_dir / LOCK)
+
+
+def is_config(content: Mapping[str, Any]) -> bool:
+    """Whether this is the config of a run."""
+    return "seed" in content and all(isinstance(content.get(group), dict) for group in GROUPS)
 
 
 def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:

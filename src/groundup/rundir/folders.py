@@ -85,6 +85,16 @@ def configuration_in(name: str) -> str:
     return _REPEAT.sub("", name).partition(" ")[2].strip(" .")  # not `..` either, which a stranger may have called it
 
 
+def configuration_name(folder: str, values: Mapping[str, str]) -> str:
+    """What a configuration is called where it is the name of something; empty where nothing tells it from others.
+
+    Args:
+        folder: of one of its jobs; in old sweeps a number.
+        values: of the keys that tell it from the others.
+    """
+    return configuration_in(folder) or short_name([f"{key}={value}" for key, value in values.items()])
+
+
 def job_folders(sweep_dir: Path) -> list[tuple[int, str]]:
     """What lies in a sweep's directory and is called as a job's: numbers and names."""
     names = os.listdir(sweep_dir) if sweep_dir.is_dir() else []

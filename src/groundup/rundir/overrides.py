@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 
 def varied_keys(jobs: Iterable[list[str]]) -> list[str]:
@@ -26,4 +26,9 @@ def shown(overrides: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
 
 def label(overrides: Iterable[str], keys: Iterable[str]) -> str:
     """A job in the words that tell it from the others: `model=mlp seed=0`."""
-    return " ".join(f"{key}={value}" for key, value in shown(overrides, keys).items())
+    return in_words(shown(overrides, keys))
+
+
+def in_words(values: Mapping[str, str]) -> str:
+    """`model=mlp optimizer.lr=0.1`"""
+    return " ".join(f"{key}={value}" for key, value in values.items())

@@ -1,4 +1,4 @@
-"""The table of a sweep: configurations with mean and standard deviation over seeds, best first; then every job."""
+"""The table of a sweep: configurations with mean and standard deviation over their jobs, best first; then every job."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 from groundup.rundir.costs import COSTS, OF_EACH_RUN
 from groundup.rundir.figure import Figure, number_in
+from groundup.rundir.grouping import Alike, Group, grouped
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.measured import with_measured
-from groundup.rundir.overrides import shown, varied_keys
-from groundup.rundir.replicates import Folds, folds_among, repeated_keys, replicate_of
+from groundup.rundir.overrides import varied_keys
+from groundup.rundir.replicates import Folds, folds_among, replicate_of
 from groundup.rundir.state import JobState, read_state
 
 FIGURES = ("val/acc", "test/acc", "test/acc_tta", "test/loss", *COSTS)
@@ -37,7 +38,11 @@ UNRANKED = "No job has val/acc or test/acc: the rows are in the order of the job
 
 @dataclass(frozen=True)
 class Configuration:
-    """The jobs that differ in nothing but the seed, and the fold that is validated on."""
+    """The jobs that differ in nothing but the seed, and the fold that is validated on.
+
+    Attributes:
+        values: of the keys that tell configurations apart, as they were typed.
+    """
 
     values: dict[str, str]
     jobs: list[int]
@@ -78,28 +83,29 @@ class Table:
         return PARTLY if unranked else ""
 
 
-def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Table:
-    """Reads every job's directory."""
+def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob], alike: Alike = dict) -> Table:
+    """Reads every job's directory; `alike` as in `grouped`."""
     folders = [sweep_dir / job.folder for job in jobs]
     states, _ = with_measured([(folder, read_state(folder)) for folder in folders])
-    return tabulate(list(zip(jobs, states, strict=True)))
+    return tabulate(list(zip(jobs, states, strict=True)), alike=alike)
 
 
-def tabulate(found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None) -> Table:
+def tabulate(
+    found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None, alike: Alike = dict
+) -> Table:
     """The table of jobs of which it is known what became of them.
 
     Args:
         found: the jobs.
         names: of runs that are no jobs of one sweep, by their numbers.
+        alike: as in `grouped`.
     """
-    repeated = repeated_keys(job.config for job, _ in found)
-    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key not in repeated]
-    groups: dict[tuple[tuple[str, str], ...], list[tuple[FrozenJob, JobState]]] = {}
-    for job, state in found:
-        groups.setdefault(tuple(shown(job.overrides, keys).items()), []).append((job, state))
+    groups = grouped([job for job, _ in found], alike)
+    there = {key for group in groups for key in group.values}
+    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key in there]
     monitor, mode = _chosen_by(found)
     measured = _measured(found, monitor)
-    configurations = [_configuration(dict(values), members, measured) for values, members in groups.items()]
+    configurations = [_configuration(group, [found[place] for place in group.places], measured) for group in groups]
     by, sign = _rank(configurations, monitor, mode)
     configurations.sort(key=lambda row: -sign * figure.mean if (figure := row.figures[by]) else math.inf)
     shown_figures = _figures_to_show(configurations, measured)
@@ -132,7 +138,7 @@ def _rank(configurations: Sequence[Configuration], monitor: str | None, mode: st
 
 
 def _configuration(
-    values: dict[str, str], members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str]
+    group: Group, members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str]
 ) -> Configuration:
     finished = [state.results for _, state in members if state.status == "finished"]
     figures = {
@@ -140,7 +146,7 @@ def _configuration(
         for name in measured
     }
     folds = folds_among(replicate_of(job.config) for job, _ in members)
-    return Configuration(values, [job.number for job, _ in members], len(finished), figures, folds)
+    return Configuration(group.values, [job.number for job, _ in members], len(finished), figures, folds)
 
 
 def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.rundir.evidence import Held, evidence_of, hold
+from groundup.rundir.overrides import in_words
 from groundup.rundir.table import Configuration, Table
 from groundup.statistics.comparison import LEVEL
 from groundup.statistics.holm import holm
@@ -149,4 +150,4 @@ def _metric(table: Table) -> str:
 
 
 def _name(row: Configuration) -> str:
-    return " ".join(f"{key}={value}" for key, value in row.values.items()) or "the configuration"
+    return in_words(row.values) or "the configuration"

@@ -16,8 +16,10 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundup.borrowed.hydra import ConfigLoaderImpl
+from groundup.config.spelling import alike
 from groundup.errors import UserError
 from groundup.rundir.folders import folder_of
+from groundup.rundir.grouping import grouped
 from groundup.rundir.jobs import LINE_SIZE, CheckedJob, FrozenJob, parse_job
 from groundup.rundir.names import JOBS
 from groundup.rundir.overrides import shown, varied_keys
@@ -30,19 +32,20 @@ CHECKED = "hydra.sweep.checked"  # whether the process of the sweep has: then no
 
 
 def named(jobs: Sequence[FrozenJob], is_group: Callable[[str], bool]) -> list[FrozenJob]:
-    """The jobs of a sweep with the names of their directories.
+    """The jobs of a sweep with the names of their directories: their configuration's, their seed and their fold.
 
     Args:
         jobs: all of them.
         is_group: whether the values of a key are options of `conf/`.
     """
-    varied = varied_keys(job.overrides for job in jobs)
-    groups = list(filter(is_group, varied))
+    values = {place: group.values for group in grouped(jobs, alike) for place in group.places}
     repeated = repeated_keys(job.config for job in jobs)
-    return [
-        replace(job, folder=folder_of(job.number, len(jobs), shown(job.overrides, varied), groups, repeated))
-        for job in jobs
-    ]
+    repeats = [key for key in varied_keys(job.overrides for job in jobs) if key in repeated]
+    found = []
+    for job, said in zip(jobs, (values[place] for place in range(len(jobs))), strict=True):
+        said = said | shown(job.overrides, repeats)
+        found.append(replace(job, folder=folder_of(job.number, len(jobs), said, [*filter(is_group, said)], repeated)))
+    return found
 
 
 def launch_words(job: FrozenJob) -> list[str]:

@@ -16,12 +16,12 @@ from pathlib import Path
 from groundup.files import write_whole
 from groundup.rundir.epochs import curve_of, read_epochs
 from groundup.rundir.figure import Figure
-from groundup.rundir.folders import configuration_in, safe_name
+from groundup.rundir.folders import configuration_name
 from groundup.rundir.names import EVENTS, MEANS, METRICS
 from groundup.rundir.table import Configuration, Table
 
 SUFFIX = ".means"  # of our event files
-TITLE = "mean ± deviation over seeds"
+TITLE = "mean ± deviation of each configuration"
 FIRST = ("val/acc", "val/loss", "train/acc", "train/loss")  # of the charts
 Points = dict[int, Figure]  # by step
 
@@ -55,8 +55,8 @@ def _named(table: Table, folders: Mapping[int, Path]) -> Iterator[tuple[str, Con
     """Each configuration by the words of its jobs' names."""
     taken: set[str] = set()
     for row in table.configurations:
-        words = next((configuration_in(folders[number].name) for number in row.jobs if number in folders), "")
-        words = words or safe_name(" ".join(f"{key}={value}" for key, value in row.values.items())) or "all jobs"
+        folder = next((folders[number].name for number in row.jobs if number in folders), "")
+        words = configuration_name(folder, row.values) or "all jobs"
         name = next(name for name in _numbered(words) if name not in taken)
         taken.add(name)
         yield name, row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from groundup.rundir.overrides import shown
+from groundup.rundir.overrides import in_words, shown
 
 NAMED = 20  # jobs by name for one problem
 
@@ -40,13 +40,9 @@ def _with_jobs(problem: str, numbers: Sequence[int], jobs: Sequence[list[str]], 
     in_common = {key: in_common[key] for key in varied if key in in_common}
     alike = [number for number, value in enumerate(values) if in_common.items() <= value.items()]
     if in_common and alike == list(numbers):
-        names = [_words(in_common)]
+        names = [in_words(in_common)]
     else:
-        names = [_words(values[number]) for number in numbers[:NAMED]]
+        names = [in_words(values[number]) for number in numbers[:NAMED]]
     more = len(numbers) - NAMED
     rest = f"; and {more} more" if len(names) > 1 and more > 0 else ""
     return f"{problem}\n  {len(numbers)} of {len(jobs)} jobs: {'; '.join(names)}{rest}"
-
-
-def _words(values: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in values.items())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.command.tell import tell
-from groundup.config.spelling import in_one_spelling
+from groundup.config.spelling import alike
 from groundup.errors import UserError
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.names import JOBS
@@ -66,7 +66,9 @@ def newest_sweep(
 def _same_jobs(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]], compose: Compose) -> bool:
     if _same_settings(frozen, jobs):
         return True
-    return len(frozen) == len(jobs) and _configs(frozen).keys() == _configs(compose()).keys()
+    if len(frozen) > len(jobs):  # a command may say a job twice
+        return False
+    return _configs(frozen).keys() == _configs(compose()).keys()
 
 
 def _same_settings(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]]) -> bool:
@@ -75,7 +77,7 @@ def _same_settings(frozen: Sequence[FrozenJob], jobs: Sequence[list[str]]) -> bo
 
 def _configs(jobs: Sequence[FrozenJob]) -> dict[str, FrozenJob]:
     """By their configs; the jobs of a directory may be a stranger's, so nothing that they name is imported."""
-    return {json.dumps(in_one_spelling(job.config, own=True), sort_keys=True): job for job in jobs}
+    return {json.dumps(alike(job.config), sort_keys=True): job for job in jobs}
 
 
 def _refuse_another(sweep_dir: Path, frozen: Sequence[FrozenJob], composed: Sequence[FrozenJob]) -> None:

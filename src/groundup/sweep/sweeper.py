@@ -35,7 +35,7 @@ from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
 from groundup.config.check import check_run, check_sweep, check_trust
-from groundup.config.spelling import Spelling, in_one_spelling
+from groundup.config.spelling import Spelling, alike, in_one_spelling
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.errors import Interrupted, SweepFailed, UserError
@@ -199,13 +199,13 @@ def freeze(jobs: Sequence[list[str]], composer: Composer, places: Sequence[str] 
             for line in lines:
                 found.setdefault(line, []).append(number)
             continue
-        alike = in_one_spelling(config)
-        key = json.dumps(alike, sort_keys=True)
+        spelt = in_one_spelling(config)
+        key = json.dumps(spelt, sort_keys=True)
         if key in frozen:
             name, first = label(overrides, varied), label(frozen[key].overrides, varied)
             repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
         else:
-            frozen[key] = CheckedJob(len(frozen), spelling.of(overrides, alike), config)
+            frozen[key] = CheckedJob(len(frozen), spelling.of(overrides, spelt), config)
     if found:
         raise UserError(refused_jobs.message(found, jobs, varied, places))
     if repeated:
@@ -318,7 +318,7 @@ def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     from groundup.rundir.verdict import judge_sweep  # SciPy is imported here, and not where a word was misspelt
     from groundup.rundir.verdict_words import as_data
 
-    table, problem = make_table(sweep_dir, jobs), ""
+    table, problem = make_table(sweep_dir, jobs, alike), ""
     found = judge_sweep(sweep_dir, table)
     verdict = as_data(found) if found else None
     try:
