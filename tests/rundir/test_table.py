@@ -188,6 +188,17 @@ def test_a_sweep_over_seeds_alone_is_one_row(tmp_path):
     assert row.figures["test/acc"].mean == pytest.approx(0.1)
 
 
+def test_a_mean_of_fewer_runs_than_have_finished_says_so(tmp_path):
+    """A loss that is infinite is no number; the control is an accuracy that all have."""
+    for seed in range(3):
+        finish(tmp_path, seed, val_acc=0.5, test_acc=0.25)
+        file = tmp_path / str(seed) / "results.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"test/loss": 1.0 if seed else None}))
+    text = as_text(make_table(tmp_path, [job(seed, f"seed={seed}") for seed in range(3)]))
+    assert "1.0000 ± 0.0000 (2 of 3)" in text
+    assert "0.2500 ± 0.0000  " in text
+
+
 def with_costs(sweep_dir, *costs):
     """A job each, of a model of its own."""
     for number, of_job in enumerate(costs):

@@ -294,18 +294,36 @@ def test_escape_codes_of_a_stranger_do_not_reach_the_terminal(sweep):
     assert "\x1b" not in as_markdown(sweep.table, text)
 
 
-def test_of_a_loss_nobody_is_called_better_for_having_more_of_it(sweep):
-    """A module that chooses its checkpoints by the least val_loss has no accuracy to be compared by."""
-    monitor = {"callbacks": {"checkpoints": {"monitor": "val_loss", "mode": "min"}}}
+def _by_loss(directory, mode="min", metric=None):
+    """Configurations of a module that chooses its checkpoints by val_loss, and has no accuracy to be compared by."""
+    monitor = {"callbacks": {"checkpoints": {"monitor": "val_loss", "mode": mode}}}
     jobs = []
     for number, (model, seed) in enumerate((model, seed) for model in ("good", "bad", "worse") for seed in range(4)):
         loss = {"good": 0.1, "bad": 0.5, "worse": 0.9}[model] + 0.001 * (seed * (number + 1) % 7)
         job = FrozenJob(number, [f"model={model}", f"seed={seed}"], {"seed": seed, **monitor})
-        jobs.append((job, JobState("finished", results={"seed": seed, "val_loss": loss})))
-    verdict = Judge(tabulate(jobs), {number: sweep.directory for number in range(len(jobs))}).best_against_all()
-    assert verdict.names[verdict.pairs[0].first] == "model=good"
-    assert "model=good, of the 2 others: a lower val_loss than 2" in summary(verdict)
-    assert [pair["better"] for pair in as_data(verdict)["comparisons"]] == [None, None]
+        jobs.append((job, JobState("finished", results={"seed": seed, "val_loss": loss, "val_odd": loss})))
+    return Judge(tabulate(jobs), {number: directory for number in range(len(jobs))}, metric=metric).best_against_all()
+
+
+def test_of_a_loss_the_one_that_has_less_is_better(tmp_path):
+    """The control is a figure of somebody else's of which more is better."""
+    verdict = _by_loss(tmp_path)
+    assert summary(verdict).startswith("model=good is better than model=bad: val_loss lower by 0.3")
+    assert "model=good, of the 2 others: better than 2 (Holm" in summary(verdict)
+    data = as_data(verdict)
+    assert [pair["better"] for pair in data["comparisons"]] == [0, 0]
+    assert data["comparisons"][0]["beats"] > 0.99
+    assert data["comparisons"][0]["beats_interval"][0] > 0.9
+    other = as_data(_by_loss(tmp_path, "max"))
+    assert other["text"].startswith("model=worse is better than model=bad: 0.3")
+    assert (other["comparisons"][0]["better"], other["comparisons"][0]["beats"] > 0.99) == (0, True)
+
+
+def test_nobody_is_called_better_by_a_figure_of_which_nobody_knows_whether_more_is_better(tmp_path):
+    verdict = _by_loss(tmp_path, metric="val_odd")
+    assert "has a higher val_odd than model=good" in summary(verdict)
+    assert "model=good, of the 2 others: a lower val_odd than 2" in summary(verdict)
+    assert [(pair["better"], pair["beats"]) for pair in as_data(verdict)["comparisons"]] == [(None, None)] * 2
 
 
 def test_a_fold_of_somebody_elses_data_is_a_setting(sweep):
@@ -318,3 +336,86 @@ def test_a_fold_of_somebody_elses_data_is_a_setting(sweep):
             for n, (node, word) in enumerate(nodes)
         ]
         assert len(tabulate(jobs).configurations) == rows
+
+
+def test_one_test_image_is_no_sample_and_the_seeds_are_compared(sweep):
+    for model in ("a", "b"):
+        for seed in range(3):
+            sweep.run(model, seed, 0.9, true=sweep.true[:1], predicted=sweep.true[:1])
+            sweep.jobs[-1][1].results["test/acc"] = 1.0
+    assert "one image is no sample of test images" in sweep.first[0]
+
+
+def test_accuracies_on_other_images_are_not_compared_unless_seeds_draw_them_anew(sweep):
+    rng = np.random.default_rng(1)
+    for is_drawn in (False, True):
+        sweep.jobs.clear()
+        directory = sweep.directory / str(is_drawn)
+        directory.mkdir()
+        drawn = Sweep(directory)
+        for model in ("a", "b"):
+            for seed in range(3):
+                true = rng.integers(0, 3, IMAGES) if is_drawn else np.full(IMAGES, "ab".index(model))
+                right = np.arange(IMAGES) < 900 + 10 * seed * ("ab".index(model) + 1)
+                drawn.run(model, seed, 0.9, true=true, predicted=np.where(right, true, (true + 1) % 3))
+                drawn.jobs[-1][1].results["test/acc"] = float(right.mean())
+        said, pair = drawn.first
+        if is_drawn:
+            assert pair.held.comparison.over_seeds is not None
+        else:
+            assert said.endswith("are not compared: their predictions are of other test images")
+
+
+def test_figures_of_other_tests_are_not_compared_either(sweep):
+    """Of a loss nothing is known image by image, but of which images it is."""
+    sweep.several("a", 0.95)
+    for seed in range(3):
+        sweep.run("b", seed, 0.85, true=sweep.true[:500], predicted=sweep.true[:500])
+        sweep.jobs[-1][1].results["test/acc"] = 1.0
+    for job, state in sweep.jobs:
+        state.results["test/nll"] = 0.2 + job.number / 100
+    judge = Judge(sweep.table, {n: sweep.directory / str(n) for n in range(6)}, metric="test/nll")
+    assert summary(judge.best_against_all()).endswith("not of one test: 1,000 and 500 images.")
+
+
+def test_finished_runs_without_the_figure_are_counted(sweep):
+    """A loss that is infinite is no number: a configuration that diverges now and then would seem better than it is."""
+    sweep.several("a", 0.95, range(4)).several("b", 0.85, range(4))
+    for job, state in sweep.jobs:
+        state.results["test/nll"] = 0.2 + (job.number * 7 % 5) / 100
+    sweep.jobs[5][1].results["test/nll"] = None
+    judge = Judge(sweep.table, {n: sweep.directory / str(n) for n in range(8)}, metric="test/nll")
+    assert summary(judge.best_against_all()).endswith("; 1 finished run has no test/nll and is left out.")
+    assert "left out" not in sweep.first[0]
+
+
+def test_two_that_were_picked_are_said_not_to_be_corrected_for(sweep):
+    sweep.several("a", 0.95).several("b", 0.85).several("c", 0.8)
+    assert summary(sweep.judge.judge([(0, 1)], 1)).endswith(
+        "\nNot corrected: it holds if the two were chosen before any run was seen, out of 3 pairs."
+    )
+    sweep.jobs = sweep.jobs[:6]
+    assert "corrected" not in summary(sweep.judge.judge([(0, 1)], 1))
+
+
+def test_one_seed_in_common_is_not_one_seed_only(sweep):
+    said, _ = sweep.several("a", 0.95, (0, 1, 2)).several("b", 0.85, (2, 3, 4)).first
+    assert ": one seed in common only: no interval over seeds; over the test images: " in said
+
+
+def test_equal_differences_have_no_interval_over_seeds_but_one_over_both(sweep):
+    for model, accuracy in (("a", 0.95), ("b", 0.85)):
+        for seed in range(3):
+            right = np.roll(np.arange(IMAGES) < 1000 * accuracy, seed)
+            sweep.run(model, seed, accuracy, predicted=np.where(right, sweep.true, (sweep.true + 1) % 3))
+            sweep.jobs[-1][1].results["test/acc"] = accuracy
+    said, pair = sweep.first
+    assert pair.held.comparison.over_seeds is None
+    assert said.startswith("model=a is better than model=b: 10.00 points (")
+
+
+def test_several_runs_of_a_seed_say_nothing_of_one_run(sweep):
+    sweep.several("a", 0.95).several("b", 0.85)
+    assert sweep.first[1].held.comparison.beats is not None
+    sweep.several("a", 0.95)
+    assert sweep.first[1].held.comparison.beats is None

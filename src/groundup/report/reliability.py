@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 from groundup.report.configurations import Entry
 from groundup.report.picture import MUTED, Picture, colour, new_figure, picture, style
 from groundup.report.plots import WIDTH
-from groundup.rundir.figure import Figure
 from groundup.rundir.names import PREDICTIONS
 from groundup.rundir.plain import Unreadable
 from groundup.rundir.predictions import read_predictions
-from groundup.rundir.table import OF_PROBABILITIES
+from groundup.rundir.table import OF_PROBABILITIES, Configuration
 from groundup.statistics.calibration import reliability, risk_against_coverage
 
 POINTS = 300  # of a curve
@@ -136,11 +135,13 @@ def _alt(kept: Kept) -> str:
 def probability_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of what configurations come to beside accuracy; no rows where no run has these figures."""
     names = [name for name in OF_PROBABILITIES if any(entry.row.figures.get(name) for entry in entries)]
-    rows = [[entry.title, *(_spread(entry.row.figures.get(name)) for name in names)] for entry in entries]
+    rows = [[entry.title, *(_spread(entry.row, name) for name in names)] for entry in entries]
     return ["", *names], rows if names else []
 
 
-def _spread(figure: Figure | None) -> str:
-    if figure is None:
+def _spread(row: Configuration, name: str) -> str:
+    """Of fewer runs than have finished it says so: a negative log-likelihood that is infinite is in no mean."""
+    if (figure := row.figures.get(name)) is None:
         return ""
-    return f"{figure.mean:.4f}" if figure.sd is None else f"{figure.mean:.4f} ± {figure.sd:.4f}"
+    of = "" if figure.n == row.finished else f" ({figure.n} of {row.finished})"
+    return (f"{figure.mean:.4f}" if figure.sd is None else f"{figure.mean:.4f} ± {figure.sd:.4f}") + of

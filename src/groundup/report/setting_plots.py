@@ -36,18 +36,11 @@ def setting_plots(part: Part, prefix: str) -> list[Picture]:
         return []
     found = importance(trials)
     settings = (found.settings if found else trials.settings)[:MOST_SETTINGS]
-    best = _best(trials, _smaller_is_better(part))
+    best = _best(trials, part.table.less_is_better)
     pictures = [_importance(found, trials, f"{prefix}importance")] if found else []
     if len(settings) > 1:
         pictures.append(_parallel(trials, settings, best, f"{prefix}parallel"))
     return [*pictures, _slices(trials, settings, best, f"{prefix}slices")]
-
-
-def _smaller_is_better(part: Part) -> bool:
-    """Of the figure that the table is sorted by, the best first."""
-    figures = [row.figures[part.table.sorted_by] for row in part.table.configurations]
-    means = [figure.mean for figure in figures if figure is not None]
-    return means[0] < means[-1]
 
 
 def _best(trials: Trials, smaller_is_better: bool) -> np.ndarray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from groundup.report.section import Section
+from groundup.rundir.direction import SHARES
 from groundup.rundir.verdict import Judged, Verdict
-from groundup.rundir.verdict_words import SHARES, number
+from groundup.rundir.verdict_words import number
 from groundup.statistics.comparison import Interval
 
 HEADER = ["first", "second", "difference", "over both", "over seeds", "over images", "p", "one run beats", "settled"]
@@ -31,14 +32,20 @@ def _row(section: Section, verdict: Verdict, pair: Judged) -> list[str]:
         return [*titles, *[""] * (len(HEADER) - 3), f"not compared: {pair.held.why}"]
     intervals = [_ends(each, verdict.metric) for each in (found.over_both, found.over_seeds, found.over_images)]
     p_value = "" if pair.p_holm is None else f"{pair.p_holm:.3f}"
-    return [*titles, _signed(found.difference, verdict.metric), *intervals, p_value, _chance(pair), _settled(pair)]
+    return [
+        *titles,
+        _signed(found.difference, verdict.metric),
+        *intervals,
+        p_value,
+        _chance(verdict.beats(pair)),
+        _settled(pair),
+    ]
 
 
-def _chance(pair: Judged) -> str:
-    found = pair.held.comparison
-    if found is None or found.beats is None:
+def _chance(found: tuple[float, Interval] | None) -> str:
+    if found is None:
         return ""
-    probability, (low, high) = found.beats
+    probability, (low, high) = found
     return f"{probability:.0%} ({low:.0%} to {high:.0%})"
 
 

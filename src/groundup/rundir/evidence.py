@@ -23,23 +23,6 @@ _ROUNDING = 1e-6  # of a figure that was computed in single precision
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What is compared of the predictions of a run: the probabilities of a thousand runs would fill the memory.
-
-    Attributes:
-        asked: the images, in the place of predictions their true classes.
-        right: (N,), which were answered rightly.
-    """
-
-    asked: Predictions
-    right: NDArray[np.bool_]
-
-    @property
-    def test(self) -> tuple[str, tuple[str, ...], int]:
-        return self.asked.data, self.asked.classes, len(self.right)
-
-
-@dataclass(frozen=True)
 class Evidence:
     """Of a finished run.
 
@@ -47,14 +30,17 @@ class Evidence:
         replicate: its seed and its fold.
         data: the name of its data set.
         figure: what it came to.
-        answers: to the images of the test; None where they are not kept, or not those of the figure.
-        missing: why there are none, in words.
+        asked: the images of its test, in the place of predictions their true classes: the probabilities of a thousand
+            runs would fill the memory. None where they are not known, or where the figure is not of the test.
+        right: (N,), which were answered rightly; None where the figure is not their share, or that is not known.
+        missing: why it is not, in words.
     """
 
     replicate: Replicate
     data: str | None
     figure: float
-    answers: Answers | None
+    asked: Predictions | None
+    right: NDArray[np.bool_] | None
     missing: str = ""
 
 
@@ -66,15 +52,25 @@ class Held:
         comparison: of the first less the second; None where they are not compared.
         pairs: by seed, the figures of both.
         why: why they are not compared, or why not by test images, in words.
+        seeds: the larger number of seeds that one of them has, in common or not.
     """
 
     comparison: Comparison | None
     pairs: dict[int, tuple[float, float]]
     why: str = ""
+    seeds: int = 0
 
 
-def evidence_of(jobs: Iterable[tuple[FrozenJob, JobState, Path]], metric: str) -> list[Evidence]:
-    """What the finished ones of these runs leave, those without a seed or this figure left out."""
+def evidence_of(
+    jobs: Iterable[tuple[FrozenJob, JobState, Path]], metric: str, tests: list[Predictions]
+) -> list[Evidence]:
+    """What the finished ones of these runs leave, those without a seed or this figure left out.
+
+    Args:
+        jobs: with what became of them, and where.
+        metric: the figure.
+        tests: that runs were asked, each once; what others were asked is added.
+    """
     found = []
     for job, state, directory in jobs:
         seed, figure = state.results.get("seed", job.config.get("seed")), number_in(state.results, metric)
@@ -82,26 +78,34 @@ def evidence_of(jobs: Iterable[tuple[FrozenJob, JobState, Path]], metric: str) -
             continue
         data = job.config.get("data")
         name = data.get("name") if isinstance(data, dict) else None
-        answers, missing = None, f"predictions say nothing of {metric}"
-        if metric == ANSWERED:
-            answers, missing = _answers(directory, figure)
+        asked, right, missing = None, None, f"predictions say nothing of {metric}"
+        if metric.startswith("test"):
+            asked, right, why = _answers(directory, number_in(state.results, ANSWERED), tests)
+            right, missing = (right, why) if metric == ANSWERED else (None, missing)
         replicate = Replicate(seed, *replicate_of(job.config)[1:])
-        found.append(Evidence(replicate, None if name is None else str(name), figure, answers, missing))
+        found.append(Evidence(replicate, None if name is None else str(name), figure, asked, right, missing))
     return found
 
 
-def _answers(run_dir: Path, accuracy: float) -> tuple[Answers | None, str]:
-    """The answers of a run, if they come to its accuracy."""
+def _answers(
+    run_dir: Path, accuracy: float | None, tests: list[Predictions]
+) -> tuple[Predictions | None, NDArray[np.bool_] | None, str]:
+    """What a run was asked, and what it had right, if that comes to its accuracy; else why it is not known."""
     try:
         found = read_predictions(run_dir, "test")
     except Unreadable as error:
-        return None, f"{run_dir.name}: {error}"
+        return None, None, f"{run_dir.name}: {error}"
     if found is None:
-        return None, "not all runs keep their predictions"
-    if not len(found.true) or abs(found.right.mean() - accuracy) > _ROUNDING:
-        return None, f"{run_dir.name}: its predictions do not come to its {ANSWERED}"
-    asked = replace(found, predicted=found.true, probabilities=None, doubt=None, likelihood=None)
-    return Answers(asked, found.right), ""
+        return None, None, "not all runs keep their predictions"
+    if not len(found.true) or (accuracy is not None and abs(found.right.mean() - accuracy) > _ROUNDING):
+        return None, None, f"{run_dir.name}: its predictions do not come to its {ANSWERED}"
+    asked = next((test for test in tests if test.difference(found) is None), None)
+    if asked is None:
+        asked = replace(found, predicted=found.true, probabilities=None, doubt=None, likelihood=None)
+        tests.append(asked)
+    if len(found.true) < 2:
+        return asked, None, "one image is no sample of test images"
+    return asked, found.right, ""
 
 
 def hold(first: Sequence[Evidence], second: Sequence[Evidence]) -> Held:
@@ -113,7 +117,7 @@ def hold(first: Sequence[Evidence], second: Sequence[Evidence]) -> Held:
     ones, others = _in_common(first, second)
     if not ones:
         return Held(None, {}, NO_SEED)
-    if why := _other_questions([*ones, *others]):
+    if why := _other_questions(ones, others):
         return Held(None, {}, why)
     figures, other_figures = (_by_seed(runs, lambda run: run.figure) for runs in (ones, others))
     pairs = {seed: (float(figures[seed]), float(other_figures[seed])) for seed in figures}
@@ -121,9 +125,10 @@ def hold(first: Sequence[Evidence], second: Sequence[Evidence]) -> Held:
         comparison = compare_figures([one for one, _ in pairs.values()], [other for _, other in pairs.values()])
     else:
         comparison = compare_answers(_answers_by_seed(ones), _answers_by_seed(others))
-    if any(run.replicate.fold is not None for run in [*ones, *others]):  # what is compared is no figure of one run
+    if max(len(ones), len(others)) > len(pairs):  # means of several runs vary less than one run does
         comparison = replace(comparison, beats=None)
-    return Held(comparison, pairs, why)
+    seeds = max(len({run.replicate.seed for run in runs}) for runs in (first, second))
+    return Held(comparison, pairs, why, seeds)
 
 
 def _in_common(first: Sequence[Evidence], second: Sequence[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
@@ -152,22 +157,39 @@ def _by_seed(runs: Sequence[Evidence], value: Callable[[Evidence], ArrayLike]) -
 
 def _answers_by_seed(runs: Sequence[Evidence]) -> NDArray:
     """(seeds, images), the share of runs that had the image right."""
-    return np.stack([*_by_seed(runs, lambda run: run.answers.right if run.answers else ()).values()])
+    return np.stack([*_by_seed(runs, lambda run: () if run.right is None else run.right).values()])
 
 
-def _other_questions(runs: Sequence[Evidence]) -> str:
+def _other_questions(ones: Sequence[Evidence], others: Sequence[Evidence]) -> str:
     """Why the figures of these runs are of different things; nothing where they are not."""
+    runs = [*ones, *others]
     named = list(dict.fromkeys(run.data for run in runs if run.data is not None))
     if len(named) > 1:
         return f"they are of different data, {named[0]} and {named[1]}"
-    answers = [run.answers for run in runs if run.answers]
-    other = next((each for each in answers if each.test != answers[0].test), None)
-    return f"their predictions are not of one test: {answers[0].asked.difference(other.asked)}" if other else ""
+    asked = [run.asked for run in runs if run.asked]
+    other = next((each for each in asked if _kind(each) != _kind(asked[0])), None)
+    if other:
+        return f"their predictions are not of one test: {asked[0].difference(other)}"
+    tests = [{id(run.asked): run.asked for run in side if run.asked} for side in (ones, others)]
+    if any(len(side) != 1 for side in tests):  # drawn anew by each seed, whose differences then have it in them
+        return ""
+    [one], [another] = (side.values() for side in tests)
+    return (
+        "" if np.array_equal(_class_sizes(one), _class_sizes(another)) else "their predictions are of other test images"
+    )
+
+
+def _kind(test: Predictions) -> tuple[str, tuple[str, ...], int]:
+    return test.data, test.classes, len(test.true)
+
+
+def _class_sizes(test: Predictions) -> NDArray[np.int64]:
+    return np.bincount(test.true, minlength=len(test.classes))
 
 
 def _without_answers(runs: Sequence[Evidence]) -> str:
     """Why these runs cannot be compared image by image; nothing where they can."""
-    if missing := next((run.missing for run in runs if run.answers is None), ""):
+    if missing := next((run.missing for run in runs if run.right is None), ""):
         return missing
-    [first, *others] = [run.answers.asked for run in runs if run.answers]
+    [first, *others] = [run.asked for run in runs if run.asked]
     return next((f"their predictions are of {why}" for other in others if (why := first.difference(other))), "")

@@ -110,6 +110,8 @@ class Predictions:
 
     def difference(self, other: Predictions) -> str | None:
         """Why the answers are not to the same questions, so that they cannot be held against each other; or None."""
+        if other is self:
+            return None
         for name in ("data", "split"):
             one, another = getattr(self, name), getattr(other, name)
             if one != another:

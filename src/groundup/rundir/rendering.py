@@ -121,7 +121,7 @@ def configuration_cells(table: Table) -> tuple[list[str], list[list[str]]]:
         of = len(row.jobs)
         n = str(row.finished) if row.finished == of else f"{row.finished} of {of}"
         n += _of_folds(row.folds, of) if row.folds else ""
-        figures = [_spread(name, row.figures[name]) for name in table.figures]
+        figures = [_spread(name, row.figures[name], row.finished) for name in table.figures]
         rows.append([*(row.values.get(key, "") for key in table.keys), *figures, n])
     return [*table.keys, *table.figures, "n"], rows
 
@@ -153,12 +153,13 @@ def job_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _spread(name: str, figure: Figure | None) -> str:
+def _spread(name: str, figure: Figure | None, finished: int) -> str:
+    """Of fewer runs than have finished it says so: a loss that is infinite is in no mean."""
     if figure is None:
         return ""
-    mean = _number(name, figure.mean)
+    mean, of = _number(name, figure.mean), "" if figure.n == finished else f" ({figure.n} of {finished})"
     fixed = name in COSTS and name not in OF_EACH_RUN and not figure.sd
-    return mean if figure.sd is None or fixed else f"{mean} ± {_number(name, figure.sd)}"
+    return (mean if figure.sd is None or fixed else f"{mean} ± {_number(name, figure.sd)}") + of
 
 
 def _number(name: str, value: float | None) -> str:

@@ -62,6 +62,7 @@ class Table:
     jobs: list[tuple[FrozenJob, JobState]]
     sorted_by: str
     names: Mapping[int, str]  # of jobs that are called by another name than their number
+    less_is_better: bool = False  # of the figure that rows are sorted by
 
     @property
     def job_keys(self) -> list[str]:
@@ -109,7 +110,7 @@ def tabulate(
     by, sign = _rank(configurations, monitor, mode)
     configurations.sort(key=lambda row: -sign * figure.mean if (figure := row.figures[by]) else math.inf)
     shown_figures = _figures_to_show(configurations, measured)
-    return Table(keys, measured, shown_figures, configurations, list(found), by, names or {})
+    return Table(keys, measured, shown_figures, configurations, list(found), by, names or {}, sign < 0)
 
 
 def _chosen_by(found: Sequence[tuple[FrozenJob, JobState]]) -> tuple[str | None, str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundup.rundir.direction import less_is_better
 from groundup.rundir.evidence import Held, evidence_of, hold
+from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import in_words
+from groundup.rundir.predictions import Predictions
+from groundup.rundir.state import JobState
 from groundup.rundir.table import Configuration, Table
-from groundup.statistics.comparison import LEVEL
+from groundup.statistics.comparison import LEVEL, Interval
 from groundup.statistics.holm import holm
 
 BY = ("test/acc", "val/acc")  # what configurations are compared by, the first that the best has
@@ -64,17 +68,37 @@ class Verdict:
 
     Attributes:
         metric: what is compared.
+        less_is_better: of it; None where that is not known.
         picked_by: the figure that the first of the table was picked by.
         family: the number of pairs that Holm's correction is for.
+        possible: the number of all pairs that could have been compared.
         names: of all configurations of the table.
         pairs: that were compared.
+        without: by place, how many finished runs have no such number, as where a loss is infinite.
     """
 
     metric: str
+    less_is_better: bool | None
     picked_by: str
     family: int
+    possible: int
     names: list[str]
     pairs: list[Judged]
+    without: Mapping[int, int]
+
+    def better(self, pair: Judged) -> int | None:
+        """The place of the better one; None where that is not settled, or whether more is better is not known."""
+        if pair.higher is None or self.less_is_better is None:
+            return None
+        return pair.first + pair.second - pair.higher if self.less_is_better else pair.higher
+
+    def beats(self, pair: Judged) -> tuple[float, Interval] | None:
+        """The probability that a run of the first does better than one of the second; None where it is not known."""
+        found = pair.held.comparison.beats if pair.held.comparison else None
+        if found is None or self.less_is_better is None:
+            return None
+        share, (low, high) = found
+        return (1 - share, (1 - high, 1 - low)) if self.less_is_better else found
 
 
 class Judge:
@@ -97,9 +121,15 @@ class Judge:
         self.table, self.metric = table, metric or _metric(table)
         self.names = list(names) if names else [_name(row) for row in table.configurations]
         states = {job.number: (job, state, directories[job.number]) for job, state in table.jobs}
+        tests: list[Predictions] = []
         self._evidence = [
-            evidence_of([states[number] for number in row.jobs], self.metric) for row in table.configurations
+            evidence_of([states[number] for number in row.jobs], self.metric, tests) for row in table.configurations
         ]
+        of_rows = ([states[number][1] for number in row.jobs] for row in table.configurations)
+        self._without = {place: self._number_without(row) for place, row in enumerate(of_rows)}
+
+    def _number_without(self, states: Iterable[JobState]) -> int:
+        return sum(state.status == "finished" and number_in(state.results, self.metric) is None for state in states)
 
     @property
     def compared(self) -> list[int]:
@@ -131,7 +161,8 @@ class Judge:
             Judged(one, other, each, corrected.get(n), family)
             for n, ((one, other), each) in enumerate(zip(places, held, strict=True))
         ]
-        return Verdict(self.metric, self.table.sorted_by, family, self.names, pairs)
+        less, by = _less_is_better(self.table, self.metric), self.table.sorted_by
+        return Verdict(self.metric, less, by, family, self._all_pairs, self.names, pairs, self._without)
 
     @property
     def _all_pairs(self) -> int:
@@ -147,6 +178,12 @@ def _metric(table: Table) -> str:
     """What the best has, of `BY`; else what the rows are sorted by."""
     figures = table.configurations[0].figures if table.configurations else {}
     return next((name for name in BY if figures.get(name)), table.sorted_by)
+
+
+def _less_is_better(table: Table, metric: str) -> bool | None:
+    """Of somebody else's figure it is known where checkpoints are chosen by it."""
+    known = less_is_better(metric)
+    return table.less_is_better if known is None and metric == table.sorted_by else known
 
 
 def _name(row: Configuration) -> str:

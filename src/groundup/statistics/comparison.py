@@ -28,7 +28,7 @@ class Comparison:
         n_images: of the test; None where it is not known what was answered to each.
         over_seeds: the interval for other seeds and these images; None of one seed, and of equal differences.
         over_images: for other images and these seeds; None where the answers are not known.
-        over_both: for other seeds and other images; None where one of the others is None.
+        over_both: for other seeds and other images; None of one seed, and where the answers are not known.
         beats: the probability that one run of the first has the higher figure than one of the second, and its interval.
         p_value: the largest of those over images and over both; over seeds alone where the answers are not known; None
             where there is no interval over seeds: nothing is settled.
@@ -71,7 +71,9 @@ def compare_answers(first: NDArray, second: NDArray) -> Comparison:
         ValueError: the shapes do not go together.
     """
     found = components_of(first, second)
-    seeds, images, both = found.over_seeds, found.over_images, found.over_both
+    images, both = found.over_images, found.over_both
+    differ = found.seeds is not None and found.seeds > ROUNDING**2  # else they are equal by chance, not for certain
+    seeds = found.over_seeds if differ else None
     p_values = [source.p_value(found.difference) for source in (images, both) if source]
     return Comparison(
         found.difference,

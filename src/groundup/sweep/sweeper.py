@@ -319,14 +319,18 @@ def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
     from groundup.rundir.verdict_words import as_data
 
     table, problem = make_table(sweep_dir, jobs, alike), ""
-    found = judge_sweep(sweep_dir, table)
-    verdict = as_data(found) if found else None
+    verdict, said = None, ""
+    try:
+        found = judge_sweep(sweep_dir, table)
+        verdict = as_data(found) if found else None
+    except Exception as error:  # of any kind: what is in a directory may be anybody's, and the table is without it
+        said = f"there is no verdict: {type(error).__name__}: {one_line(str(error))}"
     try:
         write_table(sweep_dir, table, verdict)
     except OSError as error:
         problem = f"\n\nthe table cannot be written: {error}"
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    tell(f"\n{as_text(table, width, verdict=verdict['text'] if verdict else '')}{problem}")
+    tell(f"\n{as_text(table, width, verdict=verdict['text'] if verdict else said)}{problem}")
     _draw_means(sweep_dir, table)
     return not problem
 
