@@ -35,7 +35,7 @@ class Runs:
         results = {"status": "failed", "seed": config["seed"], "test/acc": None}
         try:
             figures = self.behave(config, run_dir) or {}
-            accuracy = round(config["optimizer"]["lr"] + config["seed"] / 100, 6)
+            accuracy = round(config["optimizer"].get("lr", 0) + config["seed"] / 100, 6)
             results = {"status": "finished", "val/acc": accuracy, "test/acc": accuracy / 2, "test/loss": 1.0}
             results |= {"train_seconds": 2.0, "parameters": 100, "seed": config["seed"]} | figures
         except BaseException as error:

@@ -216,6 +216,10 @@ def test_several_sweeps_share_a_study_in_a_database_of_ones_own(train, runs, tmp
         ([LR, "hydra.sweeper.storage=sqlite:////nowhere/at/all.db"], "hydra.sweeper.storage=sqlite:////nowhere"),
         (["optimizer.lr=interval(-0.5,0.1)"], "optimizer.lr=-0.5"),
         (["model=mlp,nonsense"], "nonsense"),
+        ([LR, "hydra.sweeper.direction=minimize"], "the worst would be taken for the best"),
+        ([LR, "hydra.sweeper.metric=val_loss"], "hydra.sweeper.metric=val_loss with model=cnn, which does not log it"),
+        ([LR, "hydra.sweeper.metric=val_score"], "does not say whether more of it is better"),
+        ([LR, "hydra.sweeper.metric=test_acc"], "logs of validation"),
         (["optimizer.lr=range(0.5,1e12,0.5)"], "values; accepted: at most 10,000, or an interval"),
     ],
 )
@@ -254,6 +258,28 @@ def test_a_search_over_a_module_that_logs_other_names_is_refused(sweep, runs, ca
     said = capsys.readouterr().err
     assert "callbacks.checkpoints.monitor=val_acc in a search by hydra.sweeper.metric=val/acc" in said
     assert runs.calls == []
+
+
+def test_a_module_of_ones_own_is_searched_and_pruned_by_what_it_logs(sweep, runs, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "outside"))
+
+    def losing(config, run_dir):
+        units, lines = config["model"]["units"], ["epoch,step,val_loss"]
+        for epoch in range(4):
+            lines.append(f"{epoch},{epoch},{units / (epoch + 1)}")
+            (run_dir / "metrics.csv").write_text("\n".join(lines) + "\n")
+            if decision := runs.calls[-1]["judge"](epoch + 1):
+                return {"status": "pruned", "reason": decision.reason, "val_loss": units / (epoch + 1)}
+        return {"val_loss": units / 4}
+
+    runs.behave = losing
+    conf = f"hydra.searchpath=[file://{Path(__file__).parents[1] / 'outside' / 'conf'}]"
+    monitored = ("callbacks.checkpoints.monitor=val_loss", "callbacks.checkpoints.mode=min", "trainer.max_epochs=4")
+    words = ("model=two_optimizers", "+model.units=4,8,16,2", "hydra.sweeper.sampler=grid", *PRUNER[1:3], *monitored)
+    assert sweep(conf, OPTUNA, *words, "hydra.sweeper.metric=val_loss") == 0
+    assert study(tmp_path).direction.name == "MINIMIZE"
+    assert states(tmp_path) == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
+    assert study(tmp_path).best_params == {"+model.units": 2}
 
 
 def test_a_trial_that_failed_before_does_not_hold_up_a_study_that_goes_on_with_fail_fast(sweep, runs, tmp_path):
@@ -464,11 +490,7 @@ def test_a_shared_study_of_another_aim_is_refused_naming_both(train, runs, tmp_p
     shared = (f"hydra.sweeper.storage=sqlite:///{tmp_path}/own.db", "hydra.sweeper.study_name=both")
     words = ("-m", "trainer.accelerator=cpu", OPTUNA, LR, "hydra.sweeper.n_trials=1", *shared)
     assert train(*words, f"hydra.sweep.dir={tmp_path}/a") == 0
-    for name, other, there, here in (
-        ("b", ["metric=val/loss"], "maximize val/acc", "minimize val/loss"),
-        ("c", ["direction=minimize"], "maximize val/acc", "minimize val/acc"),
-        ("d", ["metric=val/loss", "direction=maximize"], "maximize val/acc", "maximize val/loss"),
-    ):
+    for name, other, there, here in (("b", ["metric=val/loss"], "maximize val/acc", "minimize val/loss"),):
         assert train(*words, *(f"hydra.sweeper.{word}" for word in other), f"hydra.sweep.dir={tmp_path}/{name}") == 2
         said = capsys.readouterr().err
         assert f"hydra.sweeper.study_name=both: that study is to {there}, this search to {here}" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -18,6 +19,15 @@ def _without_password(storage: str) -> str:
             "secret", "must hold no password, because it would be written down; put it into ~/.pgpass"
         )
     return storage
+
+
+def _of_validation(metric: str) -> str:
+    """It is written down, and read back from what may be a stranger's: a plain name."""
+    if not re.fullmatch(r"[\w./-]{1,100}", metric) or re.match("test|train", metric):
+        raise PydanticCustomError(
+            "metric", "must be 'val/acc', 'val/loss', or what a LightningModule of your own logs of validation"
+        )
+    return metric
 
 
 # Packages of the user's own; what their names may be, see `groundup.config.trusted`.
@@ -49,7 +59,7 @@ class Study(Node):
     sampler: Literal["tpe", "random", "grid"]
     n_trials: Positive | None
     n_jobs: Positive | None
-    metric: Literal["val/acc", "val/loss"]  # what results.json holds of validation; never the test split
+    metric: Annotated[Text, AfterValidator(_of_validation)]  # never of the test split
     direction: Literal["maximize", "minimize"] | None
     pruner: Literal["none", "median", "hyperband", "wilcoxon"] = "none"
     startup_trials: Positive | None = None

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from groundup.command.tell import tell
 from groundup.config.check import check_study, refuse_idle_study_keys
+from groundup.config.directions import direction_of
 from groundup.errors import UserError
 from groundup.files import write_whole
 from groundup.printable import printable
@@ -112,9 +113,24 @@ def _refuse_unnamed_storage(sweep_dir: Path, there: str | None, named: str | Non
 
 
 def as_it_begins(sweep_dir: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a new study, with what was left to be chosen."""
-    direction = options["direction"] or ("minimize" if options["metric"] == "val/loss" else "maximize")
-    return {**options, "study_name": options["study_name"] or sweep_dir.name, "direction": direction}
+    """The settings of a new study, with what was left to be chosen.
+
+    Raises:
+        UserError: it would take the worst for the best, or which is better is not known.
+    """
+    metric, asked = options["metric"], options["direction"]
+    better = {"max": "maximize", "min": "minimize", None: None}[direction_of(metric)]
+    if asked is None and better is None:
+        raise UserError(
+            f"hydra.sweeper.metric={metric}: its name does not say whether more of it is better; accepted: "
+            "hydra.sweeper.direction=maximize or minimize beside it"
+        )
+    if asked is not None and better not in (None, asked):
+        raise UserError(
+            f"hydra.sweeper.metric={metric} with hydra.sweeper.direction={asked}: the worst would be taken for the "
+            f"best; accepted: hydra.sweeper.direction={better}"
+        )
+    return {**options, "study_name": options["study_name"] or sweep_dir.name, "direction": asked or better}
 
 
 def open_study(sweep_dir: Path, options: Mapping[str, Any], words: Sequence[str], space: Space) -> optuna.Study:

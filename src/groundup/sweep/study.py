@@ -48,6 +48,7 @@ from groundup.sweep.sweeper import checked, opened, refuse_bad_settings, refuse_
 from groundup.sweep.trials_alike import refuse_several_folds, refuse_what_biases
 
 TRIALS = 20
+OURS = ("val/acc", "val/loss")  # metrics that every model of ours logs
 Corner = tuple[list[str], dict[str, Any]]  # the words of a trial and their config
 
 
@@ -160,8 +161,15 @@ def _checked_corners(space: Space, composer: Composer, options: Mapping[str, Any
 def _refuse_without_metric(config: Mapping[str, Any], metric: str) -> None:
     """A LightningModule that chooses its best by a metric of another name logs, as far as is known, none of ours."""
     monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
-    if learns_by_itself(config["model"]) and monitor not in (None, "val/acc", "val/loss"):
+    if learns_by_itself(config["model"]):
+        if monitor not in (None, metric, *OURS):
+            raise UserError(
+                f"callbacks.checkpoints.monitor={monitor} in a search by hydra.sweeper.metric={metric}: a "
+                f"LightningModule must log {metric} itself, by that name; accepted: hydra.sweeper.metric={monitor}, or "
+                f"callbacks.checkpoints.monitor={metric}"
+            )
+    elif metric not in OURS:
         raise UserError(
-            f"callbacks.checkpoints.monitor={monitor} in a search by hydra.sweeper.metric={metric}: a LightningModule "
-            f"must log {metric} itself, by that name; accepted: callbacks.checkpoints.monitor={metric}"
+            f"hydra.sweeper.metric={metric} with model={config['model']['name']}, which does not log it; accepted: "
+            f"{', '.join(OURS)}"
         )
