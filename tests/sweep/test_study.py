@@ -279,7 +279,7 @@ def test_a_module_of_ones_own_is_searched_and_pruned_by_what_it_logs(sweep, runs
     assert sweep(conf, OPTUNA, *words, "hydra.sweeper.metric=val_loss") == 0
     assert study(tmp_path).direction.name == "MINIMIZE"
     assert states(tmp_path) == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
-    assert study(tmp_path).best_params == {"+model.units": 2}
+    assert study(tmp_path).best_params == {"+model.units": "2"}
 
 
 def test_a_trial_that_failed_before_does_not_hold_up_a_study_that_goes_on_with_fail_fast(sweep, runs, tmp_path):
