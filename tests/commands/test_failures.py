@@ -12,6 +12,7 @@ from lightning.pytorch import Callback
 
 from groundup.errors import RunFailed
 from groundup.run.failures import one_line_cause
+from groundup.sweep.sweeper import resuming
 
 
 def test_a_failure_in_training_is_one_line_and_exit_code_1(command, tmp_path):
@@ -50,6 +51,12 @@ def test_a_disk_that_fills_up_is_named_in_one_line(monkeypatch, tmp_path, file):
         train_here(tmp_path)
     assert str(failed.value) == f"no space left on the disk of {tmp_path}; make room and go on with: resume={tmp_path}"
     assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_what_is_to_be_copied_is_a_word_of_a_shell(tmp_path):
+    said = one_line_cause(OSError(errno.ENOSPC, ""), tmp_path / "03 lenet lr=0.01")
+    assert said.endswith(f"go on with: 'resume={tmp_path}/03 lenet lr=0.01'")
+    assert resuming(tmp_path / "my sweeps") == f"'sweep.resume={tmp_path}/my sweeps'"
 
 
 class FullDisk(Callback):

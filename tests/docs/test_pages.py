@@ -122,7 +122,7 @@ def jobs(words: list[str], is_sweep: bool) -> list[list[str]]:
     if not is_sweep:
         return [words]
     searches = "hydra/sweeper=optuna" in words
-    rows = [row.words for row in read_rows(words)]
+    rows = [row.words for row in read_rows(words, 1000)]
     words = [
         word
         for word in words

@@ -212,3 +212,15 @@ def test_a_job_reads_neither_the_configs_of_the_others_nor_a_damaged_file(tmp_pa
         assert settings_of_sweep(folder / SWEEP[0].folder) is None
     write_columns(folder, [FrozenJob(0, [], config("mlp", 0.1, [1]))])  # a stranger's: what is there stays
     assert settings_of_sweep(folder / SWEEP[0].folder) is None
+
+
+def test_a_run_that_is_killed_while_its_row_is_written_again_keeps_the_earlier_one(tmp_path, monkeypatch):
+    folder = written(tmp_path / "s", SWEEP, {0: 0.2, 1: 0.4}, {0: "interrupted"})
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("groundup.loggers.tensorboard.write_summary", killed)
+    with pytest.raises(KeyboardInterrupt):
+        end(folder / SWEEP[0].folder, SWEEP[0], **{"test/acc": 0.6})
+    assert SWEEP[0].folder in table(folder)[1]

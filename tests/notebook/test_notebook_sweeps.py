@@ -73,3 +73,25 @@ def test_a_sweep_that_cannot_begin_says_why(tmp_path, capsys, monkeypatch):
     with pytest.raises(RuntimeError, match="modle=cnn,mlp: there is no key 'modle'"):
         sweep("modle=cnn,mlp", folder=tmp_path / "sweep")
     assert capsys.readouterr().out == "$ OMP_NUM_THREADS=1 python train.py -m modle=cnn,mlp\n"
+
+
+def edited(place, number, **entries):
+    table = json.loads((place / "sweep.json").read_text())
+    table["jobs"][number] |= entries
+    (place / "sweep.json").write_text(json.dumps(table))
+    return Sweep.read(place)
+
+
+def test_a_row_that_leaves_a_setting_out_has_no_value_of_it(folder):
+    first = Sweep.read(folder).jobs[0]["values"]
+    table = edited(folder, 0, values={key: value for key, value in first.items() if key != "optimizer.momentum"})
+    assert set(table.values("optimizer.momentum")) == {"0", "0.9"}
+    with pytest.raises(KeyError, match=r"optimizer\.momemtum"):
+        table.values("optimizer.momemtum")
+
+
+@pytest.mark.parametrize("elsewhere", ["/etc", "../..", "1", 7])
+def test_a_table_names_no_folder_but_a_jobs_own(folder, elsewhere):
+    table = edited(folder, 0, folder=elsewhere, status="finished")
+    with pytest.raises(ValueError, match="which is no name of its own"):
+        table.curves("val/acc", {})

@@ -38,7 +38,7 @@ def write(tmp_path):
 
 
 def words(word):
-    return [row.words for row in read_rows([word])]
+    return [row.words for row in read_rows([word], 1000)]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,10 @@ def test_a_row_is_a_job(write, name, content):
         ("key: [a, 'b,c', \"it's\"]", r"key=[a,'b,c','it\'s']"),
         ("key:", "key=null"),
         ("key: ~", "key=null"),
+        ("key: 'null'", "key='null'"),
+        ("key: [null, 'null']", "key=[null,'null']"),
+        ("key: 'a, b'", "key='a, b'"),  # as the message on a, b advises
+        ('key: "0.1"', "key=0.1"),
         ("key: \"'a, b'\"", "key='a, b'"),
         ("key: 10:00:00:00", "key=10:00:00:00"),  # to YAML a number to the base of 60
         ("key: 010", "key=010"),  # and this 8
@@ -105,7 +109,7 @@ def test_a_mapping_without_keys_is_the_job_of_the_command_alone(write):
         ("a.yaml", "- model: [", "cannot be read"),
         ("a.yaml", "- seed: 1\n  seed: 2", "line 1 of a.yaml: the key seed stands twice"),
         ("a.yaml", "- seed: 1\n  +seed: 2", "line 1 of a.yaml: the key seed stands twice"),
-        ("a.csv", "seed,seed\n1,2\n", "line 2 of a.csv: the key seed stands twice"),
+        ("a.csv", "seed,seed\n1,2\n", "line 1 of a.csv: the key seed stands twice"),
         ("a.csv", "seed,seed\n1,\n", "line 1 of a.csv: the key seed stands twice"),
         ("a.csv", "seed;model\n1;mlp\n", "not separated by commas"),
         ("a.csv", "seed,model\n1\n", "line 2 of a.csv: 1 cells; accepted: 2"),
@@ -127,17 +131,22 @@ def test_a_mapping_without_keys_is_the_job_of_the_command_alone(write):
 )
 def test_what_is_no_list_of_jobs_is_refused_with_its_line(write, name, content, refusal):
     with pytest.raises(UserError, match=refusal):
-        read_rows([write(name, content)])
+        read_rows([write(name, content)], 1000)
+
+
+def test_jobs_are_counted_before_the_words_of_any_are_read(write):
+    with pytest.raises(UserError, match=r"sweep.max_jobs=2: this sweep has 3 jobs"):
+        read_rows([write("a.csv", 'seed\n"1,2"\n"1,2"\n"1,2"\n')], 2)
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     for name in ("none.csv", "folder.csv"):
         with pytest.raises(UserError, match="cannot be read"):
-            read_rows([f"+jobs={tmp_path / name}"])
+            read_rows([f"+jobs={tmp_path / name}"], 1000)
     for word in ("+jobs=a.csv,b.csv", "+jobs=", "+jobs=[a.csv]", "+jobs=null"):
         with pytest.raises(UserError, match="accepted is one file"):
-            read_rows([word])
+            read_rows([word], 1000)
 
 
 def test_a_path_is_relative_to_the_current_folder_or_of_the_home(write, tmp_path, monkeypatch):

@@ -163,3 +163,16 @@ def test_a_verdict_that_fails_takes_no_table_away(tmp_path, capsys, monkeypatch)
     assert sweeper._show_table(tmp_path, [])
     assert (tmp_path / "sweep.json").exists()
     assert "there is no verdict: ValueError: predictions of nothing" in capsys.readouterr().out
+
+
+def test_figures_that_a_module_logs_by_names_of_its_own_have_curves(swept):
+    sweep, jobs = swept
+    for job in jobs:
+        for file, old, new in (("metrics.csv", "val/acc", "val_f1"), ("results.json", "test/acc", "test_f1")):
+            path = sweep / job.folder / file
+            path.write_text(path.read_text().replace(old, new))
+    write_means(sweep, make_table(sweep, jobs))
+    assert list(points(sweep / "means" / "lr=0.2", "mean/val_f1")) == [21, 42, 63]
+    assert list(points(sweep / "means" / "lr=0.2", "mean/test_f1")) == [63]
+    tags = read_events(sweep / "means" / "lr=0.2").Tags()["scalars"]
+    assert not [tag for tag in tags if tag.split("/", 1)[1] in ("lr", "seconds", "epoch", "step", "parameters")]

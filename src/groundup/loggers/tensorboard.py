@@ -72,13 +72,14 @@ def log_hparams(logger: TensorBoardLogger, run: Ending) -> None:
     """
     logger.experiment.close()
     folder = Path(logger.log_dir)
-    for earlier in folder.glob(f"events.out.tfevents.*{_ROW}"):
-        earlier.unlink()
+    earlier = [*folder.glob(f"events.out.tfevents.*{_ROW}")]
     with SummaryWriter(folder, filename_suffix=_ROW) as writer:
         for name, value in run.metrics.items():
             writer.add_scalar(name, value, run.step)
         for summary in _row(run):
             write_summary(writer, summary)
+    for file in earlier:  # now, for a run that is killed meanwhile would have no row, and nobody writes it again
+        file.unlink()
 
 
 def _row(run: Ending) -> list[Summary]:

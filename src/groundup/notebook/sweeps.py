@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from groundup.paths import find_checkout, home, unique_name
 from groundup.rundir.figure import Figure
+from groundup.rundir.folders import is_folder_of
 from groundup.rundir.names import METRICS, TABLES
 
 Floats = NDArray[np.float64]
@@ -53,8 +54,15 @@ class Sweep:
         return cls(folder, table["configurations"], table["jobs"])
 
     def values(self, key: str) -> list[str]:
-        """The values of a setting, in the order in which they were typed."""
-        return list(dict.fromkeys(job["values"][key] for job in self.jobs))
+        """The values of a setting, in the order in which they were typed, of the jobs that it was typed for.
+
+        Raises:
+            KeyError: it varied in none.
+        """
+        found = list(dict.fromkeys(job["values"][key] for job in self.jobs if key in job["values"]))
+        if not found:
+            raise KeyError(key)
+        return found
 
     def figure(self, values: Mapping[str, str], name: str = "val/acc") -> Figure:
         """A figure of the first configuration that has these values; NaN where none has, or none of its jobs finished.
@@ -80,8 +88,15 @@ class Sweep:
         rows = []
         for job in self.jobs:
             if job["status"] == "finished" and values.items() <= job["values"].items():
-                rows.append(read_metrics(self.folder / job.get("folder", str(job["job"])))[metric])
+                rows.append(read_metrics(self._run_dir(job))[metric])
         return np.array(rows)
+
+    def _run_dir(self, job: Mapping[str, Any]) -> Path:
+        """Of a table that somebody else may have written: a folder of the sweep and no other."""
+        name = job.get("folder", str(job["job"]))
+        if not isinstance(name, str) or not is_folder_of(name, job["job"]):
+            raise ValueError(f"{TABLES[0]}: job {job['job']} has the folder {name!r}, which is no name of its own")
+        return self.folder / name
 
 
 def sweep(*words: str, folder: str | Path | None = None) -> Sweep:

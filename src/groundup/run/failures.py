@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ import torch
 def one_line_cause(error: BaseException, run_dir: Path) -> str:
     """What went wrong and, where it is known, what to do, in one line."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left on the disk of {run_dir}; make room and go on with: resume={run_dir}"
+        return f"no space left on the disk of {run_dir}; make room and go on with: {shlex.quote(f'resume={run_dir}')}"
     if isinstance(error, torch.OutOfMemoryError):
         return "out of memory on the GPU: try a smaller data.batch_size or model, or trainer.precision=bf16-mixed"
     if isinstance(error, ValueError) and "Expected more than 1 value per channel" in str(error):

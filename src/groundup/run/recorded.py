@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -71,7 +72,8 @@ class Recorded:
             log.info(f"pruned, and not tested: {given_up}")
         except (Interrupted, KeyboardInterrupt, SystemExit) as stopped:
             results |= {"status": "interrupted", "error": _why_stopped(stopped)}
-            log.info(f"interrupted; go on with: resume={run_dir}")  # no warning: a sweep says how to go on with all
+            word = shlex.quote(f"resume={run_dir}")
+            log.info(f"interrupted; go on with: {word}")  # no warning: a sweep says how to go on with all
             raise
         except UserError as error:
             results |= {"status": "failed", "error": str(error)}

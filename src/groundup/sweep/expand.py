@@ -86,6 +86,11 @@ def _refuse_number(overrides: Iterable[Override], max_jobs: int, rows: int) -> N
             if not found:
                 raise UserError(f"{override.input_line}: no value at all, so the sweep has 0 jobs")
             number *= found
+    refuse_more(number, max_jobs)
+
+
+def refuse_more(number: int, max_jobs: int) -> None:
+    """Raises: UserError: so many jobs are more than a sweep may have."""
     if number > max_jobs:
         raise UserError(
             f"sweep.max_jobs={max_jobs}: this sweep has {number:,} jobs; if that is meant: sweep.max_jobs={number}"

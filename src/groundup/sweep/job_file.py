@@ -23,10 +23,12 @@ from groundup.config.normal_form import where_typed
 from groundup.errors import UserError
 from groundup.printable import printable, shortened
 from groundup.rundir.plain import MIB, Unreadable, read_text, yaml_nodes
+from groundup.sweep.expand import refuse_more
 
 KEY = "jobs"
 SIZE = 4 * MIB  # bytes: some fifty thousand rows
 NO_JOBS = ("hydra", "sweep", "trust", KEY)  # how a sweep is carried out
+NULLS = ("", "~", "null", "Null", "NULL")
 _parser = OverridesParser.create()
 
 
@@ -47,11 +49,15 @@ def file_asked_for(words: Iterable[str]) -> str | None:
     return next((word for word in reversed(list(words)) if word.partition("=")[0].lstrip("+") == KEY), None)
 
 
-def read_rows(words: Iterable[str]) -> list[Row]:
+def read_rows(words: Iterable[str], max_jobs: int) -> list[Row]:
     """The rows of the file that a command names; a single one that says nothing where it names none.
 
+    Args:
+        words: of the command.
+        max_jobs: that a sweep may have.
+
     Raises:
-        UserError: it cannot be read, or holds no jobs, or a row is none.
+        UserError: it cannot be read, or holds no jobs or too many, or a row is none.
     """
     word = file_asked_for(words)
     if word is None:
@@ -61,12 +67,13 @@ def read_rows(words: Iterable[str]) -> list[Row]:
     if (reader := readers.get(path.suffix.lower())) is None:
         raise UserError(f"{word}: accepted: a file .yaml, a list of mappings, or .csv, with the keys in its first line")
     try:
-        found = [Row(place, list(_words(place, cells))) for place, cells in reader(path)]
+        rows = list(reader(path))
     except (Unreadable, csv.Error) as error:
         raise UserError(f"{word}: {path} cannot be read: {error}") from error
-    if not found:
+    if not rows:
         raise UserError(f"{word}: {path} holds no jobs")
-    return found
+    refuse_more(len(rows), max_jobs)  # before the words of all are read, which takes a minute for each 50,000
+    return [Row(place, list(_words(place, cells))) for place, cells in rows]
 
 
 def refuse_keys_twice(rows: Sequence[Row], words: Iterable[str]) -> None:
@@ -111,13 +118,26 @@ def _scalar(place: str, node: yaml.Node) -> str:
 
 
 def _text(place: str, key: yaml.Node, node: yaml.Node) -> str | None:
-    """A value as it would be on the command line: its own text, whatever YAML would take it for."""
+    """A value as it would be on the command line: its own text, whatever YAML would take it for.
+
+    In quotes it stays text, where it would be null or several values without: YAML has taken the quotes.
+    """
     if isinstance(node, yaml.MappingNode):
         first = next((str(inner.value) for inner, _ in node.value), "KEY")
         raise UserError(f"{place}: {key.value}: keys below keys; accepted is one key with dots, as {key.value}.{first}")
     if isinstance(node, yaml.SequenceNode):
         return f"[{','.join(_element(place, key, item) for item in node.value)}]"
-    return None if _is_null(node) else node.value.strip()
+    text = node.value.strip()
+    if node.style in ("'", '"'):
+        return quoted(text) if text in NULLS[1:] or _is_several(f"{key.value}={text}") else text
+    return None if text in NULLS else text
+
+
+def _is_several(word: str) -> bool:
+    try:
+        return bool(_parser.parse_override(word).is_sweep_override())
+    except (HydraException, OmegaConfBaseException, ValueError):  # said when the word is read
+        return False
 
 
 def _element(place: str, key: yaml.Node, node: yaml.Node) -> str:
@@ -131,16 +151,14 @@ def _element(place: str, key: yaml.Node, node: yaml.Node) -> str:
         return quoted(text)
 
 
-def _is_null(node: yaml.Node) -> bool:
-    return node.style not in ("'", '"') and node.value in ("", "~", "null", "Null", "NULL")
-
-
 def _csv_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
     text = read_text(path, SIZE).removeprefix("\ufeff")
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     keys = [key.strip() for key in next((row for row in reader if any(map(str.strip, row))), [])]
     if len(keys) == 1 and any(sign in keys[0] for sign in ";\t"):
         raise Unreadable("the columns of its first line are not separated by commas")
+    if twice := next((key for key in keys if key and keys.count(key) > 1), None):
+        raise UserError(f"{_place(path, reader.line_num)}: the key {shortened(printable(twice), 80)} stands twice")
     for row in reader:
         if not row:
             continue
@@ -153,8 +171,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
         if not any(cells):
             raise UserError(f"{place}: no value at all; leave the line out, or give the value of one key")
         yield place, [_cell(key, cell) for key, cell in zip(keys, cells, strict=False) if cell]
-    if twice := next((key for key in keys if key and keys.count(key) > 1), None):
-        raise UserError(f"{_place(path, 1)}: the key {shortened(printable(twice), 80)} stands twice")
 
 
 def _cell(key: str, text: str) -> _Cell:

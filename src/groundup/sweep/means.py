@@ -18,11 +18,12 @@ from groundup.rundir.epochs import curve_of, read_epochs
 from groundup.rundir.figure import Figure
 from groundup.rundir.folders import configuration_name
 from groundup.rundir.names import EVENTS, MEANS, METRICS
-from groundup.rundir.table import Configuration, Table
+from groundup.rundir.table import OF_A_MODULE, Configuration, Table
 
 SUFFIX = ".means"  # of our event files
 TITLE = "mean ± deviation of each configuration"
 FIRST = ("val/acc", "val/loss", "train/acc", "train/loss")  # of the charts
+NO_METRICS = ("epoch", "step", "seconds", "lr")  # columns of metrics.csv
 Points = dict[int, Figure]  # by step
 
 
@@ -75,11 +76,11 @@ def _curves(runs: Sequence[Path], finals: Mapping[str, Figure | None]) -> dict[s
     """By metric; last the figures of the table, at the last step."""
     epochs = [rows for run in runs if (rows := read_epochs(run / METRICS))]
     steps = {int(row["epoch"]) + 1: int(row.get("step", row["epoch"] + 1)) for rows in epochs for row in rows}
-    names = dict.fromkeys(name for rows in epochs for row in rows for name in row if "/" in name)
+    names = dict.fromkeys(name for rows in epochs for row in rows for name in row if name not in NO_METRICS)
     curves = {name: {steps[at]: figure for at, figure in curve_of(epochs, name).items()} for name in names}
     last = max(steps.values(), default=0)
     for name, figure in finals.items():
-        if figure and "/" in name:
+        if figure and ("/" in name or name in names or OF_A_MODULE.match(name)):
             curves[f"{name}_best" if name in curves else name] = {last: figure}
     return curves
 

@@ -29,7 +29,7 @@ from groundup.sweep.launchers import launch
 from groundup.sweep.ledger import Ledger
 from groundup.sweep.pruning import pruning_of
 from groundup.sweep.search_space import Space
-from groundup.sweep.sweeper import checked, make_launcher, reported
+from groundup.sweep.sweeper import checked, make_launcher, reported, resuming
 from groundup.sweep.tally import strays
 
 
@@ -69,7 +69,7 @@ class Search:
         runner = Job(task, self.sweep_dir, self.space.settings, self.trials, before, began, fail_fast, failed)
         plain = pruning.plain() if (pruning := pruning_of(self.options)) else None
         at_once = trials_at_once(self.options["n_jobs"], master)
-        hint = f"go on with the study, with more trials, by sweep.resume={self.sweep_dir}"
+        hint = f"go on with the study, with more trials, by {resuming(self.sweep_dir)}"
         with reported(self.sweep_dir, jobs, hint):
             try:
                 while todo or (todo := self._ask(min(at_once, self.trials - len(jobs)), jobs)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -82,7 +83,7 @@ def run_sweep(words: Sequence[str], params: Any, context: HydraContext, task: Ta
     with read_write(master.hydra):
         master.hydra.overrides.task = words
     context = replace(context, config_loader=with_searchpath(context.config_loader, master))
-    rows = read_rows(words)
+    rows = read_rows(words, settings["max_jobs"])
     jobs = expand(words, context.config_loader, settings["max_jobs"], [row.words for row in rows])
     refuse_keys_twice(rows, words)
     places = [row.place for row in rows for _ in range(len(jobs) // len(rows))]
@@ -156,7 +157,7 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
     """
     if (sweep_dir / JOBS).exists():
         raise UserError(
-            f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by sweep.resume={sweep_dir}, or name "
+            f"hydra.sweep.dir={sweep_dir}: holds a sweep already; go on with it by {resuming(sweep_dir)}, or name "
             "another directory"
         )
     for name in (*TABLES, COLUMNS):
@@ -282,8 +283,13 @@ def _launch_all(
     finished = len(jobs) - len(todo)
     job = Job(task, sweep_dir, varied, len(jobs), finished, time.time(), fail_fast, strays=strays(sweep_dir, jobs))
     launcher = make_launcher(job, sweep_dir, context, master)
-    with reported(sweep_dir, jobs, f"once more with these: sweep.resume={sweep_dir}"):
+    with reported(sweep_dir, jobs, f"once more with these: {resuming(sweep_dir)}"):
         launch(launcher, todo, sweep_dir)
+
+
+def resuming(sweep_dir: Path) -> str:
+    """The word that goes on with a sweep, to be copied to a shell."""
+    return shlex.quote(f"sweep.resume={sweep_dir}")
 
 
 @contextmanager
@@ -298,19 +304,19 @@ def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[
         with _stopping_on_sigterm():
             yield
     except (Interrupted, KeyboardInterrupt):
-        last_line = f"interrupted; go on with the same command and sweep.resume={sweep_dir}"
+        last_line = f"interrupted; go on with the same command and {resuming(sweep_dir)}"
         raise
     except (UserError, HydraException, OmegaConfBaseException):  # what was asked of the launcher
         raise
     except Exception as error:  # a worker that was killed, say
         reason = f"{type(error).__name__}: {one_line(str(error))}"
-        raise SweepFailed(f"the launcher failed: {reason}; go on with sweep.resume={sweep_dir}") from error
+        raise SweepFailed(f"the launcher failed: {reason}; go on with {resuming(sweep_dir)}") from error
     finally:
         written = _show_table(sweep_dir, jobs)
         tell(f"\n{last_line}")
     _raise_if_not_all_finished(sweep_dir, jobs, hint)
     if not written:
-        raise SweepFailed(f"all jobs have finished; the table is written again with sweep.resume={sweep_dir}")
+        raise SweepFailed(f"all jobs have finished; the table is written again with {resuming(sweep_dir)}")
 
 
 def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
