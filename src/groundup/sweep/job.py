@@ -97,9 +97,9 @@ class Job:
             raise JobFailed(failure)
         return True
 
-    def report(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> None:
-        """Says what a job has come to; `unsaid`: how many that have ended too are said after it."""
-        line = self.line(run_dir, overrides, seconds, unsaid)
+    def report(self, run_dir: Path, overrides: list[str], seconds: float, said_later: int = 0) -> None:
+        """Says what a job has come to; `said_later`: how many that have ended too are said after it."""
+        line = self.line(run_dir, overrides, seconds, said_later)
         if self._at_home:
             tell(line)
         else:
@@ -146,11 +146,11 @@ class Job:
     def _tally(self) -> Any:
         return tally_of(self.sweep_dir, self.jobs, self.strays, self.began).look()
 
-    def line(self, run_dir: Path, overrides: list[str], seconds: float, unsaid: int = 0) -> str:
+    def line(self, run_dir: Path, overrides: list[str], seconds: float, said_later: int = 0) -> str:
         """`[3/12] model=mlp seed=0  val/acc 0.981  test/acc 0.979  12 s  left 1 min 40 s`"""
         ended, results = self._tally().ended, read_results(run_dir)
         name = label(overrides, self.varied)  # none in a sweep of one: nothing varies
-        words = [f"[{ended - unsaid}/{self.jobs}] {name}".rstrip()]
+        words = [f"[{ended - said_later}/{self.jobs}] {name}".rstrip()]
         if results.get("status") == "finished":
             words += [
                 f"{name} {value:.3f}"

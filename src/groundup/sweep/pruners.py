@@ -31,7 +31,7 @@ def decide(pruning: Pruning, epochs: int, trials: Sequence[Past], number: int) -
     study = _study(pruning, pruner, trials, number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that are no numbers: such a trial is not compared
-        if not pruner.prune(study, study.trials[number]):
+        if not pruner.prune(study, _trial_of(study, number)):
             return None
     value, against, words = _WHY[pruning.pruner](study, pruner, number)
     trained = max(trials[number].values)
@@ -56,41 +56,45 @@ def _study(pruning: Pruning, pruner: BasePruner, trials: Sequence[Past], judged:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name=pruning.study, direction=pruning.direction, pruner=pruner)
     for number, past in enumerate(trials):
-        attributes = _rungs(study, pruner, past, number, is_judged=number == judged)
-        study.add_trial(_trial(past, attributes, is_judged=number == judged))
+        state, passed = _state(past), past.values
+        if number == judged:  # it is yet to pass the last one
+            state, passed = TrialState.RUNNING, {step: past.values[step] for step in sorted(past.values)[:-1]}
+        study.add_trial(
+            create_trial(
+                state=state,
+                value=past.value if state == TrialState.COMPLETE else None,
+                intermediate_values=past.values,
+                system_attrs=_rungs(study, pruner, number, passed),
+            )
+        )
     return study
 
 
-def _trial(past: Past, attributes: dict[str, float], is_judged: bool) -> FrozenTrial:
-    state = TrialState.RUNNING if is_judged else STATES.get(past.status or "", TrialState.RUNNING)
+def _state(past: Past) -> TrialState:
+    state = STATES.get(past.status or "", TrialState.RUNNING)
     if state == TrialState.COMPLETE and past.value is None:  # without validation data, or no number
-        state = TrialState.FAIL
-    return create_trial(
-        state=state,
-        value=past.value if state == TrialState.COMPLETE else None,
-        intermediate_values=past.values,
-        system_attrs=attributes,
-    )
+        return TrialState.FAIL
+    return state
 
 
-def _rungs(study: optuna.Study, pruner: BasePruner, past: Past, number: int, is_judged: bool) -> dict[str, float]:
-    """What Hyperband notes in a trial: its value at each rung that it came to, but for the one where it is judged."""
-    if not isinstance(pruner, HyperbandPruner) or not past.values:
+def _rungs(study: optuna.Study, pruner: BasePruner, number: int, passed: dict[int, float]) -> dict[str, float]:
+    """What Hyperband notes in a trial: its value at each rung that it has passed."""
+    if not isinstance(pruner, HyperbandPruner) or not passed:
         return {}
-    steps, found = sorted(past.values), dict[str, float]()
-    for rung, due in enumerate(rung_steps(pruner, study, number, steps[-1])):
-        step = next(step for step in steps if step >= due)
-        if is_judged and step == steps[-1]:
-            break
-        found[rung_key(rung)] = past.values[step]
-    return found
+    steps = sorted(passed)
+    dues = rung_steps(pruner, study, number, steps[-1])
+    return {rung_key(rung): passed[next(step for step in steps if step >= due)] for rung, due in enumerate(dues)}
+
+
+def _trial_of(study: optuna.Study, number: int) -> FrozenTrial:
+    return study.get_trials(deepcopy=False)[number]  # `study.trials` copies all, which takes longer than to judge
 
 
 # Why: the value of the trial, what it was held against, and both in words
 
 
 def _why_median(study: optuna.Study, pruner: BasePruner, number: int) -> tuple[float, float, str]:
-    trial = study.trials[number]
+    trial = _trial_of(study, number)
     step = max(trial.intermediate_values)
     others = [
         other.intermediate_values[step]
@@ -107,7 +111,7 @@ def _why_median(study: optuna.Study, pruner: BasePruner, number: int) -> tuple[f
 
 def _why_hyperband(study: optuna.Study, pruner: BasePruner, number: int) -> tuple[float, float, str]:
     assert isinstance(pruner, HyperbandPruner)
-    trial, bracket = study.trials[number], bracket_of(pruner, study, number)
+    trial, bracket = _trial_of(study, number), bracket_of(pruner, study, number)
     step = max(trial.intermediate_values)
     value = trial.intermediate_values[step]
     if np.isnan(value):
@@ -131,7 +135,7 @@ def _why_hyperband(study: optuna.Study, pruner: BasePruner, number: int) -> tupl
 def _why_wilcoxon(study: optuna.Study, pruner: BasePruner, number: int) -> tuple[float, float, str]:
     from scipy.stats import wilcoxon  # slow to import
 
-    trial, best = study.trials[number], study.best_trial
+    trial, best = _trial_of(study, number), study.best_trial
     common = sorted(trial.intermediate_values.keys() & best.intermediate_values.keys())
     own, other = (np.array([each.intermediate_values[step] for step in common]) for each in (trial, best))
     alternative = "less" if _is_up(study) else "greater"

@@ -151,8 +151,8 @@ def _launch_stack(launcher: Any, jobs: Sequence[Composed], position: Position) -
     outcomes = train_stacked(trials, position, _judges(jobs))
     seconds = time.monotonic() - start
     returns = {}
-    for unsaid, job, outcome in zip(reversed(range(len(jobs))), jobs, outcomes, strict=True):
-        told = functools.partial(_tell, launcher.task_function, job, outcome, seconds, unsaid)
+    for said_later, job, outcome in zip(reversed(range(len(jobs))), jobs, outcomes, strict=True):
+        told = functools.partial(_tell, launcher.task_function, job, outcome, seconds, said_later)
         returns[job.number] = _run_job(launcher, job, told, configure_logging=False)
     return returns
 
@@ -167,13 +167,13 @@ def _judges(jobs: Sequence[Composed]) -> list[Judge] | None:
 
 
 def _tell(
-    task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, unsaid: int, cfg: DictConfig
+    task: Any, job: Composed, outcome: dict[str, Any] | BaseException, seconds: float, said_later: int, cfg: DictConfig
 ) -> Any:
     """What the job itself would have said, returned or raised at its end."""
     from groundup.command.frame import JobFailed
 
     if hasattr(task, "report"):  # a job of a sweep of ours says one line
-        task.report(job.run_dir, job.overrides, seconds, unsaid)
+        task.report(job.run_dir, job.overrides, seconds, said_later)
         if isinstance(outcome, Exception):
             raise JobFailed(str(outcome)) from outcome
         return None if isinstance(outcome, BaseException) else outcome

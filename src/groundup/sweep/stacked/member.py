@@ -80,8 +80,8 @@ class Member:
             _connect(parts, self.optimizer)
             if self._resume is not None:
                 _restore(parts, self.optimizer, load_checkpoint(self._resume))
-            apart = (stop, parts.prune)  # asked when all members are where this one is
-            self.callbacks = [callback for callback in parts.trainer.callbacks if callback not in apart]  # type: ignore[attr-defined]
+            asked_by_the_stack = (stop, parts.prune)  # when all members are where this one is
+            self.callbacks = [callback for callback in parts.trainer.callbacks if callback not in asked_by_the_stack]  # type: ignore[attr-defined]
             self._watchers = [callback for callback in self.callbacks if isinstance(callback, Watcher)]
             self._norms = [callback for callback in self._watchers if isinstance(callback, GradientNorm)]
 
