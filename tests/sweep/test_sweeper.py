@@ -94,7 +94,7 @@ def test_a_table_that_cannot_be_written_is_shown_all_the_same(sweep, runs, capsy
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("groundup.sweep.sweeper.write_table", full)
+    monkeypatch.setattr("groundup.sweep.outcome.write_table", full)
     assert sweep("seed=0,1") == 1
     out, err = capsys.readouterr()
     assert "0.0550 ± 0.0071" in out

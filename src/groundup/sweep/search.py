@@ -22,14 +22,16 @@ from groundup.rundir.names import METRICS
 from groundup.rundir.overrides import label, shown
 from groundup.rundir.results import write_results
 from groundup.rundir.state import JobState, read_state
+from groundup.sweep.checked_jobs import checked
 from groundup.sweep.columns import add_to_columns
 from groundup.sweep.compose import Composer
 from groundup.sweep.job import Job
 from groundup.sweep.launchers import launch
 from groundup.sweep.ledger import Ledger
+from groundup.sweep.outcome import reported, resuming
 from groundup.sweep.pruning import pruning_of
 from groundup.sweep.search_space import Space
-from groundup.sweep.sweeper import checked, make_launcher, reported, resuming
+from groundup.sweep.sweeper import make_launcher
 from groundup.sweep.tally import strays
 
 

@@ -24,6 +24,7 @@ from groundup.config.model_kinds import learns_by_itself
 from groundup.data.folder import scan
 from groundup.errors import UserError
 from groundup.rundir.jobs import read_jobs
+from groundup.sweep.checked_jobs import checked
 from groundup.sweep.columns import add_to_columns, write_columns_of_search
 from groundup.sweep.compose import Composer
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs, refuse_foreign_words
@@ -44,7 +45,7 @@ from groundup.sweep.pruning import (
 )
 from groundup.sweep.search import Search, trials_at_once
 from groundup.sweep.search_space import Space, parse_space
-from groundup.sweep.sweeper import checked, opened, refuse_bad_settings, refuse_to_overwrite
+from groundup.sweep.sweeper import opened, refuse_bad_settings, refuse_to_overwrite
 from groundup.sweep.trials_alike import refuse_several_folds, refuse_what_biases
 
 TRIALS = 20

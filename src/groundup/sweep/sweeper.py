@@ -7,11 +7,6 @@ launched, by any launcher of Hydra's; the table is made of what the jobs have wr
 from __future__ import annotations
 
 import functools
-import json
-import shlex
-import shutil
-import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,50 +16,38 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from groundup.borrowed.hydra import with_searchpath
-from groundup.command.config_files import folders_of, with_files
 from groundup.command.mode import refuse_what_no_sweep_obeys
 from groundup.command.mode import words_of as words_of_command
-from groundup.command.search_path import PROVIDER
 from groundup.command.tell import tell
 from groundup.command.words import show
-from groundup.config.check import check_run, check_sweep, check_trust
-from groundup.config.spelling import Spelling, alike, in_one_spelling
-from groundup.data.folder import scan
-from groundup.data.folder_spec import Scan
-from groundup.errors import Interrupted, SweepFailed, UserError
+from groundup.config.check import check_sweep, check_trust
+from groundup.errors import UserError
 from groundup.rundir.folders import job_folders
-from groundup.rundir.jobs import CheckedJob, FrozenJob, write_jobs
+from groundup.rundir.jobs import FrozenJob, write_jobs
 from groundup.rundir.links import refuse_links_out_of_sweep
 from groundup.rundir.lock import Held, holding
 from groundup.rundir.names import COLUMNS, JOBS, LOCK, TABLES
-from groundup.rundir.overrides import label, varied_keys
-from groundup.rundir.rendering import as_text, write_table
-from groundup.rundir.results import DONE
-from groundup.rundir.state import JobState, clean, one_line, read_state
-from groundup.rundir.table import Table, make_table
-from groundup.sweep import refused_jobs
+from groundup.rundir.overrides import varied_keys
+from groundup.rundir.state import JobState, clean, read_state
+from groundup.sweep.checked_jobs import checked, freeze
 from groundup.sweep.columns import write_columns
 from groundup.sweep.compose import Composer
 from groundup.sweep.expand import expand
 from groundup.sweep.foreign_sweep import refuse_foreign_jobs
-from groundup.sweep.frozen import CHECKED, DIGEST, PRUNING, FrozenLoader, named
+from groundup.sweep.frozen import CHECKED, DIGEST, PRUNING, FrozenLoader
 from groundup.sweep.job import Job
 from groundup.sweep.job_file import read_rows, refuse_keys_twice
 from groundup.sweep.launchers import launch, refuse_bad_launcher
-from groundup.sweep.means import write_means
+from groundup.sweep.outcome import reported, resuming
 from groundup.sweep.params import words_of
 from groundup.sweep.resume_sweep import named_sweep, newest_sweep
 from groundup.sweep.tally import strays
 
-MANY = 500  # jobs that take a few seconds to check
 A_LOOK = 120.0  # seconds; whoever looks composes all jobs
 
 
@@ -171,80 +154,6 @@ def refuse_to_overwrite(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> None:
 # Before the first job
 
 
-def freeze(jobs: Sequence[list[str]], composer: Composer, places: Sequence[str] = ()) -> list[FrozenJob]:
-    """The checked configs of all jobs; a job with the config of an earlier one is left out, with a word.
-
-    A value that is spelt in two ways, as 0.1 and 1e-1, is spelt as in the first job that has it: jobs are told apart,
-    and put together, by their words.
-
-    Args:
-        jobs: the overrides of each.
-        composer: makes configs of them.
-        places: of the jobs in a file; empty where they are of the command line alone.
-
-    Raises:
-        UserError: what is wrong with any of them.
-    """
-    if len(jobs) > MANY:
-        tell(f"checking {len(jobs):,} jobs")
-    varied, found = varied_keys(jobs), dict[str, list[int]]()
-    scan_once = functools.cache(scan)
-    frozen: dict[str, FrozenJob] = {}
-    spelling = Spelling()
-    repeated = []
-    for number, overrides in enumerate(jobs):
-        try:
-            config = checked(overrides, composer, scan_once)
-        except UserError as error:
-            lines = [str(error)] if error.__cause__ else str(error).splitlines()  # a line each, of what was checked
-            for line in lines:
-                found.setdefault(line, []).append(number)
-            continue
-        spelt = in_one_spelling(config)
-        key = json.dumps(spelt, sort_keys=True)
-        if key in frozen:
-            name, first = label(overrides, varied), label(frozen[key].overrides, varied)
-            repeated.append(f"{name} (as {first})" if name != first else f"{name or 'a job'} (given twice)")
-        else:
-            frozen[key] = CheckedJob(len(frozen), spelling.of(overrides, spelt), config)
-    if found:
-        raise UserError(refused_jobs.message(found, jobs, varied, places))
-    if repeated:
-        more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
-        tell(f"left out, being the same as another job: {', '.join(repeated[:5])}{more}")
-    return named(list(frozen.values()), composer.is_group)
-
-
-def checked(overrides: list[str], composer: Composer, scan: Scan = scan) -> dict[str, Any]:
-    """The checked config of one job; `scan` looks through an image folder.
-
-    Raises:
-        UserError: it cannot be composed, or is not accepted.
-    """
-    try:
-        cfg = composer.compose(overrides)
-    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
-        from groundup.command.explain import explain
-
-        asked = [*composer.master.hydra.overrides.task, *overrides]
-        folders = folders_of(composer.master.hydra)
-        raise UserError(explain(error, asked, _primary(composer.master), sweeps=True, folders=folders)) from error
-    try:
-        config = check_run(cfg, scan, overrides).config
-    except UserError as error:
-        raise UserError(with_files(str(error), composer.master.hydra)) from error.__cause__
-    if config["resume"] is not None:
-        raise UserError(f"resume={config['resume']} in a sweep: go on with a whole sweep by sweep.resume=DIR")
-    return config
-
-
-def _primary(master: DictConfig) -> Path:
-    """The command's own config file."""
-    folders = [source.path for source in master.hydra.runtime.config_sources if source.provider in ("main", PROVIDER)]
-    files = [Path(folder) / f"{master.hydra.job.config_name}.yaml" for folder in folders]
-    return next((file for file in files if file.is_file()), files[0])
-
-
 @contextmanager
 def opened(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> Iterator[None]:
     """The directory of a sweep, there and ours alone, with its list of jobs."""
@@ -287,68 +196,6 @@ def _launch_all(
         launch(launcher, todo, sweep_dir)
 
 
-def resuming(sweep_dir: Path) -> str:
-    """The word that goes on with a sweep, to be copied to a shell."""
-    return shlex.quote(f"sweep.resume={sweep_dir}")
-
-
-@contextmanager
-def reported(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> Iterator[None]:
-    """Shows and writes the table of what was run inside, however that ends; `hint`: what to do where a job failed.
-
-    Raises:
-        SweepFailed: not all jobs have finished.
-    """
-    last_line = f"sweep directory: {sweep_dir}"
-    try:
-        with _stopping_on_sigterm():
-            yield
-    except (Interrupted, KeyboardInterrupt):
-        last_line = f"interrupted; go on with the same command and {resuming(sweep_dir)}"
-        raise
-    except (UserError, HydraException, OmegaConfBaseException):  # what was asked of the launcher
-        raise
-    except Exception as error:  # a worker that was killed, say
-        reason = f"{type(error).__name__}: {one_line(str(error))}"
-        raise SweepFailed(f"the launcher failed: {reason}; go on with {resuming(sweep_dir)}") from error
-    finally:
-        written = _show_table(sweep_dir, jobs)
-        tell(f"\n{last_line}")
-    _raise_if_not_all_finished(sweep_dir, jobs, hint)
-    if not written:
-        raise SweepFailed(f"all jobs have finished; the table is written again with {resuming(sweep_dir)}")
-
-
-def _show_table(sweep_dir: Path, jobs: Sequence[FrozenJob]) -> bool:
-    """In the terminal whatever happens; whether the files could be written too."""
-    from groundup.rundir.verdict import judge_sweep  # SciPy is imported here, and not where a word was misspelt
-    from groundup.rundir.verdict_words import as_data
-
-    table, problem = make_table(sweep_dir, jobs, alike), ""
-    verdict, said = None, ""
-    try:
-        found = judge_sweep(sweep_dir, table)
-        verdict = as_data(found) if found else None
-    except Exception as error:  # of any kind: what is in a directory may be anybody's, and the table is without it
-        said = f"there is no verdict: {type(error).__name__}: {one_line(str(error))}"
-    try:
-        write_table(sweep_dir, table, verdict)
-    except OSError as error:
-        problem = f"\n\nthe table cannot be written: {error}"
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    tell(f"\n{as_text(table, width, verdict=verdict['text'] if verdict else said)}{problem}")
-    _draw_means(sweep_dir, table)
-    return not problem
-
-
-def _draw_means(sweep_dir: Path, table: Table) -> None:
-    """Curves are an addition: a sweep whose table is there does not fail for them."""
-    try:
-        write_means(sweep_dir, table)
-    except Exception as error:  # of any kind: what is in a directory may be anybody's
-        tell(f"\nthe mean curves for TensorBoard are not written: {type(error).__name__}: {one_line(str(error))}")
-
-
 def _clean_what_begins_anew(sweep_dir: Path, jobs: Sequence[FrozenJob], states: Sequence[JobState]) -> None:
     """At once, so that a failure of an earlier attempt is not taken for one of this."""
     for job, state in zip(jobs, states, strict=True):
@@ -374,25 +221,3 @@ def make_launcher(
         config_loader=FrozenLoader(sweep_dir, context.config_loader, pruning), callbacks=context.callbacks
     )
     return Plugins.instance().instantiate_launcher(hydra_context=frozen, task_function=job, config=master)
-
-
-@contextmanager
-def _stopping_on_sigterm() -> Iterator[None]:
-    """SIGTERM between two jobs, or while other processes run them, ends the sweep as it ends a run."""
-
-    def stop(signum: int, frame: Any) -> None:
-        raise Interrupted(signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _raise_if_not_all_finished(sweep_dir: Path, jobs: Sequence[FrozenJob], hint: str) -> None:
-    statuses = [read_state(sweep_dir / job.folder).status for job in jobs]
-    counts = {status: statuses.count(status) for status in dict.fromkeys(statuses) if status not in DONE}
-    if counts:
-        words = ", ".join(f"{count} {status}" for status, count in counts.items())
-        raise SweepFailed(f"of {len(jobs)} jobs: {words}; {hint}")

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
-from groundup.borrowed.lightning import load_callbacks, set_batches_that_stepped
-from groundup.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.gradient_norm import GradientNorm
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.metrics_csv import MetricsCSV
 from groundup.callbacks.prune import Judge
 from groundup.callbacks.watcher import Watcher
-from groundup.errors import Pruned, RunFailed, UserError, log_of_tracebacks
+from groundup.errors import Pruned, RunFailed, UserError
 from groundup.learning.answers import Answered
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.learning.learner import Learner
-from groundup.printable import PrintableFormatter
 from groundup.run.answers import keep_answers, test_answers, was_validated
 from groundup.run.figures import take_test, training_figures
 from groundup.run.parts import Parts
 from groundup.run.recorded import Recorded
-from groundup.rundir.identity import STACKED
-from groundup.rundir.links import LogFile
-from groundup.rundir.names import LAST, LOG
+from groundup.rundir.names import LAST
 from groundup.spec import DatasetSpec
 from groundup.sweep.stacked.batches import Evaluation
+from groundup.sweep.stacked.log import Log
+from groundup.sweep.stacked.noted import connect, count, log_epoch, restore, set_progress
 from groundup.sweep.stacked.position import BEGINNING, Position
 
 
@@ -77,9 +72,9 @@ class Member:
             parts = self.recorded.assemble(stop, spec, self._judge)
             parts.learner.to(parts.trainer.strategy.root_device)
             self.optimizer = parts.learner.configure_optimizers()
-            _connect(parts, self.optimizer)
+            connect(parts, self.optimizer)
             if self._resume is not None:
-                _restore(parts, self.optimizer, load_checkpoint(self._resume))
+                restore(parts, self.optimizer, load_checkpoint(self._resume))
             asked_by_the_stack = (stop, parts.prune)  # when all members are where this one is
             self.callbacks = [callback for callback in parts.trainer.callbacks if callback not in asked_by_the_stack]  # type: ignore[attr-defined]
             self._watchers = [callback for callback in self.callbacks if isinstance(callback, Watcher)]
@@ -111,7 +106,7 @@ class Member:
         """Starts the clock of training."""
         with self._log.on():
             trainer, at = self.parts.trainer, self._position
-            _set(trainer.fit_loop.epoch_progress, at.epoch)
+            set_progress(trainer.fit_loop.epoch_progress, at.epoch)
             if at != BEGINNING:
                 count(trainer, at.step, at.batch or steps_per_epoch, steps_per_epoch)
             self.learner.begin(total_steps, steps_per_epoch)
@@ -144,13 +139,13 @@ class Member:
         """Validates, logs and saves."""
         with self._log.on():
             trainer, learner = self.parts.trainer, self.learner
-            _log_epoch(trainer, self._validate(validation))
+            log_epoch(trainer, self._validate(validation))
             trainer.fit_loop.epoch_loop.val_loop.batch_progress.is_last_batch = len(validation) > 0
-            _set(trainer.fit_loop.epoch_loop.val_loop.batch_progress, len(validation))
+            set_progress(trainer.fit_loop.epoch_loop.val_loop.batch_progress, len(validation))
             trainer.fit_loop.epoch_progress.increment_processed()
             for callback in self._callbacks(checkpoints=False):
                 callback.on_train_epoch_end(trainer, learner)
-            _log_epoch(trainer, learner.end_epoch())
+            log_epoch(trainer, learner.end_epoch())
             for callback in self._callbacks(checkpoints=True):
                 callback.on_train_epoch_end(trainer, learner)
             trainer.fit_loop.epoch_progress.increment_completed()
@@ -258,110 +253,3 @@ class Member:
     def _callbacks(self, checkpoints: bool) -> list[Callback]:
         """Checkpoints come last, as Lightning has it: what they save includes what the others did."""
         return [callback for callback in self.callbacks if isinstance(callback, Checkpoint) == checkpoints]
-
-
-class Log:
-    """A job's `train.log`: all that is said in `on()`; of that, the terminal shows warnings only."""
-
-    def __init__(self, run_dir: Path):
-        self._name = run_dir.name
-        self._file = LogFile(run_dir / LOG, encoding="utf-8", delay=True)
-        self._file.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
-
-    @contextmanager
-    def on(self) -> Iterator[None]:
-        root = logging.getLogger()
-        before = (root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate)
-        level = root.level
-        warnings = [_Warnings(handler, self._name) for handler in before[0] if _is_console(handler)]
-        root.handlers[:] = [self._file, *warnings]
-        root.setLevel(min(level, logging.INFO))
-        log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = [self._file], False
-        try:
-            yield
-        finally:
-            root.handlers[:], log_of_tracebacks.handlers[:], log_of_tracebacks.propagate = before
-            root.setLevel(level)
-            self._file.close()  # opened again by the next record: a thousand jobs need not hold a thousand files
-
-
-def _is_console(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
-
-
-class _Warnings(logging.Handler):
-    """Passes warnings on to another handler, with the name of the job."""
-
-    def __init__(self, handler: logging.Handler, job: str):
-        super().__init__(logging.WARNING)
-        self._handler, self._job = handler, job
-
-    def emit(self, record: logging.LogRecord) -> None:
-        named = logging.makeLogRecord(record.__dict__ | {"msg": f"job {self._job}: {record.getMessage()}", "args": ()})
-        self._handler.handle(named)
-
-
-# What Lightning's loops would have noted. Its checkpoints are made of these, and a run alone goes on from them.
-
-
-def _connect(parts: Parts, optimizer: torch.optim.Optimizer) -> None:
-    """Brings a Trainer into the state that it has while it trains."""
-    trainer, learner = parts.trainer, parts.learner
-    trainer.strategy.connect(learner)
-    learner.trainer = trainer
-    trainer.strategy.optimizers = [optimizer]
-    trainer.datamodule = parts.data  # type: ignore[attr-defined]
-    trainer.state.fn, trainer.state.status = TrainerFn.FITTING, TrainerStatus.RUNNING
-    trainer.training = True
-    assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
-    trainer.strategy.checkpoint_io.marks[STACKED] = True
-
-
-def _restore(parts: Parts, optimizer: torch.optim.Optimizer, checkpoint: dict[str, Any]) -> None:
-    """What a checkpoint holds beside the weights; where its run was follows from the position."""
-    [state] = checkpoint["optimizer_states"]
-    optimizer.load_state_dict(state)
-    parts.learner.on_load_checkpoint(checkpoint)
-    load_callbacks(parts.trainer, checkpoint)
-
-
-def begin_epoch(trainer: Trainer) -> None:
-    """Notes that an epoch begins."""
-    trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.reset()
-    trainer.fit_loop.epoch_progress.increment_ready()
-    trainer.fit_loop.epoch_progress.increment_started()
-
-
-def count(trainer: Trainer, step: int, batch: int, batches: int) -> None:
-    """Notes where training is.
-
-    Args:
-        trainer: of the member.
-        step: steps taken in all.
-        batch: batches of this epoch that were trained on.
-        batches: of an epoch.
-    """
-    loop = trainer.fit_loop.epoch_loop
-    optimizer = loop.automatic_optimization.optim_progress.optimizer
-    _set(optimizer.step, batch, step)
-    _set(optimizer.zero_grad, batch, step)
-    _set(loop.batch_progress, batch, step)
-    loop.batch_progress.is_last_batch = batch == batches
-    set_batches_that_stepped(trainer, step - (batch < batches))  # Lightning counts both after the hooks that may save
-    if batch < batches:
-        loop.batch_progress.current.completed -= 1
-        loop.batch_progress.total.completed -= 1
-
-
-def _set(progress: Any, current: int, total: int | None = None) -> None:
-    for tracker, number in ((progress.current, current), (progress.total, current if total is None else total)):
-        for field in vars(tracker):
-            setattr(tracker, field, number)
-
-
-def _log_epoch(trainer: Trainer, metrics: Mapping[str, float]) -> None:
-    """What `LightningModule.log_dict` does with the metrics of an epoch, whose last step they belong to."""
-    tensors = {name: torch.as_tensor(value) for name, value in metrics.items()}
-    trainer.callback_metrics.update(tensors)
-    for logger in trainer.loggers if metrics else ():
-        logger.log_metrics({name: float(value) for name, value in tensors.items()}, step=trainer.global_step - 1)

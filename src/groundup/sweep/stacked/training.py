@@ -21,8 +21,9 @@ from groundup.run.run import release
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 from groundup.sweep.stacked.batches import StackedImages
-from groundup.sweep.stacked.member import Member, begin_epoch, count
+from groundup.sweep.stacked.member import Member
 from groundup.sweep.stacked.nets import nets_of
+from groundup.sweep.stacked.noted import begin_epoch, count
 from groundup.sweep.stacked.optimizer import Joined
 from groundup.sweep.stacked.position import BEGINNING, Position
 
