@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -296,3 +297,33 @@ def test_throughput_counts_training_images_and_leaves_validation_out(make_config
     [rate] = scalars(tmp_path, "time/samples_per_second").values()
     assert rate > 1.5 * results["samples_per_second"]
     assert 1294 / rate < results["train_seconds"]
+
+
+def test_the_calibration_error_in_a_picture_is_that_of_the_results(monkeypatch):
+    """Answers of confidence 1 have a bin of their own, and are less often right here than the next ones."""
+    from groundup.callbacks import reliability
+    from groundup.statistics.calibration import expected_calibration_error
+
+    torch.manual_seed(0)
+    logits, target = torch.randn(500, 10) * torch.linspace(0.1, 60, 500)[:, None], torch.randint(10, (500,))
+    target[:400], logits[400:, 0], target[450:] = logits[:400].argmax(1), 200.0, 0
+    learner = SimpleNamespace(
+        device="cpu", probabilities=lambda logits: logits.softmax(1), sum_over_processes=lambda sums: sums
+    )
+    drawn = []
+    monkeypatch.setattr(reliability, "draw_reliability", lambda *given: drawn.append(given))
+    monkeypatch.setattr(reliability, "write_picture", lambda *_: None)
+    monkeypatch.setattr(reliability, "moment", lambda *_: "now")
+    watcher = reliability.Reliability()
+    watcher.begin(learner)
+    for part in torch.arange(500).split(170):
+        watcher.see(learner, None, target[part], logits[part])
+    watcher.show(SimpleNamespace(is_global_zero=True), learner, "test", 0)
+    [(images, _, right, error, _)] = drawn
+    confidence, predicted = logits.softmax(1).max(1)
+    expected = expected_calibration_error(confidence.numpy(), (predicted == target).numpy())
+    assert error == pytest.approx(expected, abs=1e-5)
+    assert (len(images), images.sum(), right.sum()) == (15, 500, int((predicted == target).sum()))
+    at_fifteen = np.minimum((confidence.numpy() * 15).astype(int), 14)
+    gaps = np.bincount(at_fifteen, (predicted == target).numpy() - confidence.numpy())
+    assert abs(np.abs(gaps).sum() / 500 - expected) > 1e-3, "the control: without that bin it is another number"

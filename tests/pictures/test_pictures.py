@@ -68,7 +68,7 @@ def test_pictures_of_ten_classes_are_as_large_as_a_card():
         draw_confusion(counts, NAMES, title),
         draw_confusion(counts, NAMES, title, shares=True),
         draw_bars(counts.diagonal(), counts.sum(axis=1), NAMES, title),
-        draw_reliability(np.ones(15, int), np.ones(15), np.ones(15, int), "val, after epoch 100"),
+        draw_reliability(np.ones(15, int), np.ones(15), np.ones(15, int), 0.25, "val, after epoch 100"),
     ):
         assert image.width <= CARD[0]
         assert image.height <= CARD[1]
@@ -189,9 +189,9 @@ def test_counts_of_small_integers_make_the_same_picture():
 
 def test_bars_are_as_high_as_their_bin_is_right_and_what_is_claimed_beyond_is_amber():
     images = np.array([0, 100, 100])
-    fair = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 50, 90]), "title")
-    vain = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 25, 45]), "title")
+    fair = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 50, 90]), 0.25, "title")
+    vain = draw_reliability(images, np.array([0, 50.0, 90]), np.array([0, 25, 45]), 0.25, "title")
     assert near(fair, BLUE) > 1.8 * near(vain, BLUE) > 5_000
     assert near(vain, AMBER) > 1.5 * near(fair, AMBER)
-    nothing = draw_reliability(np.zeros(15, int), np.zeros(15), np.zeros(15, int), "title")
+    nothing = draw_reliability(np.zeros(15, int), np.zeros(15), np.zeros(15, int), 0.25, "title")
     assert near(nothing, BLUE) == 0

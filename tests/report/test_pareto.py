@@ -83,11 +83,19 @@ def test_it_is_the_front_that_a_walk_from_the_cheapest_finds(part):
 
 
 def test_shared_seconds_are_on_no_front_and_keep_nobody_off_it(part):
-    runs = [{"train_seconds": 1.0, "val": 0.9, "stacked": 4}, {"train_seconds": 2.0, "val": 0.8}]
+    runs = [{"train_seconds": 1.0, "val": 0.9, "stacked": 4}, *({"train_seconds": 2.0 + i, "val": 0.8} for i in (0, 1))]
     runs = [run | {"parameters": 10 * (i + 1)} for i, run in enumerate(runs)]
     made = part(*runs)
     assert names(front(made.ranked, "train_seconds").members) == ["m1"]
     assert names(front(made.ranked, "parameters").members) == ["m0"]  # the control: these are its own
+
+
+def test_seconds_that_all_have_shared_have_no_front_and_it_says_why(part):
+    runs = [{"train_seconds": 1.0 + i, "val": 0.9 - i / 10, "stacked": 4, "macs": 10 + i} for i in range(3)]
+    made = part(*runs)
+    assert [found.cost for found in fronts_of(made, None)] == ["macs"]
+    with pytest.raises(UserError, match="an accuracy of its own, as jobs that were trained at once share it, differ"):
+        refuse_costs([made], ["train_seconds"], "measure DIR")
 
 
 def test_fronts_are_those_of_costs_that_differ_or_those_asked_for(part):

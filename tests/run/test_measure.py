@@ -81,3 +81,18 @@ def test_what_is_measured_is_the_runs_network_and_nothing_of_the_run_changes(sma
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"config\.yaml"):
         load(tmp_path, batch=1)
+
+
+def test_a_network_that_cannot_take_the_batch_is_said_before_any_is_measured(small_run, monkeypatch):
+    _, run_dir = small_run
+    answer = Predictor.forward
+
+    def forward(self, images):
+        if len(images) > 4:
+            raise ValueError("four at most")
+        return answer(self, images)
+
+    monkeypatch.setattr(Predictor, "forward", forward)
+    load(run_dir, batch=4)
+    with pytest.raises(UserError, match="1 and 5 images at once: .*four at most"):
+        load(run_dir, batch=5)

@@ -146,6 +146,15 @@ def archive_of(stored=zipfile.ZIP_STORED, **changed):
     return content.getvalue()
 
 
+def many_members(count):
+    """An archive whose list of members is what fills the memory."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number in range(count):
+            archive.writestr(f"{number}", b"")
+    return content.getvalue()
+
+
 class Evil:
     def __reduce__(self):
         return os.system, ("touch evil",)
@@ -176,6 +185,9 @@ def header(shape, kind="|u1"):
         (archive_of(true=header((10**12,))), "cannot reshape"),
         (archive_of(true=header((-1,)) + bytes(4), predicted=header((2, 2)) + bytes(4)), "shape"),
         (archive_of(doubt=np.full(4, 7, np.float16)), "not within"),
+        (archive_of(about=np.zeros(2**24 + 1, np.uint8)), "too large"),
+        (many_members(2 * 10**4), "other arrays"),
+        (many_members(8), "other arrays"),
         (archive_of(zipfile.ZIP_DEFLATED, true=np.zeros(10**6, np.uint8)), "compressed"),
     ],
 )
@@ -223,3 +235,11 @@ def test_predictions_of_another_split_are_not_taken_for_these(tmp_path):
 def test_they_are_read_without_torch():
     code = "import sys, groundup.rundir.predictions; assert not {'torch', 'pickle5'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_long_list_of_members_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """Whatever its end says; `zipfile` would make an object of every member."""
+    (tmp_path / "test_predictions.npz").write_bytes(many_members(70_000))  # so many that the end says it elsewhere
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it is read"))
+    with pytest.raises(Unreadable, match="other arrays"):
+        read_predictions(tmp_path, "test")

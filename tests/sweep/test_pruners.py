@@ -11,7 +11,7 @@ import pytest
 
 optuna = pytest.importorskip("optuna", reason="pip install optuna")
 
-from groundup.rundir.by_epoch import figure_by_epoch  # noqa: E402
+from groundup.rundir.epochs import figure_by_epoch  # noqa: E402
 from groundup.rundir.jobs import FrozenJob, write_jobs  # noqa: E402
 from groundup.rundir.pruned import Decision, read_decision, write_decision  # noqa: E402
 from groundup.sweep.pruners import decide, make_pruner  # noqa: E402

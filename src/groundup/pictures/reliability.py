@@ -14,7 +14,11 @@ _TITLE, _SIZE = 12, 10  # of letters
 
 
 def draw_reliability(
-    images: NDArray[np.integer], confidence: NDArray[np.floating], right: NDArray[np.integer], title: str
+    images: NDArray[np.integer],
+    confidence: NDArray[np.floating],
+    right: NDArray[np.integer],
+    error: float,
+    title: str,
 ) -> Image.Image:
     """Draws a bar of accuracy for each bin of confidences, amber from there to the mean confidence; below, its images.
 
@@ -22,10 +26,9 @@ def draw_reliability(
         images: `(B,)`, of each bin of equal width.
         confidence: `(B,)`, the sum of theirs.
         right: `(B,)`, how many of them are right.
-        title: stands above.
+        error: the expected calibration error.
+        title: stands above, with the error.
     """
-    total = max(1, int(images.sum()))
-    error = float(np.abs(right - confidence).sum()) / total
     title = f"{title}: calibration error {error:.4f}"
     size = (max(_LEFT + _ACROSS + 12, width(title, _TITLE) + 12), _TOP + _DOWN + _GAP + _SHARES + 32)
     image = Image.new("RGB", size, WHITE)

@@ -64,7 +64,10 @@ def fronts_of(part: Part, asked: Sequence[str] | None) -> list[Front]:
 
 
 def front(entries: Sequence[Entry], cost: str) -> Front | None:
-    """The front of these configurations; None where fewer than two have both figures, or all cost the same."""
+    """The front of these configurations; None where fewer than two have both figures, or all cost the same.
+
+    Costs that several jobs shared are no costs of these.
+    """
     metric = next((name for name in ("val/acc", "test/acc") if any(entry.figure(name) for entry in entries)), None)
     if metric is None:
         return None
@@ -73,7 +76,7 @@ def front(entries: Sequence[Entry], cost: str) -> Front | None:
         for place, entry in enumerate(entries)
         if (spent := entry.figure(cost)) and (reached := entry.figure(metric))
     ]
-    if len({point.cost.mean for point in points}) < 2:
+    if len({point.cost.mean for point in points if not point.shared}) < 2:
         return None
     return Front(cost, metric, [_judged(point, points) for point in points])
 
@@ -126,9 +129,11 @@ def refuse_costs(parts: Sequence[Part], asked: Sequence[str], measure: str) -> N
             continue
         if not any(entry.figure(name) for part in parts for entry in part.ranked):
             raise UserError(f"pareto={name}: no finished run has it{_remedy(name, measure)}")
+        are_shared = any(_is_shared(entry, name) for part in parts for entry in part.ranked)
+        of_own = " of its own, as jobs that were trained at once share it," if are_shared else ""
         raise UserError(
-            f"pareto={name}: no two configurations with an accuracy differ in it, so there is no front; accepted: "
-            f"{', '.join(_with_front(parts)) or 'nothing'}, or {NONE}"
+            f"pareto={name}: no two configurations with an accuracy{of_own} differ in it, so there is no front; "
+            f"accepted: {', '.join(_with_front(parts)) or 'nothing'}, or {NONE}"
         )
 
 

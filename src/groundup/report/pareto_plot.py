@@ -87,7 +87,7 @@ def _caption(front: Front, shows_test: bool) -> str:
     named = "; ".join(entry.title for entry in members[:NAMED])
     if len(members) > NAMED:
         named += f"; and {', '.join(str(entry.number) for entry in members[NAMED:])}"
-    words = [f"On the front, the cheapest first: {named}." if members else "Nothing is on the front."]
+    words = [f"On the front, the cheapest first: {named}."]
     words.append("Each of the others, in grey, costs no less than another one that is at least as accurate.")
     words.append("Means decide, whatever their bars, one sample standard deviation, have in common.")
     if front.metric == "test/acc":

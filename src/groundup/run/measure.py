@@ -16,11 +16,13 @@ import torch
 from lightning.pytorch import LightningModule
 
 from groundup.config.own_code import warn_of_other_code
+from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import put_checkpoint
 from groundup.models.summary import untouched
 from groundup.paths import unique_name
 from groundup.run.costs import macs_of, size_on_disk
+from groundup.run.failures import one_line_cause
 from groundup.run.learners import build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config
@@ -49,6 +51,12 @@ class Measured:
     spec: DatasetSpec
     calls: dict[str, Callable[[], Any]]
     readings: dict[str, list[float]] = field(default_factory=lambda: {"image_ms": [], "batch_ms": []})
+
+    def warm_up(self) -> None:
+        """Calls each once: memory is taken, and kernels are chosen, by the first call."""
+        with untouched(self.module):
+            for call in self.calls.values():
+                call()
 
     def read(self) -> None:
         """Takes a reading of each."""
@@ -83,7 +91,12 @@ def load(run_dir: Path, batch: int, trust: Collection[str] = ()) -> Measured:
     like = next(module.parameters(), torch.zeros(()))
     images = trial_images(spec, like, batch)
     one = images[:1].clone()
-    return Measured(module, spec, {"image_ms": lambda: module(one), "batch_ms": lambda: module(images)})
+    found = Measured(module, spec, {"image_ms": lambda: module(one), "batch_ms": lambda: module(images)})
+    try:
+        found.warm_up()
+    except Exception as error:  # of any kind: a network may be for batches of its own size
+        raise UserError(f"1 and {batch} images at once: {one_line_cause(error, run_dir)}") from error
+    return found
 
 
 def measure(networks: Collection[Measured], batch: int, threads: int, rounds: int) -> list[dict[str, Any]]:
@@ -99,10 +112,8 @@ def measure(networks: Collection[Measured], batch: int, threads: int, rounds: in
         What `costs.json` of each holds.
     """
     with _threads(threads):
-        for network in networks:  # memory is taken, and kernels are chosen, by the first call
-            with untouched(network.module):
-                for call in network.calls.values():
-                    call()
+        for network in networks:  # once more: with so many threads
+            network.warm_up()
         for _ in range(rounds):
             for network in networks:
                 network.read()

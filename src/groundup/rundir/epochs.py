@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from groundup.rundir.figure import Figure
+from groundup.rundir.names import METRICS
 from groundup.rundir.plain import MIB, Unreadable, read_text
 
 METRICS_SIZE = 256 * MIB  # bytes
@@ -17,11 +17,26 @@ METRICS_SIZE = 256 * MIB  # bytes
 
 def read_epochs(file: Path) -> list[dict[str, float]]:
     """The rows of a `metrics.csv`, of what is a finite number; none where it cannot be read."""
-    try:
-        rows = [_numbers(row) for row in csv.DictReader(StringIO(read_text(file, METRICS_SIZE), newline=""))]
-    except (Unreadable, csv.Error):
-        return []
-    return [row for row in rows if "epoch" in row]
+    found = []
+    for row in _rows(file):
+        numbers = {str(key): value for key, text in row.items() if (value := _number(text)) is not None}
+        finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
+        if "epoch" in finite:
+            found.append(finite)
+    return found
+
+
+def figure_by_epoch(run_dir: Path, name: str) -> dict[int, float]:
+    """A figure after each epoch that has one, by the number of epochs trained, from 1; none where nothing is there.
+
+    NaN and infinity are figures, unlike in `read_epochs`: who compares runs while they train sees who has diverged.
+    """
+    pairs = [(_number(row.get("epoch")), _number(row.get(name))) for row in _rows(run_dir / METRICS)]
+    return {
+        int(epoch) + 1: figure
+        for epoch, figure in pairs
+        if epoch is not None and figure is not None and math.isfinite(epoch) and epoch >= 0
+    }
 
 
 def curve_of(runs: Iterable[Sequence[Mapping[str, float]]], metric: str) -> dict[int, Figure]:
@@ -34,13 +49,16 @@ def curve_of(runs: Iterable[Sequence[Mapping[str, float]]], metric: str) -> dict
     return {epoch: figure for epoch in sorted(values) if (figure := Figure.of(values[epoch]))}
 
 
-def _numbers(row: dict[str | Any, Any]) -> dict[str, float]:
-    numbers = {}
-    for key, text in row.items():
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            continue
-        if math.isfinite(value):
-            numbers[str(key)] = value
-    return numbers
+def _rows(file: Path) -> Iterator[Mapping[str | None, object]]:
+    """As they are written; those before a damaged line, none where nothing can be read."""
+    try:
+        yield from csv.DictReader(StringIO(read_text(file, METRICS_SIZE), newline=""))
+    except (Unreadable, csv.Error):
+        return
+
+
+def _number(text: object) -> float | None:
+    try:
+        return float(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

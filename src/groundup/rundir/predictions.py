@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -36,6 +38,10 @@ LARGEST = 512 * MIB  # bytes of a file; 2,600,000 images of 100 classes
 _WHAT = "about"
 _ABOUT = {"data": str, "split": str, "classes": list}
 _NEEDED, _FURTHER = {_WHAT, "true", "predicted"}, {"doubt", "probabilities", "likelihood"}
+_ABOUT_SIZE = 16 * MIB  # bytes; names of a million classes
+_END, _END_BEGINS = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last bytes of an archive
+_LARGER_END_BEGINS = b"PK\x06\x07"  # before these, of one of more than 4 GiB
+_LIST_SIZE = 64 * 1024  # bytes of its list of members
 _HALF = np.dtype(np.float16)
 _ONE = 1 + 1e-4  # what rounding makes of it
 
@@ -184,13 +190,27 @@ def read_predictions_file(file: Path) -> Predictions:
             raise Unreadable("it is no file but a directory, a pipe or a device")
         if file.stat().st_size > LARGEST + MIB:
             raise Unreadable(f"it is larger than {LARGEST // MIB} MiB")
-        with file.open("rb") as stream, zipfile.ZipFile(stream) as archive:
-            return _predictions(_arrays(archive))
+        with file.open("rb") as stream:
+            _refuse_end(stream)
+            with zipfile.ZipFile(stream) as archive:
+                return _predictions(_arrays(archive))
     except OSError as error:
         raise Unreadable(f"{file.name}: {error.strerror or error}") from error
     except Exception as error:  # of many kinds, from zipfile, where a file makes no sense
         cause = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(f"{file.name}: no predictions can be read from it: {cause}") from error
+
+
+def _refuse_end(stream: BinaryIO) -> None:
+    """Refuses an archive by what its last bytes say of it: `zipfile` reads the whole list of members, however long."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - 2 * _END.size))
+    tail = stream.read()
+    if len(tail) < 2 * _END.size or not tail[-_END.size :].startswith(_END_BEGINS):
+        raise Unreadable("it is not a zip file, or one with a comment")
+    _, _, _, _, members, length, _, _ = _END.unpack(tail[-_END.size :])
+    if members > len(_NEEDED | _FURTHER) or length > _LIST_SIZE or _LARGER_END_BEGINS in tail[: _END.size]:
+        raise Unreadable("it holds other arrays than predictions do")
 
 
 def _predictions(arrays: dict[str, NDArray[Any]]) -> Predictions:
@@ -211,7 +231,7 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> NDArray[Any]:
-    if member.compress_type != zipfile.ZIP_STORED or member.file_size > LARGEST:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size > (_ABOUT_SIZE if name == _WHAT else LARGEST):
         raise Unreadable(f"{name} is compressed, or too large")
     content = io.BytesIO(archive.read(member))  # held against its checksum
     if npy.read_magic(content) != (1, 0):

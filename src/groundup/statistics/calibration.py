@@ -52,8 +52,12 @@ def expected_calibration_error(confidence: Numbers, right: Numbers, bins: int = 
 
 
 def _places(confidence: Numbers, bins: int) -> NDArray[np.int64]:
-    edges = np.linspace(0, 1, bins + 1, dtype=np.float32)
-    return np.clip(np.searchsorted(edges, confidence.astype(np.float32), side="right") - 1, 0, bins)
+    return np.clip(np.searchsorted(edges(bins), confidence.astype(np.float32), side="right") - 1, 0, bins)
+
+
+def edges(bins: int) -> NDArray[np.float32]:
+    """Where bins of confidence begin, `(bins + 1,)`; the last is that of confidence 1 alone."""
+    return np.linspace(0, 1, bins + 1, dtype=np.float32)
 
 
 class Reliability(NamedTuple):

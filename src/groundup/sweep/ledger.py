@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from groundup.borrowed.optuna import report, set_user_attribute
 from groundup.errors import UserError
-from groundup.rundir.by_epoch import figure_by_epoch
+from groundup.rundir.epochs import figure_by_epoch
 from groundup.rundir.folders import job_folders
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import JOBS

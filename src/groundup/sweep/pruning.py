@@ -21,7 +21,7 @@ from groundup.config.contradictions import key_without_validation
 from groundup.config.located import located
 from groundup.config.rooms import options_of
 from groundup.errors import UserError
-from groundup.rundir.by_epoch import figure_by_epoch
+from groundup.rundir.epochs import figure_by_epoch
 from groundup.rundir.figure import number_in
 from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.rundir.pruned import Decision
