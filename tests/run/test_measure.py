@@ -94,5 +94,5 @@ def test_a_network_that_cannot_take_the_batch_is_said_before_any_is_measured(sma
 
     monkeypatch.setattr(Predictor, "forward", forward)
     load(run_dir, batch=4)
-    with pytest.raises(UserError, match="1 and 5 images at once: .*four at most"):
+    with pytest.raises(UserError, match=r"1 and 5 images at once: .*four at most"):
         load(run_dir, batch=5)
