@@ -11,8 +11,11 @@ from events import scalars, steps
 from small_runs import with_callback
 
 from groundup.config import extras
+from groundup.config.sweep_settings import settings_of_sweep
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.run.run import run
+from groundup.rundir.jobs import FrozenJob
+from groundup.sweep.columns import write_columns
 
 EVERYTHING = ("callbacks=everything", "trainer.log_every_n_steps=10")
 
@@ -167,3 +170,17 @@ def test_an_interrupted_run_says_so_to_its_loggers(make_config, tmp_path):
     *_, best, last, ended = lines(tmp_path / "run")
     assert best["metrics"].keys() == {"val/acc_best", "val/loss_best"}
     assert (last["params"]["status"], ended) == ("interrupted", {"ended": "failed"})
+
+
+def test_lightnings_own_tensorboard_logger_has_the_row_of_a_sweeps_job(make_config, tmp_path):
+    node = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger"}
+    config = with_loggers(make_config("logger=none"), board=node)
+    job = FrozenJob(0, ["optimizer.lr=0.1"], config)
+    write_columns(
+        tmp_path, [job, FrozenJob(1, ["optimizer.lr=0.2"], config | {"optimizer": config["optimizer"] | {"lr": 7}})]
+    )
+    run(config, tmp_path / "0")
+    [row] = (tmp_path / "0" / "lightning_logs" / "version_0").glob("*.hparams")
+    content = row.read_bytes()
+    assert b"optimizer.lr" in content
+    assert settings_of_sweep(tmp_path / "0").groups["0"].encode() in content

@@ -176,3 +176,13 @@ def test_figures_that_a_module_logs_by_names_of_its_own_have_curves(swept):
     assert list(points(sweep / "means" / "lr=0.2", "mean/test_f1")) == [63]
     tags = read_events(sweep / "means" / "lr=0.2").Tags()["scalars"]
     assert not [tag for tag in tags if tag.split("/", 1)[1] in ("lr", "seconds", "epoch", "step", "parameters")]
+
+
+def test_event_files_may_lie_in_a_folder_of_lightnings(swept):
+    sweep, jobs = swept
+    for job in jobs:
+        (sweep / job.folder / "lightning_logs" / "version_0").mkdir(parents=True)
+        file = sweep / job.folder / "events.out.tfevents.1.x"
+        file.rename(sweep / job.folder / "lightning_logs" / "version_0" / file.name)
+    write_means(sweep, make_table(sweep, jobs))
+    assert {path.name for path in (sweep / "means").iterdir()} == {"lr=0.1", "lr=0.2"}

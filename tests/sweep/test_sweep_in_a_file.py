@@ -204,7 +204,7 @@ def test_a_wrong_key_of_params_is_answered_as_one_that_was_typed(experiment, tra
 def test_folders_of_jobs_that_a_file_names_are_refused(experiment, train, runs, tmp_path, capsys):
     words = experiment("hydra:\n  sweep:\n    subdir: ${hydra.job.override_dirname}\n")
     assert train("-m", *words, "seed=0,1", CPU, f"hydra.sweep.dir={tmp_path}/s") == 2
-    said = "hydra.sweep.subdir=${hydra.job.override_dirname}: the folders of a sweep's jobs are their numbers"
+    said = "hydra.sweep.subdir=${hydra.job.override_dirname}: the folders of a sweep's jobs have names of their own"
     assert said in capsys.readouterr().err
 
 

@@ -141,7 +141,7 @@ def test_after_fail_fast_the_sweep_goes_on_with_the_failed_job_and_the_rest(swee
         (["model=mlp", "model.hidden_dims=16,32"], ["model.hidden_dims=16: must be a list; a list is written [16]\n"]),
         (
             ["seed=0,1", "hydra.sweep.subdir=x"],
-            ["hydra.sweep.subdir=x: the folders of a sweep's jobs are their numbers"],
+            ["hydra.sweep.subdir=x: the folders of a sweep's jobs have names of their own"],
         ),
         (["seed=0,1", "+hydra.sweep.checked=true"], ["+hydra.sweep.checked=true: a sweep sets this for its jobs"]),
         (

@@ -59,7 +59,7 @@ def refuse_what_no_sweep_obeys(hydra: Any) -> None:
     assert isinstance(folders, dict)
     if (given := folders["subdir"]) != SUBDIR:
         raise UserError(
-            f"hydra.sweep.subdir={given}: the folders of a sweep's jobs are their numbers; accepted: "
+            f"hydra.sweep.subdir={given}: the folders of a sweep's jobs have names of their own; accepted: "
             "hydra.sweep.dir=DIR"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from PIL import Image
@@ -46,6 +47,10 @@ class TensorBoardKeeper(Keeper):
     def takes_pictures(self, logger: Logger | type) -> bool:
         return True
 
+    def arguments(self, node: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        """Lightning's hands on its `save_dir` as `root_dir` itself."""
+        return {"save_dir": str(place.run_dir), "run_dir": place.run_dir, "first_step": place.first_step}
+
     def begin(self, logger: TensorBoardLogger, run: Beginning, place: Place) -> None:  # type: ignore[override]
         """Its settings come with the final figures; it has the texts of a run that goes on already."""
         for title, text in () if place.goes_on else run.texts.items():
@@ -72,7 +77,10 @@ def log_hparams(logger: TensorBoardLogger, run: Ending) -> None:
     """
     logger.experiment.close()
     folder = Path(logger.log_dir)
-    earlier = [*folder.glob(f"events.out.tfevents.*{_ROW}")]
+    below = (
+        folder != run.run_dir and run.run_dir in folder.parents
+    )  # in a folder for each part of a run that was stopped
+    earlier = [*(folder.parent if below else folder).glob(f"{'*/' * below}events.out.tfevents.*{_ROW}")]
     with SummaryWriter(folder, filename_suffix=_ROW) as writer:
         for name, value in run.metrics.items():
             writer.add_scalar(name, value, run.step)

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from groundup.borrowed.hydra import locate
-from groundup.config.build import build_as_is, named_arguments
+from groundup.config.build import build_as_is, named_arguments, names_of_bases
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.loggers.guard import guard, say_failed
 from groundup.loggers.helper import InHelper
@@ -18,6 +18,7 @@ from groundup.loggers.keeper import Beginning, Ending, Keeper, Place
 from groundup.loggers.keepers import ANY, keeper_of
 from groundup.rundir.ranks import is_helper
 
+OURS = {"run_dir", "first_step"}  # which nobody else knows, so that no other takes them without their names
 ACCEPTED = (
     "a lightning.pytorch Logger, one of your own too, or a function that gives one; it may take save_dir, run_dir, "
     "first_step"
@@ -124,10 +125,12 @@ def _given(node: Mapping[str, Any], left_open: Mapping[str, Any], waits: bool) -
 def _left_open(factory: Any, node: Mapping[str, Any], keeper: Keeper, place: Place) -> dict[str, Any]:
     """What it gets of what the node does not say, or says null to."""
     takes, takes_more = named_arguments(factory)
+    takes |= names_of_bases(factory)
     if keeper is ANY:
         takes_more = False  # what a function of somebody else's would do with more is not known
     offered = keeper.arguments({key: value for key, value in node.items() if value is not None}, place)
-    return {name: value for name, value in offered.items() if node.get(name) is None and (name in takes or takes_more)}
+    taken = takes | (offered.keys() - OURS if takes_more else set())
+    return {name: value for name, value in offered.items() if node.get(name) is None and name in taken}
 
 
 def _refusal(node: Mapping[str, Any], place: Place, cause: str) -> UserError:

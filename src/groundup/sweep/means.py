@@ -36,7 +36,7 @@ def write_means(sweep_dir: Path, table: Table) -> None:
     folders = {job.number: sweep_dir / job.folder for job, state in table.jobs if state.status == "finished"}
     for name, row in _named(table, folders):
         runs = [folders[number] for number in row.jobs if number in folders]
-        if len(runs) > 1 and any(next(run.glob(EVENTS), None) for run in runs):  # else nobody looks at TensorBoard
+        if len(runs) > 1 and any(next(run.rglob(EVENTS), None) for run in runs):  # else nobody looks at TensorBoard
             _write(sweep_dir / MEANS / name, _curves(runs, row.figures))
 
 
