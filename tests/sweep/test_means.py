@@ -141,26 +141,26 @@ def test_links_are_not_followed(swept):
 
 
 def test_curves_that_cannot_be_written_take_no_table_away(tmp_path, capsys, monkeypatch):
-    from groundup.sweep import sweeper
+    from groundup.sweep import outcome
 
     def fail(*_):
         raise ValueError("a step of 1e300")
 
-    monkeypatch.setattr(sweeper, "write_means", fail)
-    assert sweeper._show_table(tmp_path, [])
+    monkeypatch.setattr(outcome, "write_means", fail)
+    assert outcome._show_table(tmp_path, [])
     assert (tmp_path / "sweep.json").exists()
     assert "not written: ValueError: a step of 1e300" in capsys.readouterr().out
 
 
 def test_a_verdict_that_fails_takes_no_table_away(tmp_path, capsys, monkeypatch):
     from groundup.rundir import verdict
-    from groundup.sweep import sweeper
+    from groundup.sweep import outcome
 
     def fail(*_):
         raise ValueError("predictions of nothing")
 
     monkeypatch.setattr(verdict, "judge_sweep", fail)
-    assert sweeper._show_table(tmp_path, [])
+    assert outcome._show_table(tmp_path, [])
     assert (tmp_path / "sweep.json").exists()
     assert "there is no verdict: ValueError: predictions of nothing" in capsys.readouterr().out
 
