@@ -12,7 +12,7 @@ from lightning.pytorch import Callback
 
 from groundup.errors import RunFailed
 from groundup.run.failures import one_line_cause
-from groundup.sweep.sweeper import resuming
+from groundup.sweep.outcome import resuming
 
 
 def test_a_failure_in_training_is_one_line_and_exit_code_1(command, tmp_path):

@@ -137,6 +137,15 @@ def test_a_trial_is_judged_by_the_files_of_the_others_after_its_warmup(court, tm
         assert bool(court.judge(3, trained)) == given_up
 
 
+def test_a_row_beyond_the_checkpoint_is_not_judged_before_it_is_trained_again(court, tmp_path):
+    write_trial(tmp_path / "3", {epoch: 0.8 for epoch in range(1, 6)})  # killed before the checkpoint of the fifth
+    assert court.judge(3, 4) is None
+    write_trial(tmp_path / "3", {epoch: 0.6 for epoch in range(1, 6)})
+    assert court.judge(3, 5).value == 0.6  # looked at anew
+    write_trial(tmp_path / "3", {epoch: 0.6 for epoch in range(1, 9)})
+    assert court.judge(3, 7).epochs == 7
+
+
 def test_an_epoch_without_a_validation_and_the_last_one_are_not_judged(court, tmp_path):
     values = {epoch: 0.6 if epoch % 2 else "" for epoch in range(1, 21)}
     write_trial(tmp_path / "3", {epoch: values[epoch] for epoch in range(1, 5)})

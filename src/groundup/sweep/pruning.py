@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,6 +131,9 @@ class Court:
             self.look()
         if not self._has(number, trained):
             return None  # not validated in this epoch
+        own = self._known[number]
+        passed = {epoch: value for epoch, value in own.values.items() if epoch <= trained}
+        self._known[number] = replace(own, values=passed)  # a row without its checkpoint is trained for once more
         from groundup.sweep.pruners import decide  # Optuna is slow to import
 
         return decide(self._pruning, self._epochs, [self._known[job.number] for job in self._jobs], number)

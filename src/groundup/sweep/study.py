@@ -23,7 +23,7 @@ from groundup.config.check import check_study, check_sweep, check_trust, refuse_
 from groundup.config.model_kinds import learns_by_itself
 from groundup.data.folder import scan
 from groundup.errors import UserError
-from groundup.rundir.jobs import read_jobs
+from groundup.rundir.jobs import FrozenJob, read_jobs
 from groundup.sweep.checked_jobs import checked
 from groundup.sweep.columns import add_to_columns, write_columns_of_search
 from groundup.sweep.compose import Composer
@@ -83,20 +83,25 @@ def run_study(
     space = parse_space(words, context.config_loader)
     number = _number_of_trials(options, space, settings["max_jobs"])
     composer = Composer(context.config_loader, master)
-    corners: list[Corner] = []
+    corners = _checked_corners(space, composer, options) if is_new else []
     if is_new:
-        corners = _checked_corners(space, composer, options)
         _refuse_idle_pruner(options, number, master)
         refuse_to_overwrite(sweep_dir, [])
     with opened(sweep_dir, []):
         jobs = read_jobs(sweep_dir)
         refuse_foreign_jobs(sweep_dir, jobs, typed, functools.partial(checked, composer=composer), check_trust(master))
         study = open_study(sweep_dir, options, words, space)
-        if corners:
-            write_columns_of_search(sweep_dir, corners, options["pruner"] != "none")
-        add_to_columns(sweep_dir, jobs)
-        search = Search(study, sweep_dir, space, options, composer, number)
-        search.run(jobs, settings["fail_fast"], context, task, master)
+        _write_columns(sweep_dir, corners, jobs, options)
+        trials = Search(study, sweep_dir, space, options, composer, number)
+        trials.run(jobs, settings["fail_fast"], context, task, master)
+
+
+def _write_columns(
+    sweep_dir: Path, corners: Sequence[Corner], jobs: Sequence[FrozenJob], options: Mapping[str, Any]
+) -> None:
+    if corners:
+        write_columns_of_search(sweep_dir, corners, options["pruner"] != "none")
+    add_to_columns(sweep_dir, jobs)
 
 
 def _words_there(sweep_dir: Path) -> list[str]:
