@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from torchmetrics.classification import MulticlassCalibrationError
 
+from groundup.statistics import calibration
 from groundup.statistics.calibration import (
     COLDEST,
     HOTTEST,
@@ -139,3 +141,23 @@ def test_risk_rises_with_coverage_as_counted_by_hand():
     assert risk.tolist() == [0.0, pytest.approx(1 / 3), 0.5]
     _, worst = risk_against_coverage(-confidence, right)
     assert worst[0] == 1
+
+
+def test_of_many_images_no_more_than_some_are_worked_on_at_once(monkeypatch):
+    """Figures stay what they are, to rounding; the control is how much memory all at once take."""
+    logs, true = answers(4000, 50)
+
+    def figures():
+        tracemalloc.start()
+        temperature = best_temperature(logs, true)
+        found = brier_score(logs, true), temperature, negative_log_likelihood(scaled(logs, temperature), true)
+        peak = tracemalloc.get_traced_memory()[1] / logs.nbytes
+        tracemalloc.stop()
+        return found, peak
+
+    at_once, much = figures()
+    monkeypatch.setattr(calibration, "_AT_ONCE", 10_000)
+    in_parts, little = figures()
+    assert in_parts == pytest.approx(at_once, rel=1e-12)
+    assert little < 1.5  # those that are scaled, and parts
+    assert much > 2.5

@@ -148,3 +148,20 @@ def test_those_chosen_out_of_more_are_corrected_for_all():
     assert holm([0.5], 3) == [1]
     with pytest.raises(ValueError, match="family=1"):
         holm([0.1, 0.2], 1)
+
+
+def test_more_seeds_are_named_for_the_interval_over_images_too():
+    """Seeds that agree by chance seem to need no further ones, while single answers differ much."""
+    as_if_sure = more_seeds(0.01, 3, 1e-7, 1000, 1e-7, 0.05)
+    enough = more_seeds(0.01, 3, 1e-7, 1000, 1e-7, 0.05, of_answers=3e-4)
+    assert as_if_sure == 1
+    half = stats.t.ppf(0.975, 999) * np.sqrt(1e-7 + 3e-4 / (3 + enough))
+    assert half < 0.01 < stats.t.ppf(0.975, 999) * np.sqrt(1e-7 + 3e-4 / (2 + enough)) * 1.03
+
+
+def test_equal_differences_do_not_name_a_number_of_seeds():
+    first = np.stack([np.roll(np.arange(1000) < 510, seed) for seed in range(3)])
+    found = compare_answers(first, np.stack([np.roll(np.arange(1000) < 500, seed) for seed in range(3)]))
+    assert found.over_seeds is None
+    assert found.over_both is not None
+    assert found.more_seeds() is None

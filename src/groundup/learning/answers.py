@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundup.rundir.predictions import Predictions
+from groundup.rundir.predictions import MOST_CLASSES, Predictions
 from groundup.spec import DatasetSpec
 from groundup.statistics.calibration import (
     balanced_accuracy,
@@ -25,6 +25,7 @@ from groundup.statistics.calibration import (
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 2**22  # logits whose probabilities are computed
 ON_DEVICE = 256 * 2**20  # bytes of logits; further ones are kept in main memory
 OF_ANSWERS = ("nll", "brier", "ece", "balanced_acc")
 
@@ -126,16 +127,29 @@ class Answered:
         about = (spec.name, split, spec.class_names, self.true, self.predicted)
         if self.logs is None:
             return Predictions(*about)
-        doubt = -np.expm1(self.logs[np.arange(len(self.true)), self.predicted])
-        return Predictions(*about, np.exp(self.logs), np.clip(doubt, 0, 1))
+        images = np.arange(len(self.true))
+        doubt = np.clip(-np.expm1(self.logs[images, self.predicted]), 0, 1)
+        if self.logs.shape[1] > MOST_CLASSES:
+            return Predictions(*about, doubt=doubt, likelihood=np.exp(self.logs[images, self.true]))
+        return Predictions(*about, np.exp(self.logs), doubt)
 
 
 def log_probabilities(logits: Tensor, to_probabilities: ToProbabilities) -> NDArray[np.float64] | None:
     """Log-probabilities `(N, K)` of double precision, of logits and of what they mean.
 
     Numbers of each class by itself, as of a sigmoid, are divided by their sum. Infinite logits are taken for the
-    largest numbers of single precision.
+    largest numbers of single precision. So many images are worked on at a time that copies need little memory.
     """
+    rows = max(1, AT_ONCE // max(1, logits.shape[1]))
+    found: list[NDArray[np.float64]] = []
+    for part in logits.split(rows):
+        if (logs := _log_probabilities(part, to_probabilities)) is None:
+            return None
+        found.append(logs)
+    return np.concatenate(found)
+
+
+def _log_probabilities(logits: Tensor, to_probabilities: ToProbabilities) -> NDArray[np.float64] | None:
     largest = torch.finfo(torch.float32).max
     logits = logits.clamp(-largest, largest)
     try:

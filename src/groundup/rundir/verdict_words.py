@@ -67,6 +67,8 @@ def _outlook(pair: Judged, found: Comparison, verdict: Verdict) -> str:
     if least is not None and abs(found.difference) <= least:
         images = f"{found.n_images:,} test images"
         return f"no number of seeds would do: {images} settle no less than {_in_units(least, verdict.metric)}"
+    if found.variance_of_seeds is None:
+        return "the same difference with all seeds does not say how many more would do"
     return f"{MOST:,} seeds more would not do"
 
 

@@ -8,6 +8,7 @@ nothing is known (NaN), a figure is NaN.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ BINS = 15
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures
 _MOST_TURNS = 100
 _NOTHING = -1e6  # in place of the logarithm of 0
+_AT_ONCE = 2**22  # numbers that are worked on: of a thousand classes several copies of all would fill the memory
 
 Numbers = NDArray[Any]
 
@@ -31,9 +33,9 @@ def brier_score(logs: Numbers, true: Numbers) -> float:
 
     Source: Brier, "Verification of forecasts expressed in terms of probability" (1950), equation 2.
     """
-    probabilities = np.exp(logs)
-    own = probabilities[np.arange(len(true)), true]
-    return _mean((probabilities**2).sum(axis=1) - 2 * own + 1)
+    own = np.exp(logs[np.arange(len(true)), true])
+    squares = _by_row(logs, lambda part: (np.exp(part) ** 2).sum(axis=1))
+    return _mean(squares - 2 * own + 1)
 
 
 def expected_calibration_error(confidence: Numbers, right: Numbers, bins: int = BINS) -> float:
@@ -105,9 +107,13 @@ def balanced_accuracy(true: Numbers, right: Numbers) -> float:
 
 def scaled(logs: Numbers, temperature: float) -> Numbers:
     """Log-probabilities of a softmax of `logs / temperature`; of those of a softmax, as if its logits were divided."""
-    cooled = np.maximum(logs, _NOTHING) / temperature
-    cooled = cooled - cooled.max(axis=1, keepdims=True)
-    return cooled - np.log(np.exp(cooled).sum(axis=1, keepdims=True))
+
+    def of_part(part: Numbers) -> Numbers:
+        cooled = np.maximum(part, _NOTHING) / temperature
+        cooled = cooled - cooled.max(axis=1, keepdims=True)
+        return cooled - np.log(np.exp(cooled).sum(axis=1, keepdims=True))
+
+    return _by_row(logs, of_part)
 
 
 def best_temperature(logs: Numbers, true: Numbers) -> float | None:
@@ -124,7 +130,6 @@ def best_temperature(logs: Numbers, true: Numbers) -> float | None:
     own = logs[np.arange(len(true)), true]
     if not len(true) or np.isnan(logs).any() or np.isneginf(own).any():
         return None
-    logs = np.maximum(logs, _NOTHING)
     low, high = 1 / HOTTEST, 1 / COLDEST
     if _slope(logs, own, high)[0] <= 0:
         return COLDEST
@@ -143,10 +148,28 @@ def best_temperature(logs: Numbers, true: Numbers) -> float | None:
 
 def _slope(logs: Numbers, own: Numbers, inverse: float) -> tuple[float, float]:
     """First and second derivative of the negative log-likelihood by 1 / temperature."""
-    weights = np.exp(scaled(logs, 1 / inverse))
-    mean = (weights * logs).sum(axis=1)
-    variance = (weights * (logs - mean[:, None]) ** 2).sum(axis=1)
+
+    def of_part(part: Numbers) -> Numbers:
+        part = np.maximum(part, _NOTHING)
+        weights = np.exp(scaled(part, 1 / inverse))
+        mean = (weights * part).sum(axis=1)
+        return np.stack([mean, (weights * (part - mean[:, None]) ** 2).sum(axis=1)], axis=1)
+
+    mean, variance = _by_row(logs, of_part).T
     return float((mean - own).mean()), float(variance.mean())
+
+
+def _by_row(logs: Numbers, of_part: Callable[[Numbers], Numbers]) -> Numbers:
+    """What `of_part` makes of all rows, some at a time."""
+    rows = max(1, _AT_ONCE // max(1, logs.shape[1]))
+    first = of_part(logs[:rows])
+    if len(logs) <= rows:
+        return first
+    found = np.empty((len(logs), *first.shape[1:]), first.dtype)
+    found[:rows] = first
+    for begin in range(rows, len(logs), rows):
+        found[begin : begin + rows] = of_part(logs[begin : begin + rows])
+    return found
 
 
 def _mean(values: Numbers) -> float:

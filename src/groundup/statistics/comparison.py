@@ -32,8 +32,10 @@ class Comparison:
         beats: the probability that one run of the first has the higher figure than one of the second, and its interval.
         p_value: the largest of those over images and over both; over seeds alone where the answers are not known; None
             where there is no interval over seeds: nothing is settled.
-        variance_of_seeds: of the difference of one pair of runs on these images; None likewise.
+        variance_of_seeds: of the difference of one pair of runs on these images; None where there is no interval over
+            seeds.
         variance_of_images: of the mean difference, were there any number of seeds; 0 where the answers are not known.
+        variance_of_answers: that of one pair of runs adds to it, as single answers differ between them; 0 likewise.
     """
 
     difference: float
@@ -46,13 +48,20 @@ class Comparison:
     p_value: float | None
     variance_of_seeds: float | None
     variance_of_images: float
+    variance_of_answers: float = 0.0
 
     def more_seeds(self, level: float = LEVEL) -> int | None:
         """How many more seeds would settle it; None where none would, or where nothing is known of other seeds."""
         if self.variance_of_seeds is None:
             return None
         return more_seeds(
-            self.difference, self.n_seeds, self.variance_of_seeds, self.n_images, self.variance_of_images, level
+            self.difference,
+            self.n_seeds,
+            self.variance_of_seeds,
+            self.n_images,
+            self.variance_of_images,
+            level,
+            self.variance_of_answers,
         )
 
     def smallest_settled(self, level: float = LEVEL) -> float:
@@ -84,8 +93,9 @@ def compare_answers(first: NDArray, second: NDArray) -> Comparison:
         both.interval(found.difference) if both else None,
         beats(first.mean(axis=1, dtype=np.float64), second.mean(axis=1, dtype=np.float64)),
         max(p_values) if both else None,
-        None if found.seeds is None else found.seeds * found.n_seeds,
+        found.seeds * found.n_seeds if differ and found.seeds else None,
         found.image or 0.0,
+        0.0 if found.image is None else (found.images - found.image) * found.n_seeds,
     )
 
 

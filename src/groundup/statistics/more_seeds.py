@@ -11,13 +11,19 @@ MOST = 1000
 
 
 def more_seeds(
-    difference: float, n_seeds: int, of_seeds: float, n_images: int | None, of_images: float, level: float
+    difference: float,
+    n_seeds: int,
+    of_seeds: float,
+    n_images: int | None,
+    of_images: float,
+    level: float,
+    of_answers: float = 0.0,
 ) -> int | None:
     """The smallest number of further seeds after which the interval most probably excludes zero.
 
     The difference is taken for what any number of seeds would come to on these images. With S seeds the mean then lies
     around it with a variance of `of_seeds` / S, and the interval is as in `uncertainty`. It excludes zero with a
-    probability of `POWER` or more.
+    probability of `POWER` or more, and so does the one for other images alone.
 
     Args:
         difference: as it was found.
@@ -26,6 +32,7 @@ def more_seeds(
         n_images: of the test, None where it is not known what images do.
         of_images: the variance of the mean difference that they leave, however many seeds there are.
         level: of the p-value that settles.
+        of_answers: what the answers of one pair of runs add to that variance.
 
     Returns:
         None where `MOST` are too few.
@@ -36,7 +43,8 @@ def more_seeds(
         reach = math.hypot(
             float(stdtrit(seeds - 1, 1 - level / 2)) * math.sqrt(of_mean), smallest_settled(n_images, of_images, level)
         )
-        return abs(difference) >= reach + float(ndtri(POWER)) * math.sqrt(of_mean)
+        alone = smallest_settled(n_images, of_images + of_answers / seeds, level)
+        return abs(difference) >= max(reach, alone) + float(ndtri(POWER)) * math.sqrt(of_mean)
 
     low, high = n_seeds + 1, n_seeds + MOST
     if not settle(high):
