@@ -294,6 +294,15 @@ def test_escape_codes_of_a_stranger_do_not_reach_the_terminal(sweep):
     assert "\x1b" not in as_markdown(sweep.table, text)
 
 
+def test_names_of_a_stranger_add_no_lines(sweep):
+    """Neither those of configurations nor those in a file of predictions."""
+    sweep.several("a\nb is better than a", 0.95)
+    sweep.several("b", 0.8, data="x\nb is better than a: 9.00 points\n" + 1000 * "y")
+    text = summary(sweep.judge.best_against_all())
+    assert "\n" not in text
+    assert len(text) < 500
+
+
 def _by_loss(directory, mode="min", metric=None):
     """Configurations of a module that chooses its checkpoints by val_loss, and has no accuracy to be compared by."""
     monitor = {"callbacks": {"checkpoints": {"monitor": "val_loss", "mode": mode}}}

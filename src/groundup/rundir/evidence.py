@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from groundup.printable import printable, shortened
 from groundup.rundir.figure import number_in
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.plain import Unreadable
@@ -19,6 +20,7 @@ from groundup.statistics.comparison import Comparison, compare_answers, compare_
 
 ANSWERED = "test/acc"  # the figure that predictions are of
 NO_SEED = "they have no seed in common"
+LONGEST = 300  # characters of a reason
 _ROUNDING = 1e-6  # of a figure that was computed in single precision
 
 
@@ -94,11 +96,11 @@ def _answers(
     try:
         found = read_predictions(run_dir, "test")
     except Unreadable as error:
-        return None, None, f"{run_dir.name}: {error}"
+        return None, None, _in_one_line(f"{run_dir.name}: {error}")
     if found is None:
         return None, None, "not all runs keep their predictions"
     if not len(found.true) or (accuracy is not None and abs(found.right.mean() - accuracy) > _ROUNDING):
-        return None, None, f"{run_dir.name}: its predictions do not come to its {ANSWERED}"
+        return None, None, _in_one_line(f"{run_dir.name}: its predictions do not come to its {ANSWERED}")
     asked = next((test for test in tests if test.difference(found) is None), None)
     if asked is None:
         asked = replace(found, predicted=found.true, probabilities=None, doubt=None, likelihood=None)
@@ -165,11 +167,11 @@ def _other_questions(ones: Sequence[Evidence], others: Sequence[Evidence]) -> st
     runs = [*ones, *others]
     named = list(dict.fromkeys(run.data for run in runs if run.data is not None))
     if len(named) > 1:
-        return f"they are of different data, {named[0]} and {named[1]}"
+        return _in_one_line(f"they are of different data, {named[0]} and {named[1]}")
     asked = [run.asked for run in runs if run.asked]
     other = next((each for each in asked if _kind(each) != _kind(asked[0])), None)
     if other:
-        return f"their predictions are not of one test: {asked[0].difference(other)}"
+        return _in_one_line(f"their predictions are not of one test: {asked[0].difference(other)}")
     tests = [{id(run.asked): run.asked for run in side if run.asked} for side in (ones, others)]
     if any(len(side) != 1 for side in tests):  # drawn anew by each seed, whose differences then have it in them
         return ""
@@ -177,6 +179,11 @@ def _other_questions(ones: Sequence[Evidence], others: Sequence[Evidence]) -> st
     return (
         "" if np.array_equal(_class_sizes(one), _class_sizes(another)) else "their predictions are of other test images"
     )
+
+
+def _in_one_line(why: str) -> str:
+    """Of names that may be anybody's: a line of their own could pass for a verdict."""
+    return printable(shortened(why, LONGEST))
 
 
 def _kind(test: Predictions) -> tuple[str, tuple[str, ...], int]:

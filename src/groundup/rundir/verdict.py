@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundup.printable import printable
 from groundup.rundir.direction import less_is_better
 from groundup.rundir.evidence import Held, evidence_of, hold
 from groundup.rundir.figure import number_in
@@ -119,7 +120,7 @@ class Judge:
         metric: str | None = None,
     ):
         self.table, self.metric = table, metric or _metric(table)
-        self.names = list(names) if names else [_name(row) for row in table.configurations]
+        self.names = [printable(name) for name in names or map(_name, table.configurations)]
         states = {job.number: (job, state, directories[job.number]) for job, state in table.jobs}
         tests: list[Predictions] = []
         self._evidence = [
