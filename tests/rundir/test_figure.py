@@ -33,3 +33,20 @@ def test_what_is_no_number_has_no_deviation(value):
 def test_what_is_no_finite_number_is_no_figure(value):
     assert number_in({"test/acc": value}, "test/acc") is None
     assert number_in({"test/acc": 0.9}, "test/acc") == 0.9
+
+
+def test_numbers_without_a_square_are_none():
+    """Their deviation would be no number, and an error to compute."""
+    values = {
+        "large": 1e200,
+        "negative": -1e308,
+        "whole": 10**400,
+        "infinite": math.inf,
+        "nan": math.nan,
+        "loss": 1e149,
+    }
+    found = {name: number_in(values, name) for name in values}
+    assert found == dict.fromkeys(values) | {"loss": 1e149}
+    assert math.isfinite(Figure.of([1e149, -1e149]).sd)
+    with pytest.raises(OverflowError):
+        Figure.of([1.7e308, -1.7e308])

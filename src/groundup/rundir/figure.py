@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+LARGEST = 1e150  # whose square is a number, also of a difference
 
 
 class Figure(NamedTuple):
@@ -30,8 +31,11 @@ def deviation(values: Sequence[float]) -> float | None:
 
 
 def number_in(results: Mapping[str, Any], name: str) -> float | None:
-    """A figure of a run; None where it has none, or none that is a finite number: the file may have been edited."""
+    """A figure of a run; None where it has none, or none that is a number with a square, as deviations are made of.
+
+    A loss that has grown so large is as good as infinite; and the file may have been edited.
+    """
     value = results.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return value if abs(value) <= sys.float_info.max else None  # no float is as large as a whole number may be
+    return value if abs(value) <= LARGEST else None
