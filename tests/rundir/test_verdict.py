@@ -220,6 +220,21 @@ def test_each_fold_is_held_against_the_same_one(sweep):
     assert sweep.first[1].held.pairs[0][0] == pytest.approx(np.mean(of_both))
 
 
+def test_folds_with_test_images_of_their_own_are_compared_fold_by_fold(sweep):
+    """As of a data module of somebody else's, which tests on the fold: one has an image more than the others."""
+    for model, wrong in (("a", 50), ("b", 150)):
+        for seed in range(3):
+            for fold, size in enumerate((301, 300, 300)):
+                true = sweep.true[300 * fold :][:size]
+                right = np.arange(size) >= wrong + 7 * seed * ("ab".index(model) + fold)
+                guesses = np.where(right, true, (true + 1) % 3)
+                sweep.run(model, seed, 0.9, true=true, predicted=guesses, node={"folds": 3, "fold": fold})
+                sweep.jobs[-1][1].results["test/acc"] = float(right.mean())
+    said, pair = sweep.first
+    assert pair.held.comparison.n_seeds == 3
+    assert "of other test images nothing is known: their predictions are of 301 and 300 images" in said
+
+
 def test_other_numbers_of_folds_are_compared_seed_by_seed(sweep):
     for fold in range(3):
         sweep.several("a", 0.95, (0, 1), node={"folds": 3, "fold": fold})

@@ -172,6 +172,8 @@ def _other_questions(ones: Sequence[Evidence], others: Sequence[Evidence]) -> st
     other = next((each for each in asked if _kind(each) != _kind(asked[0])), None)
     if other:
         return _in_one_line(f"their predictions are not of one test: {asked[0].difference(other)}")
+    if sizes := _other_sizes(ones, others):
+        return f"their predictions are not of one test: {sizes}"
     tests = [{id(run.asked): run.asked for run in side if run.asked} for side in (ones, others)]
     if any(len(side) != 1 for side in tests):  # drawn anew by each seed, whose differences then have it in them
         return ""
@@ -186,8 +188,19 @@ def _in_one_line(why: str) -> str:
     return printable(shortened(why, LONGEST))
 
 
-def _kind(test: Predictions) -> tuple[str, tuple[str, ...], int]:
-    return test.data, test.classes, len(test.true)
+def _kind(test: Predictions) -> tuple[str, tuple[str, ...]]:
+    return test.data, test.classes
+
+
+def _other_sizes(ones: Sequence[Evidence], others: Sequence[Evidence]) -> str:
+    """Numbers of test images where they differ; those of the folds of a data module of somebody else's may."""
+    sides = [{(run.replicate, len(run.asked.true)) for run in side if run.asked} for side in (ones, others)]
+    replicates = [{replicate for replicate, _ in side} for side in sides]
+    one, another = sides if replicates[0] == replicates[1] else [{(None, size) for _, size in side} for side in sides]
+    if not one or not another or one == another:
+        return ""
+    first, second = (max(size for _, size in side) for side in (one - another or one, another - one or another))
+    return f"{first:,} and {second:,} images"
 
 
 def _class_sizes(test: Predictions) -> NDArray[np.int64]:
