@@ -62,6 +62,8 @@ def test_a_fold_of_somebody_elses_data_is_a_setting_and_one_of_ours_is_none():
 
 def test_configs_that_are_none_say_nothing():
     assert len(groups(("optimizer.lr=1", {}), ("optimizer.lr=2", {}), ("optimizer.lr=3", {"seed": 0}))) == 3
+    damaged = config(callbacks={1: 2, "a": 3})
+    assert len(groups(("optimizer.lr=1", damaged), ("optimizer.lr=2", damaged))) == 2
 
 
 def test_ten_thousand_jobs_take_no_time():

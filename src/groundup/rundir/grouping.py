@@ -55,13 +55,16 @@ def grouped(jobs: Sequence[FrozenJob], alike: Alike = dict) -> list[Group]:
 
 
 def _setting(config: Mapping[str, Any], repeated: Sequence[str], alike: Alike) -> str | None:
-    """All that a config says but for what its repetitions differ in; None of one that is none."""
+    """All that a config says but for what its repetitions differ in; None of one that is none, or damaged."""
     if not is_config(config):
         return None
     kept = {key: value for key, value in alike(config).items() if key not in _NO_SETTING}
     if "data.fold" in repeated:
         kept["data"] = {key: value for key, value in kept["data"].items() if key != "fold"}
-    return json.dumps(kept, sort_keys=True, default=str)
+    try:
+        return json.dumps(kept, sort_keys=True, default=str)
+    except (TypeError, ValueError):  # with keys that are no texts
+        return None
 
 
 def _put_together(words: Sequence[Hashable], configs: Sequence[str | None]) -> list[list[int]]:
