@@ -212,8 +212,8 @@ def test_numbers_on_logarithmic_axes_are_in_plain_digits(page, tmp_path):
 
 
 def test_stacked_jobs_shared_their_seconds_and_it_says_so(page, tmp_path):
-    for name, seconds in (("mlp", 2.0), ("cnn", 3.0)):
-        results = make_results(train_seconds=seconds, stacked=2)
+    for name, seconds, stacked in (("mlp", 2.0, {"stacked": 2}), ("cnn", 3.0, {}), ("lenet", 4.0, {})):
+        results = make_results(train_seconds=seconds, **stacked)
         write_run(tmp_path / "runs" / name, results, make_config(model={"name": name}))
     assert "trained at once with others, so that the seconds were shared" in page(tmp_path / "runs").words
 
