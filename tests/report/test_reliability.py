@@ -14,7 +14,7 @@ from groundup.rundir.predictions import Predictions, write_predictions
 
 def entries(path, number=3, **results):
     for seed in range(number):
-        write_run(path / str(seed), make_results(seed, **results), make_config(seed))
+        write_run(path / str(seed), make_results(seed, **({"test": None} | results)), make_config(seed))
     [part] = parts_of(find_runs([path]))
     return part.ranked
 
@@ -68,3 +68,12 @@ def test_figures_of_probabilities_have_a_table_where_there_are_any(tmp_path):
     header, [row] = probability_rows(entries(tmp_path / "new", test__nll=0.25, temperature=1.5))
     assert header == ["", "test/nll", "temperature"]
     assert row[1:] == ["0.2500 ± 0.0000", "1.5000 ± 0.0000"]
+
+
+def test_predictions_of_another_test_than_the_results_are_not_shown(tmp_path):
+    found = entries(tmp_path, test=0.5)
+    keep(tmp_path / "0")
+    keep(tmp_path / "1", (True, True))
+    kept = kept_answers(found)
+    assert [sureness.n for _, _, sureness in kept.found] == [1]
+    assert "1: its predictions do not come to its test/acc." in kept.note

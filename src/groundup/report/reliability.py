@@ -11,15 +11,18 @@ from matplotlib.axes import Axes
 from groundup.report.configurations import Entry
 from groundup.report.picture import MUTED, Picture, colour, new_figure, picture, style
 from groundup.report.plots import WIDTH
+from groundup.report.runs import Run
+from groundup.rundir.figure import number_in
 from groundup.rundir.names import PREDICTIONS
 from groundup.rundir.plain import Unreadable
-from groundup.rundir.predictions import read_predictions
+from groundup.rundir.predictions import Predictions, read_predictions
 from groundup.rundir.table import OF_PROBABILITIES, Configuration
 from groundup.statistics.calibration import reliability, risk_against_coverage
 
 POINTS = 300  # of a curve
 FEWEST = 0.005  # of errors, that the axis of risks reaches up to at least
 SAID = 5  # damaged files
+ALIKE = 0.01  # accuracies, as in `groundup.run.answers`
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,20 @@ def kept_answers(entries: Sequence[Entry]) -> Kept:
             if answers is None or answers.confidence is None or not len(answers.true):
                 without += 1
                 continue
+            if _are_of_another_test(answers, run):
+                damaged.append(f"{run.name}: its predictions do not come to its test/acc")
+                continue
             parts.append((answers.confidence, answers.right))
         if parts:
             confidence, right = (np.concatenate(values) for values in zip(*parts, strict=True))
             found.append((place, entry, Sureness(confidence, right, len(parts))))
     return Kept(found, without, damaged)
+
+
+def _are_of_another_test(answers: Predictions, run: Run) -> bool:
+    """As where the file was replaced by that of other weights; on a GPU two tests by the same may differ a little."""
+    accuracy = number_in(run.state.results, "test/acc")
+    return accuracy is not None and bool(abs(answers.right.mean() - accuracy) > ALIKE)
 
 
 def reliability_picture(kept: Kept, name: str) -> Picture | None:
