@@ -67,10 +67,26 @@ def test_a_folder_is_looked_through_once_a_run_and_its_test_split_once_an_evalua
     )
     results = run(config, tmp_path / "run", spec=spec)
     folders = {split: [split, f"{split}/dark", f"{split}/light"] for split in ("train", "val", "test")}
-    assert listed == dict.fromkeys([name for split in folders.values() for name in split], 1)
+    assert listed == dict.fromkeys([".", *(name for split in folders.values() for name in split)], 1)
     listed.clear()
     assert evaluate(tmp_path / "run")["test/acc"] == results["test/acc"]
-    assert listed == dict.fromkeys(folders["test"], 1)
+    assert listed == dict.fromkeys([".", *folders["test"]], 1)
+
+
+def test_class_folders_alone_are_trained_on_and_tested_and_evaluated_on_the_same_images(make_folder, tmp_path):
+    root = make_folder("L", train=20) / "train"
+    words = ("data=image_folder", f"data.root={root}", "data.channels=1", "data.image_size=8")
+    results = train_here(tmp_path / "run", *words, "data.val_fraction=0.25", "seed=3")
+    again = evaluate(tmp_path / "run")
+    assert again["test/acc"] == results["test/acc"]
+    assert np.sum(again["test/confusion"]) == 8
+    moved = shutil.copytree(root, tmp_path / "moved")
+    assert evaluate(tmp_path / "run", data={"root": str(moved)})["test/loss"] == again["test/loss"]
+    for cut in ({"test_fraction": 0.5}, {"test_seed": 1}):
+        with pytest.raises(UserError, match="bear names of images that the run was trained or validated on"):
+            evaluate(tmp_path / "run", data=cut)
+    whole = evaluate(tmp_path / "run", data={"root": str(moved), "test_fraction": 1.0})
+    assert np.sum(whole["test/confusion"]) == 40
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundup.data.folder import image_files, image_files_below, scan, scan_split
+from groundup.data.folder import cut_test, image_files, image_files_below, scan, scan_test
 from groundup.errors import UserError
 
 
@@ -28,7 +28,91 @@ def test_hidden_names_folders_and_other_files_are_no_images(tmp_path):
 
 def test_what_is_not_read_is_listed_images_beside_the_class_folders_too(tmp_path):
     touch(tmp_path, "train/a/1.png", "train/a/notes.txt", "train/a/more/2.png", "train/3.png", "train/.hidden.png")
-    assert names(tmp_path / "train", scan_split(tmp_path, "train").passed_over) == ["3.png", "a/more", "a/notes.txt"]
+    touch(tmp_path, "train/b/4.png", "train/__MACOSX/a/._1.png", "train/a/.ipynb_checkpoints/1-checkpoint.png")
+    train = scan(tmp_path).train
+    assert names(tmp_path / "train", train.passed_over) == ["3.png", "a/notes.txt"]
+    assert names(tmp_path / "train", train.images["a"]) == ["a/1.png", "a/more/2.png"]
+
+
+def test_class_folders_need_no_split_folders(tmp_path):
+    touch(tmp_path, "cat/1.png", "dog/deep/2.png", "__MACOSX/cat/1.png", "list.csv")
+    folder = scan(tmp_path)
+    assert folder.is_flat
+    assert folder.class_names == ("cat", "dog")
+    assert names(tmp_path, folder.train.images["dog"]) == ["dog/deep/2.png"]
+    assert names(tmp_path, folder.train.passed_over) == ["list.csv"]
+
+
+@pytest.mark.parametrize(
+    "called", [("train", "val", "test"), ("Train", "valid", "TEST"), ("training", "Validation", "Test")]
+)
+def test_split_folders_are_called_as_people_call_them(called, tmp_path):
+    touch(tmp_path, *(f"{split}/{label}/{split}.png" for split in called for label in "ab"))
+    folder = scan(tmp_path)
+    found = [names(tmp_path, split.images["b"]) for split in (folder.train, folder.val, folder.test)]
+    assert found == [[f"{split}/b/{split}.png"] for split in called]
+    assert not folder.is_flat
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        (["val/a/1.png", "valid/a/1.png", "train/a/1.png"], "val/ and valid/ are both called as the val split"),
+        (
+            ["photos/train/a/1.png", "photos/train/b/1.png"],
+            "its only folder holds the splits; accepted: data.root=.*photos",
+        ),
+        (["a/1.png"], r"it holds one class \(a\); at least 2 are needed"),
+        (
+            ["one/cat/1.png", "one/dog/1.png", "two/cat/1.png", "two/dog/1.png"],
+            "one, two all hold the folders cat, dog",
+        ),
+        (
+            ["train/a/1.png", "train/b/1.png", "test/A/1.png"],
+            "test/ has a class that train/ lacks: A; train/ has a, and",
+        ),
+        (["val/a/1.png", "a/1.png", "b/1.png"], "train holds no class folders; accepted: train/CLASS"),
+        (["train/a/1.png", "train/b/x.txt"], "no images in .*/train/b; accepted: .png"),
+    ],
+)
+def test_a_folder_that_can_be_read_in_two_ways_or_none_is_refused(places, words, tmp_path):
+    touch(tmp_path, *places)
+    with pytest.raises(UserError, match=words):
+        scan(tmp_path)
+
+
+def test_a_class_folder_that_is_empty_in_test_or_val_is_no_reason_to_stop(tmp_path):
+    touch(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/2.png")
+    for split in ("test", "val"):
+        (tmp_path / split / "b").mkdir(parents=True)
+    folder = scan(tmp_path)
+    assert (folder.test.empty, folder.test.count, folder.val.empty) == (["b"], 1, ["b"])
+
+
+def test_what_is_an_image_is_told_by_content_where_the_name_does_not_say(tmp_path):
+    touch(tmp_path, "empty.jfif", "readme.txt")
+    (tmp_path / "IMG_1.jpg_large").write_bytes(b"\xff\xd8\xff\xe0" + bytes(12))
+    (tmp_path / "no ending").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+    (tmp_path / "BMW.txt").write_bytes(b"BM and other words")
+    os.mkfifo(tmp_path / "pipe")
+    assert names(tmp_path, image_files(tmp_path)) == ["IMG_1.jpg_large", "empty.jfif", "no ending"]
+
+
+def flat(root: Path, **counts: int) -> Path:
+    touch(root, *(f"{label}/{number:03}.png" for label, count in counts.items() for number in range(count)))
+    return root
+
+
+def test_a_test_split_is_cut_class_by_class_by_seed_and_wherever_the_folder_lies(tmp_path):
+    one, other = (flat(tmp_path / name, a=20, b=10, c=1, d=2) for name in ("one", "other"))
+    cut = cut_test(scan(one), 0.2, 0)
+    assert {label: len(paths) for label, paths in cut.test.images.items()} == {"a": 4, "b": 2, "c": 0, "d": 1}
+    for label, paths in scan(one).train.images.items():
+        assert sorted(cut.train.images[label] + cut.test.images[label]) == paths
+    tested = names(one, cut.test.images["a"])
+    assert names(other, cut_test(scan_test(other), 0.2, 0).test.images["a"]) == tested
+    assert names(one, cut_test(scan(one), 0.2, 1).test.images["a"]) != tested
+    assert tested == ["a/001.png", "a/004.png", "a/010.png", "a/014.png"]  # as sha256sum ranks 0/a/000.png and so on
 
 
 def test_what_is_named_as_an_image_and_is_no_file_is_listed_not_lost(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -296,23 +297,27 @@ def test_images_of_twelve_bits_are_said_once_with_their_number(in_memory, tmp_pa
     for i in range(3):
         Image.fromarray(np.full((4, 4), 4000, np.uint16)).save(tmp_path / f"train/red/deep{i}.png")
     folder(tmp_path, in_memory=in_memory, val_fraction=0)
-    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    (record,) = [record for record in caplog.records if "of 16 bits" in record.getMessage()]
     assert record.getMessage().startswith(f"{tmp_path}/train/red/deep0.png: of 16 bits, and no value above 4,000")
     assert record.getMessage().endswith("(likewise 3 of 7 images)")
 
 
-def test_what_is_not_read_is_said(tmp_path, caplog):
+def test_the_counts_are_said_and_what_is_not_read_and_what_will_hurt(tmp_path, caplog):
     make_folder(tmp_path)
     caplog.set_level("INFO")
-    folder(tmp_path, val_fraction=0)
-    assert not caplog.records
-    (tmp_path / "train/red/more").mkdir()
-    for name in ("photo.heic", "._0.png"):
+    for name in ("note.heic.txt", "._0.png"):
         (tmp_path / "train/red" / name).touch()
+    (tmp_path / "test/blue").mkdir(parents=True)
+    (tmp_path / "test/red").mkdir()
+    shutil.copy(tmp_path / "train/red/0.png", tmp_path / "test/red/copy.png")
     folder(tmp_path, val_fraction=0)
-    first = tmp_path / "train/red/more"
     assert [record.getMessage() for record in caplog.records] == [
-        f"2 files and folders among the images of train/ are not read: {first}"
+        "5 images of 2 classes: train 4, val 0, test 1",
+        f"1 files in train/ are no images and are not read: {tmp_path}/train/red/note.heic.txt",
+        "test: no images of blue; nothing is measured of these classes there",
+        "fewer than 5 training images of blue, red: a network learns little from so few",
+        f"1 test images are training images, too, byte by byte: {tmp_path}/test/red/copy.png is "
+        f"{tmp_path}/train/red/0.png; what is measured of them is not of new images",
     ]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from groundup.config.directions import refuse_wrong_directions
 from groundup.config.model_kinds import computes_in_numpy, learns_by_itself
 from groundup.config.rooms import options_of
 from groundup.config.validation import shown
+from groundup.data.layout import has_val_folder
 from groundup.data.whose import has_our_keys
 from groundup.errors import UserError
 
@@ -104,7 +104,7 @@ def key_without_validation(config: Mapping[str, Any]) -> str | None:
         return "trainer.limit_val_batches"
     if not has_our_keys(data):
         return None
-    if data.get("val_fraction") != 0 or ((Path(data["root"]) / "val").is_dir() and data["name"] == "image_folder"):
+    if data.get("val_fraction") != 0 or (data["name"] == "image_folder" and has_val_folder(data["root"])):
         return None
     return "data.val_fraction"
 

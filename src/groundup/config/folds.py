@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from groundup.data.layout import has_val_folder
 from groundup.data.whose import has_our_keys
 from groundup.errors import UserError
 
@@ -42,7 +42,7 @@ def settle_folds(data: dict[str, Any], words: Iterable[str]) -> None:
             f"data.val_fraction={share} with data.folds={folds}: a fold is validated on, one of {folds} parts; "
             "accepted: data.val_fraction=null"
         )
-    if data["name"] == "image_folder" and (Path(data["root"]) / "val").is_dir():
+    if data["name"] == "image_folder" and has_val_folder(data["root"]):
         raise UserError(
             f"data.folds={folds} with data.root={data['root']}: it has images of its own to validate on, in val/, and "
             "folds are cut where there are none; accepted: null"

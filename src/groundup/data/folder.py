@@ -1,19 +1,27 @@
-"""The user's own images, as `ROOT/train/CLASS/*.png` and likewise `val` and `test`. No torch, no NumPy."""
+"""The user's own images, by class and split: `ROOT/train/CLASS/*`, or `ROOT/CLASS/*`. No torch, no NumPy."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
+from groundup.data.layout import entries_of, is_folder, refuse_other_split_names, split_folders
+from groundup.data.signatures import is_image
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.spec import class_name
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+# what is named so is an image, and what is not may be one by its content, see `signatures`
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff"),
+    *(".webp", ".avif", ".heic", ".heif", ".jp2", ".qoi"),
+)
+LAYOUTS = "train/CLASS/*.png, or CLASS/*.png"
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,8 @@ class Split:
 
     Attributes:
         images: by `class_name` the paths of its images, sorted; nothing where the split is not there.
-        passed_over: what lies among them and is not read, hidden names aside, sorted: in a class folder folders and
-            files that are not named as images, beside the class folders all files.
+        passed_over: what lies among them and is not read, hidden names aside, sorted: what is no image, and all files
+            beside the class folders.
     """
 
     images: dict[str, list[str]] = field(default_factory=dict)
@@ -33,6 +41,11 @@ class Split:
     def count(self) -> int:
         return sum(map(len, self.images.values()))
 
+    @property
+    def empty(self) -> list[str]:
+        """The classes that have a folder and no images."""
+        return [name for name, paths in self.images.items() if not paths]
+
     def samples(self, class_names: Sequence[str]) -> list[tuple[str, int]]:
         """Lists `(path, class index)` in turns, one image of every class, so that the first N are of all classes."""
         columns = [[(path, index) for path in self.images.get(name, [])] for index, name in enumerate(class_names)]
@@ -41,12 +54,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Folder:
-    """What was found below a root, by class and split."""
+    """What was found below a root, by class and split.
+
+    Attributes:
+        is_flat: class folders lie in the root itself, with all images in `train`.
+        root: below which all of it lies.
+    """
 
     class_names: tuple[str, ...]
     train: Split = Split()
     val: Split = Split()
     test: Split = Split()
+    is_flat: bool = False
+    root: str = ""
 
     def split(self, name: str) -> Split:
         """The one that is called `train`, `val` or `test`."""
@@ -57,40 +77,97 @@ def scan(root: str | os.PathLike[str]) -> Folder:
     """Looks through a folder, once.
 
     Raises:
-        UserError: `root` or `root/train` is not there, it has fewer than two classes or a class without images or with
-            a name that is no text, another split has a class that train lacks, or a folder cannot be listed.
+        UserError: `root` is not there, it has fewer than two classes or a class to train on without images or with a
+            name that is no text, another split has a class that train lacks, or a folder cannot be listed.
     """
-    train = scan_split(root, "train")
+    root, folders = _look_at(root)
+    if not folders:
+        return _flat(root)
+    if "train" not in folders:
+        raise UserError(f"data.root={root}: {root / 'train'} holds no class folders; accepted: {LAYOUTS}")
+    train = _scan_split(folders["train"])
+    name = folders["train"].name
     if not train.images:
-        raise UserError(f"data.root={root}: {Path(root) / 'train'} holds no class folders; accepted: train/CLASS/*.png")
-    if len(train.images) < 2:
-        only = ", ".join(train.images)
-        raise UserError(f"data.root={root}: train/ holds one class ({only}); at least 2 are needed")
-    val, test = (scan_split(root, name) for name in ("val", "test"))
+        raise UserError(f"data.root={root}: {folders['train']} holds no class folders; accepted: {LAYOUTS}")
+    _refuse_few_classes(root, train, f"{name}/")
+    val, test = (_scan_split(folders[name]) if name in folders else Split() for name in ("val", "test"))
     for name, split in (("val", val), ("test", test)):
         if unknown := sorted(set(split.images) - set(train.images)):
-            raise UserError(f"data.root={root}: {name}/ has a class that train/ lacks: {', '.join(unknown)}")
-    return Folder(tuple(train.images), train, val, test)
+            alike = {known.casefold(): known for known in train.images}.get(unknown[0].casefold())
+            other = f"; train/ has {alike}, and upper and lower case are told apart" if alike else ""
+            raise UserError(f"data.root={root}: {name}/ has a class that train/ lacks: {', '.join(unknown)}{other}")
+    return Folder(tuple(train.images), train, val, test, root=str(root))
 
 
-def scan_split(root: str | os.PathLike[str], name: str) -> Split:
-    """Looks through one split alone, `train`, `val` or `test`, once.
+def scan_test(root: str | os.PathLike[str]) -> Folder:
+    """Looks through the images to test on alone; where there is no test split, through those that it is cut from.
 
     Raises:
-        UserError: `root` is not there, a class has no images or a name that is no text or looks as another's, or a
-            folder cannot be listed.
+        UserError: as `scan`, but that one class is enough.
     """
+    root, folders = _look_at(root)
+    if not folders:
+        whole = _scan_split(root)
+        return Folder(tuple(whole.images), train=whole, is_flat=True, root=str(root))
+    test = _scan_split(folders["test"]) if "test" in folders else Split()
+    train = _scan_split(folders["train"]) if "test" not in folders and "train" in folders else Split()
+    return Folder(tuple(train.images or test.images), train, test=test, root=str(root))
+
+
+def cut_test(folder: Folder, fraction: float, seed: int) -> Folder:
+    """Moves a share of the training images of every class, rounded, to the test split.
+
+    Which ones follows from seed and their names alone, by SHA-256, so it is the same on every machine. Of a class with
+    two or more images one at least is moved, and one stays; where the share is 1 all are moved.
+
+    Args:
+        fraction: 0 to 1.
+    """
+    train: dict[str, list[str]] = {}
+    test: dict[str, list[str]] = {}
+    for name, paths in folder.train.images.items():
+        count = len(paths)
+        wanted = count if fraction == 1 else min(max(1, int(count * fraction + 0.5)), count - 1)
+        moved = set(sorted(paths, key=lambda path: _rank(os.path.relpath(path, folder.root), seed))[: max(0, wanted)])
+        train[name] = [path for path in paths if path not in moved]
+        test[name] = [path for path in paths if path in moved]
+    return replace(folder, train=replace(folder.train, images=train), test=Split(test))
+
+
+def _rank(path: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}/{class_name(path)}".encode("utf-8", "surrogateescape")).digest()
+
+
+def _flat(root: Path) -> Folder:
+    """Class folders that lie in the root itself."""
+    whole = _scan_split(root)
+    if not whole.images:
+        raise UserError(f"data.root={root}: {root / 'train'} holds no class folders; accepted: {LAYOUTS}")
+    if len(whole.images) == 1 and split_folders(only := root / next(iter(whole.images))):
+        raise UserError(f"data.root={root}: its only folder holds the splits; accepted: data.root={only}")
+    _refuse_few_classes(root, whole, "it")
+    refuse_other_split_names(root, whole.images)
+    return Folder(tuple(whole.images), whole, is_flat=True, root=str(root))
+
+
+def _look_at(root: str | os.PathLike[str]) -> tuple[Path, dict[str, Path]]:
     root = Path(root).expanduser()
     if not root.is_dir():
-        raise UserError(f"data.root={root}: no such folder; accepted: one that holds {name}/CLASS/*.png")
-    split = _scan_split(root / name)
-    if empty := [label for label, paths in split.images.items() if not paths]:
-        raise UserError(f"data.root={root}: no images in {root / name / empty[0]}; accepted: {', '.join(EXTENSIONS)}")
-    return split
+        raise UserError(f"data.root={root}: no such folder; accepted: one that holds {LAYOUTS}")
+    return root, split_folders(root)
+
+
+def _refuse_few_classes(root: Path, train: Split, where: str) -> None:
+    if train.empty:
+        folder = root / ("" if where == "it" else where) / train.empty[0]
+        raise UserError(f"data.root={root}: no images in {folder}; accepted: {', '.join(EXTENSIONS)}")
+    if len(train.images) < 2:
+        only = ", ".join(train.images)
+        raise UserError(f"data.root={root}: {where} holds one class ({only}); at least 2 are needed")
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
-    """Lists the paths in a folder that are named as images, sorted; links are followed.
+    """Lists the paths in a folder that are named as images, or are images by content, sorted; links are followed.
 
     Hidden names (`._x.png`, which other systems leave) and folders are passed over. What else bears such a name, a dead
     link or a pipe say, is listed: reading it refuses it by name, where passing it over would lose an image unseen.
@@ -98,7 +175,7 @@ def image_files(folder: str | os.PathLike[str]) -> list[str]:
     Raises:
         UserError: the folder cannot be listed.
     """
-    return sorted(entry.path for entry in _entries(folder) if _is_image(entry))
+    return sorted(entry.path for entry in entries_of(folder) if not is_folder(entry) and _is_image(entry))
 
 
 def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
@@ -109,7 +186,13 @@ def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
     Raises:
         UserError: one of the folders cannot be listed.
     """
-    found: list[str] = []
+    return _below(folder)[0]
+
+
+def _below(folder: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
+    """The images of a folder and of all folders in it, and the other files, each sorted."""
+    images: list[str] = []
+    others: list[str] = []
     seen: set[str] = set()
     pending = deque([os.fspath(folder)])
     while pending:
@@ -117,54 +200,34 @@ def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
         if (place := os.path.realpath(current)) in seen:
             continue
         seen.add(place)
-        found += image_files(current)
-        for path in (os.path.join(current, name) for name in _folders(current)):
-            pending.append(path) if os.path.islink(path) else pending.appendleft(path)  # by its own name, if it has one
-    return sorted(found)
+        for entry in sorted(entries_of(current), key=lambda entry: entry.name):
+            if is_folder(entry):  # by its own name, if it has one
+                pending.append(entry.path) if entry.is_symlink() else pending.appendleft(entry.path)
+            else:
+                (images if _is_image(entry) else others).append(entry.path)
+    return sorted(images), sorted(others)
 
 
 def _scan_split(folder: Path) -> Split:
-    if not os.path.lexists(folder):
-        return Split()
-    if not folder.is_dir():  # a link to a disk that is not mounted, say: not the same as having none
-        raise UserError(f"{folder}: is no folder; accepted: a folder of class folders, or nothing of that name")
-    entries = _entries(folder)
-    names = sorted(entry.name for entry in entries if _is_folder(entry))
+    entries = entries_of(folder)
+    names = sorted(entry.name for entry in entries if is_folder(entry))
     if foreign := [name for name in names if not _is_utf_8(name)]:
         raise UserError(f"{folder}: the name of a class is not UTF-8: {printable(foreign[0])}; rename its folder")
     called = {class_name(name): name for name in names}
     if twins := [name for name in names if called[class_name(name)] != name]:
         raise UserError(f"{folder}: two classes have names that look the same, {twins[0]}; rename a folder")
     images: dict[str, list[str]] = {}
-    others = [entry.path for entry in entries if not _is_folder(entry)]
+    others = [entry.path for entry in entries if not is_folder(entry)]
     for name in sorted(called):
-        within = _entries(folder / called[name])
-        images[name] = sorted(entry.path for entry in within if _is_image(entry))
-        others += [entry.path for entry in within if not _is_image(entry)]
+        images[name], within = _below(folder / called[name])
+        others += within
     return Split(images, sorted(others))
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether it is named as an image, whatever it is but a folder."""
-    return entry.name.lower().endswith(EXTENSIONS) and not _is_folder(entry)
+    """Whether a file, or what else is no folder, is named as an image, or is one by its content."""
+    return entry.name.lower().endswith(EXTENSIONS) or is_image(entry.path)
 
 
 def _is_utf_8(name: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in name)  # how Python holds bytes that are no letters
-
-
-def _folders(folder: str | os.PathLike[str]) -> list[str]:
-    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
-
-
-def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise UserError(f"{printable(str(folder))}: cannot be listed: {error.strerror}") from error
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or a link to one; asks the disk about links alone."""
-    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))

@@ -112,7 +112,7 @@ def open_folder(
 def read_folder(
     spec: FolderSpec, split: str, limit: int | None = None, background: Background = "white", in_memory: bool = True
 ) -> Images | FolderImages | None:
-    """Reads a folder's split, or its headers alone, and says what is not read; None where there is no such split.
+    """Reads a folder's split, or its headers alone; None where there is no such split.
 
     Args:
         spec: whose files are read.
@@ -124,9 +124,6 @@ def read_folder(
     Raises:
         BrokenImages: some cannot be read.
     """
-    if others := spec.folder.split(split).passed_over:
-        what = f"{len(others):,} files and folders among the images of {split}/ are not read"
-        log.info(f"{what}: {printable(others[0])}")
     images = open_folder(spec, split, limit, background)
     if images is None or in_memory:
         return images.load() if images is not None else None

@@ -7,20 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from groundup.data.classes import refuse_unknown
-from groundup.data.folder import Folder, scan, scan_split
+from groundup.data.folder import LAYOUTS, Folder, cut_test, scan, scan_test
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, refuse_statistics_of_bytes
 
 IMAGE_FOLDER = "image_folder"  # its `data.name`
+TEST_FRACTION = 0.2  # of class folders without split folders, where nothing is said
 
 Scan = Callable[[str], Folder]
 
 
 @dataclass(frozen=True)
 class FolderSpec(DatasetSpec):
-    """The spec of an image folder, with the files that it was made of: what is read are these, and no others."""
+    """The spec of an image folder, with the files that it was made of: what is read are these, and no others.
+
+    Attributes:
+        is_cut: its test split was cut from images that lie with those to train on.
+    """
 
     folder: Folder = field(repr=False, compare=False)
+    is_cut: bool = field(default=False, repr=False, compare=False)
 
 
 def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
@@ -34,23 +40,27 @@ def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
         refuse_statistics_of_bytes(known["mean"], known["std"])
     except ValueError as error:
         raise UserError(f"data.{error}") from error
-    folder = scan(data["root"])
+    whole = scan(data["root"])
+    folder = _with_test(whole, data)
+    if empty := folder.train.empty:
+        raise UserError(f"data.test_fraction={data.get('test_fraction')}: leaves nothing to train on of {empty[0]}")
     return FolderSpec(
         **known,
         class_names=folder.class_names,
         train_size=folder.train.count,
         test_size=folder.test.count,
         folder=folder,
+        is_cut=folder is not whole,
     )
 
 
 def folder_test_spec(data: Mapping[str, Any], class_names: tuple[str, ...]) -> FolderSpec:
-    """The spec of a folder to test on, of which `test/` alone is looked at.
+    """The spec of a folder to test on, of which `test/` alone is looked at, if it has one.
 
     Raises:
         UserError: as `folder_spec`, or there are other classes than these.
     """
-    known, test = _what_is_said(data), scan_split(data["root"], "test")
+    known, test = _what_is_said(data), _with_test(scan_test(data["root"]), data).test
     refuse_unknown(test.images, class_names, f"data.root={data['root']}: test/")
     folder = Folder(class_names, test=test)
     return FolderSpec(**known, class_names=class_names, train_size=0, test_size=test.count, folder=folder)
@@ -82,6 +92,23 @@ def folder_image_size(data: Mapping[str, Any]) -> int:
     return size
 
 
+def _with_test(folder: Folder, data: Mapping[str, Any]) -> Folder:
+    """A folder that has no test split, with the one that the config cuts.
+
+    Raises:
+        UserError: it has one of its own, and a share of the training images is asked for all the same.
+    """
+    fraction, own = data.get("test_fraction"), bool(folder.test.images)
+    if own and fraction:
+        raise UserError(
+            f"data.test_fraction={fraction} with data.root={data['root']}: it has images of its own to test on; "
+            "accepted: null"
+        )
+    if own or fraction == 0 or (fraction is None and not folder.is_flat):
+        return folder
+    return cut_test(folder, TEST_FRACTION if fraction is None else fraction, data.get("test_seed", 0))
+
+
 def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the spec that the config gives."""
     size = folder_image_size(data)
@@ -89,7 +116,7 @@ def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
     if channels not in (1, 3):
         raise UserError(f"data.channels={channels}: accepted: 1 (grey), 3 (colour)")
     if not data.get("root"):
-        raise UserError("data.root is not set: the folder that holds train/CLASS/*.png")
+        raise UserError(f"data.root is not set: the folder that holds {LAYOUTS}")
     mean = _per_channel("mean", data.get("mean"), channels, default=0.5)
     std = _per_channel("std", data.get("std"), channels, default=0.25)
     if min(std) <= 0:

@@ -62,6 +62,15 @@ def difference(before: Tensor, now: Tensor) -> str | None:
     return f"{len(then):,} images then, {len(here):,} now; " + ", ".join(part for part in parts if part)
 
 
+def common(packed_names: Tensor, names: Iterable[str]) -> list[str]:
+    """Which of some names are in a packed list, sorted.
+
+    Raises:
+        zlib.error: it holds no names.
+    """
+    return sorted(_names(packed_names).intersection(names))
+
+
 def _names(tensor: Tensor) -> set[str]:
     content = zlib.decompressobj().decompress(tensor.numpy().tobytes(), _LONGEST)
     return {os.fsdecode(name) for name in content.split(b"\0")}

@@ -20,6 +20,7 @@ from groundup.data.download import ensure
 from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
 from groundup.data.folder_spec import FolderSpec
+from groundup.data.folder_words import tell_what_is_there
 from groundup.data.images import Background
 from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches
@@ -85,6 +86,8 @@ class ImageData(LightningDataModule):
         workers: the processes that read images from disk.
         background: the colour behind transparent pixels of an image folder: a name, or red, green and blue of 0..255.
         labels: the `fine` or the `coarse` classes of cifar100.
+        test_fraction: what the spec of an image folder was cut by, if it has no test split of its own.
+        test_seed: likewise.
         seed: the seed of the split, the order and the augmentation.
 
     Raises:
@@ -119,6 +122,8 @@ class ImageData(LightningDataModule):
         channels: int | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        test_fraction: float | None = None,
+        test_seed: int = 0,
     ):
         super().__init__()
         if not (in_memory or isinstance(spec, FolderSpec)):
@@ -135,6 +140,7 @@ class ImageData(LightningDataModule):
         self.progressive_sizes, self.tta = progressive_sizes, tta
         self.in_memory, self.workers, self.background, self.seed = in_memory, workers, background, seed
         self.splits: dict[str, Images | FolderImages | None] = {}
+        self.takes_all_to_test = test_fraction == 1
         self.passes = 1  # over the training images that make up an epoch
         self.positions = False  # True: training batches are positions of images, which the learner makes images of
         self.train_order: EpochOrder | None = None  # of the last train_dataloader(); its `start` resumes an epoch
@@ -190,6 +196,8 @@ class ImageData(LightningDataModule):
             assert train is not None, "every data set has a training split"
             found["train"], found["val"] = (self._pick(train, positions) for positions in self.cut(train.labels))
         self.splits |= found
+        if isinstance(self.spec, FolderSpec) and stage != "test":
+            tell_what_is_there(self.spec, self.splits, self.limits)
 
     @property
     def cuts_validation(self) -> bool:

@@ -111,3 +111,5 @@ class ImageFolder(ImageData):
     std: list[Rate] | None
     background: Annotated[Any, AfterValidator(_colour)]
     in_memory: bool
+    test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    test_seed: Count = 0

@@ -38,7 +38,7 @@ from groundup.run.failures import one_line_cause
 from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config, warn_of_pruned
-from groundup.run.splits import spec_of_training, turn_to
+from groundup.run.splits import refuse_trained_on, spec_of_training, turn_to
 from groundup.run.trainer import accelerator_for
 from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
@@ -103,7 +103,9 @@ def evaluate(
     put_checkpoint(predictor, checkpoint, checkpoint_file)
     if split == "test" and spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
-    if split != "test":
+    if split == "test":
+        refuse_trained_on(module, checkpoint)
+    else:
         _refuse_views_of(split, data or {})
         turn_to(split, module, checkpoint)
     asked = Asked(split, draws, predictions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ from lightning.pytorch import LightningDataModule
 
 from groundup.config.data_module import look_at_data_module
 from groundup.config.sizes import refuse_heavy_images
-from groundup.data.listing import difference
+from groundup.data.folder_spec import FolderSpec
+from groundup.data.listing import common, difference
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.data.whose import has_our_keys
 from groundup.errors import UserError
+from groundup.printable import printable
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -73,3 +76,27 @@ def _refuse_other_images(split: str, module: ImageData, before: Mapping[str, Any
             raise UserError(
                 f"split={split}: the images are others than those of the run ({changed}); accepted: the same"
             )
+
+
+def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
+    """What is tested must not have been trained on, or validated on: a folder may have grown since its test was cut.
+
+    Raises:
+        UserError: images that are to be tested bear names of such.
+    """
+    if not isinstance(module, ImageData) or not isinstance(module.spec, FolderSpec):
+        return
+    files = checkpoint.get(type(module).__qualname__, {}).get("files")
+    paths = (path for paths in module.spec.folder.test.images.values() for path in paths)
+    known = common(files, (os.path.relpath(path, module.root) for path in paths)) if files is not None else []
+    if not known:
+        return
+    what = f"{len(known):,} of the {module.spec.test_size:,} images to be tested bear names of images that the run was "
+    what += f"trained or validated on, such as {printable(known[0])}"
+    if module.takes_all_to_test:  # of another folder, say, whose files are called alike
+        log.warning(f"data.root={module.root}: {what}")
+        return
+    raise UserError(
+        f"data.root={module.root}: {what}: the test split is cut otherwise than that of the run; put the folder and its "
+        "keys back as they were, or if all these images are new, say data.test_fraction=1"
+    )

@@ -1,0 +1,139 @@
+"""What is said of an image folder before training: how many images there are, what is not read, and what will hurt."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from groundup.data.classes import listed
+from groundup.data.folder import Split
+from groundup.data.folder_spec import FolderSpec
+from groundup.printable import printable
+
+log = logging.getLogger(__name__)
+
+_FEW = 5  # images of a class: an epoch shows them, and nothing is learnt from them
+_UNEVEN = 10  # times as many images of one class as of another
+_CHUNK = 1 << 20  # bytes
+
+
+def tell_what_is_there(spec: FolderSpec, splits: Mapping[str, Any], limits: Mapping[str, int | None]) -> None:
+    """Logs one line of counts, a line for what is not read, and a warning for each thing that will hurt.
+
+    Args:
+        spec: what was found.
+        splits: by name, the images as they are used, validation cut from training; None where there are none.
+        limits: by name of the split, how many images are used at most.
+    """
+    log.info(_counts(spec, splits))
+    folder = spec.folder
+    for name in ("train", "val", "test"):
+        split = folder.split(name)
+        if others := split.passed_over:
+            where = "the class folders" if folder.is_flat else f"{name}/"
+            log.info(f"{len(others):,} files in {where} are no images and are not read: {printable(others[0])}")
+        if split.empty and name != "train":
+            log.warning(f"{name}: no images of {listed(split.empty)}; nothing is measured of these classes there")
+    _warn_of_counts(spec, splits)
+    _warn_of_case(spec)
+    if limits.get("train") is None and limits.get("test") is None:
+        warn_of_copies(folder.train, folder.val, folder.test)
+
+
+def _counts(spec: FolderSpec, splits: Mapping[str, Any]) -> str:
+    used = {name: 0 if images is None else len(images.labels) for name, images in splits.items()}
+    parts = [f"{name} {used[name]:,}" for name in ("train", "val", "test") if name in used]
+    cut = " (test cut by data.test_fraction)" if spec.is_cut else ""
+    return f"{sum(used.values()):,} images of {spec.num_classes} classes: {', '.join(parts)}{cut}"
+
+
+def _warn_of_counts(spec: FolderSpec, splits: Mapping[str, Any]) -> None:
+    counts = {name: images.labels.bincount(minlength=spec.num_classes) for name, images in splits.items() if images}
+    train = counts["train"].tolist()
+    for name, there in counts.items():
+        absent = [spec.class_names[label] for label, count in enumerate(there.tolist()) if not count]
+        if absent and name != "test":
+            log.warning(f"{name}: no images of {listed(absent)}: {_NOT_THERE[name]}")
+    if few := [spec.class_names[label] for label, count in enumerate(train) if 0 < count < _FEW]:
+        log.warning(f"fewer than {_FEW} training images of {listed(few)}: a network learns little from so few")
+    if min(train) and max(train) >= _UNEVEN * min(train):
+        most, least = (spec.class_names[train.index(count)] for count in (max(train), min(train)))
+        log.warning(
+            f"classes are uneven: {max(train):,} training images of {printable(most)}, {min(train):,} of "
+            f"{printable(least)}; accuracy is mostly that of large classes, test/balanced_acc weighs all alike"
+        )
+
+
+_NOT_THERE = {
+    "train": "the network cannot learn these classes",
+    "val": "the best epoch is chosen without these classes",
+}
+
+
+def _warn_of_case(spec: FolderSpec) -> None:
+    alike = defaultdict(list)
+    for name in spec.class_names:
+        alike[name.casefold()].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            log.warning(f"{listed(names)} differ in case alone, and are {len(names)} classes")
+
+
+def warn_of_copies(train: Split, val: Split, test: Split) -> None:
+    """Says how many images to validate or test on are, byte by byte, among those trained on, or in several classes.
+
+    Only files of equal sizes are read.
+    """
+    for name, held_out in (("val", val), ("test", test)):
+        copies = _copies(train, held_out)
+        if copies:
+            one, other = copies[0]
+            log.warning(
+                f"{len(copies):,} {name} images are training images, too, byte by byte: {printable(other)} is "
+                f"{printable(one)}; what is measured of them is not of new images"
+            )
+
+
+def _copies(train: Split, held_out: Split) -> list[tuple[str, str]]:
+    """Pairs of a training image and an equal one that is held out, at most one for each of the second."""
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for path in _paths(train):
+        by_size[_size(path)].append(path)
+    digests: dict[int, dict[bytes, str]] = {}
+    found = []
+    for path in _paths(held_out):
+        size = _size(path)
+        if size < 1 or size not in by_size:
+            continue
+        if size not in digests:
+            digests[size] = {_digest(other): other for other in by_size[size]}
+        if (other := digests[size].get(_digest(path))) is not None:
+            found.append((other, path))
+    return found
+
+
+def _paths(split: Split) -> list[str]:
+    return [path for paths in split.images.values() for path in paths]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path) if os.path.isfile(path) else -1
+    except OSError:
+        return -1
+
+
+def _digest(path: str) -> bytes:
+    """Of a file's content; of one that cannot be read something that nothing else has."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return os.fsencode(path)
+    return digest.digest()
