@@ -97,6 +97,6 @@ def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]
         log.warning(f"data.root={module.root}: {what}")
         return
     raise UserError(
-        f"data.root={module.root}: {what}: the test split is cut otherwise than that of the run; put the folder and its "
+        f"data.root={module.root}: {what}: the test split is cut otherwise than the run's; put the folder and its "
         "keys back as they were, or if all these images are new, say data.test_fraction=1"
     )
