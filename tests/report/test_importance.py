@@ -58,14 +58,19 @@ def test_of_noise_no_order_is_claimed():
 
 
 @pytest.mark.slow
-def test_a_planted_order_is_recovered_in_four_of_five_simulations_and_noise_claims_none_in_90():
-    """95 of 100 were aimed at, 85 were measured."""
+@pytest.mark.parametrize(("count", "simulations", "least"), [(150, 40, 38), (80, 60, 45), (40, 60, 30)])
+def test_a_planted_order_is_recovered_in_19_of_20_simulations_of_150_trials(count, simulations, least):
+    """Of fewer trials less often: 85 of 100 of 80 trials, and 63 of 100 of 40, when it was written."""
     orders = []
-    for seed in range(100):
-        trials = planted(seed)
-        shares = _shares(trials, np.arange(len(trials.figures)), 64)
+    for seed in range(simulations):
+        trials = planted(seed, count)
+        shares = _shares(trials, np.arange(count), 64)
         orders.append([trials.settings[i].key for i in np.argsort(shares)[::-1]])
-    assert sum(order == list(PLANTED) for order in orders) >= 80
+    assert sum(order == list(PLANTED) for order in orders) >= least
+
+
+@pytest.mark.slow
+def test_noise_claims_no_order():
     claims = [importance(planted(seed, 40, {}, 1.0)).sure for seed in range(40)]
     assert sum(claim > 0 for claim in claims) <= 4  # 5 % of 40 are two
 

@@ -12,17 +12,17 @@ from groundup.rundir.figure import Figure
 
 @dataclass(frozen=True)
 class Band:
-    """A metric by epoch, counted from 1, over the runs that have it there."""
+    """A metric by epoch, counted from 1: the epochs that all runs have which have it at all."""
 
     metric: str
     points: dict[int, Figure]
 
     @property
     def n(self) -> int:
-        return max(figure.n for figure in self.points.values())
+        return next(iter(self.points.values())).n
 
 
 def band(runs: Iterable[Run], metric: str) -> Band | None:
-    """Mean and sample standard deviation of a metric over runs, epoch by epoch; None where no run has it."""
+    """Mean and sample standard deviation of a metric over runs, epoch by epoch; None where no epoch is common to all that have it."""
     points = curve_of((run.epochs for run in runs), metric)
     return Band(metric, points) if points else None

@@ -40,13 +40,16 @@ def figure_by_epoch(run_dir: Path, name: str) -> dict[int, float]:
 
 
 def curve_of(runs: Iterable[Sequence[Mapping[str, float]]], metric: str) -> dict[int, Figure]:
-    """Mean and sample standard deviation of a metric by epoch, counted from 1, over the runs that have it there."""
-    values: dict[int, list[float]] = {}
-    for rows in runs:
-        last = {int(row["epoch"]) + 1: row[metric] for row in rows if metric in row}
-        for epoch, value in last.items():
-            values.setdefault(epoch, []).append(value)
-    return {epoch: figure for epoch in sorted(values) if (figure := Figure.of(values[epoch]))}
+    """Mean and sample standard deviation of a metric by epoch, counted from 1, over the runs that have it at all.
+
+    An epoch that some of them lack is left out: those that stopped there, or whose value was no finite number, differ
+    from the others, and the mean of the rest would be no mean of the configuration.
+    """
+    values = [{int(row["epoch"]) + 1: row[metric] for row in rows if metric in row} for rows in runs]
+    values = [of_run for of_run in values if of_run]
+    common = set.intersection(*map(set, values)) if values else ()
+    figures = {epoch: Figure.of([of_run[epoch] for of_run in values]) for epoch in sorted(common)}
+    return {epoch: figure for epoch, figure in figures.items() if figure}
 
 
 def _rows(file: Path) -> Iterator[Mapping[str | None, object]]:

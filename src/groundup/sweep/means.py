@@ -30,7 +30,7 @@ Points = dict[int, Figure]  # by step
 def write_means(sweep_dir: Path, table: Table) -> None:
     """Writes the curves, in place of those of an earlier part of the sweep; none where there are no deviations.
 
-    A deviation takes two jobs: where fewer have finished, or have trained as long, there is no curve.
+    A deviation takes two jobs: where fewer have finished, there is no curve. It ends where the first of them ended.
     """
     _remove_earlier(sweep_dir / MEANS)
     folders = {job.number: sweep_dir / job.folder for job, state in table.jobs if state.status == "finished"}
