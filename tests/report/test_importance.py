@@ -58,7 +58,7 @@ def test_of_noise_no_order_is_claimed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "simulations", "least"), [(150, 40, 38), (80, 60, 45), (40, 60, 30)])
+@pytest.mark.parametrize(("count", "simulations", "least"), [(150, 20, 19), (80, 30, 22), (40, 30, 15)])
 def test_a_planted_order_is_recovered_in_19_of_20_simulations_of_150_trials(count, simulations, least):
     """Of fewer trials less often: 85 of 100 of 80 trials, and 63 of 100 of 40, when it was written."""
     orders = []
@@ -71,8 +71,8 @@ def test_a_planted_order_is_recovered_in_19_of_20_simulations_of_150_trials(coun
 
 @pytest.mark.slow
 def test_noise_claims_no_order():
-    claims = [importance(planted(seed, 40, {}, 1.0)).sure for seed in range(40)]
-    assert sum(claim > 0 for claim in claims) <= 4  # 5 % of 40 are two
+    claims = [importance(planted(seed, 40, {}, 1.0)).sure for seed in range(20)]
+    assert sum(claim > 0 for claim in claims) <= 3  # 5 % of 20 are one
 
 
 @pytest.mark.parametrize("trials", [planted(0, trials=9), planted(0, effects={}, noise=0.0)])

@@ -67,6 +67,10 @@ def test_the_size_on_disk_is_that_of_the_weights_and_buffers_in_a_file(tmp_path)
     torch.save(module.state_dict(), tmp_path / "weights.pt")
     frame = (tmp_path / "weights.pt").stat().st_size - by_hand
     assert 0 < frame < 8000  # names and places; another copy of the tied weight were 5,120 bytes more
+    together = torch.zeros(3, 700)  # of three networks, as a stack has them
+    module.register_buffer("one_of_three", together[1])
+    module.register_buffer("spread", torch.zeros(1).expand(900))
+    assert size_on_disk(module) == by_hand + 4 * (700 + 1)
     module.register_buffer("sparse", torch.eye(3).to_sparse())
     assert size_on_disk(module) is None
 

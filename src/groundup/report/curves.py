@@ -23,6 +23,6 @@ class Band:
 
 
 def band(runs: Iterable[Run], metric: str) -> Band | None:
-    """Mean and sample standard deviation of a metric over runs, epoch by epoch; None where no epoch is common to all that have it."""
+    """Mean and sample standard deviation of a metric, epoch by epoch; None where the runs have no epoch in common."""
     points = curve_of((run.epochs for run in runs), metric)
     return Band(metric, points) if points else None

@@ -43,16 +43,23 @@ def _gives_rows(module: LightningModule, spec: DatasetSpec) -> bool:
 
 
 def size_on_disk(module: LightningModule) -> int | None:
-    """Bytes of the weights and buffers that checkpoints hold, as `torch.save` writes them: what several share once.
+    """Bytes of the weights and buffers that checkpoints hold: what several share once, and of a memory that holds more,
+    as that of all networks of a stack does, only what is this module's.
 
     None where they cannot be told, as of sparse ones.
     """
+    own: dict[int, dict[tuple[int, ...], int]] = {}  # bytes of each part of each memory
+    most: dict[int, int] = {}
     try:
-        tensors = [value for value in module.state_dict().values() if isinstance(value, Tensor)]
-        storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+        for tensor in module.state_dict().values():
+            if isinstance(tensor, Tensor):
+                memory = tensor.untyped_storage()
+                part = (tensor.storage_offset(), *tensor.shape, *tensor.stride())
+                own.setdefault(memory.data_ptr(), {})[part] = tensor.numel() * tensor.element_size()
+                most[memory.data_ptr()] = memory.nbytes()
     except Exception:  # of any kind: a state_dict may be somebody else's
         return None
-    return sum(storages.values())
+    return sum(min(sum(parts.values()), most[memory]) for memory, parts in own.items())
 
 
 class PeakMemory:
