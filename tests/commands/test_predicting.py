@@ -19,7 +19,7 @@ from PIL import Image
 
 import groundup.run.predict
 from groundup.command.predictions import logged, publish
-from groundup.config.check import check_predict
+from groundup.config.check import check_evaluate, check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.predictor import Predictor
 from groundup.run.predict import Prediction, predict
@@ -314,6 +314,33 @@ def test_an_image_is_not_written_over(compose_config, digits_run, images):
         with pytest.raises(UserError, match="this is an image"):
             check_predict(compose_config(f"run={digits_run}", *words, name="predict"))
     check_predict(compose_config(f"run={digits_run}", f"images={images}", "out=classes.csv", name="predict"))
+
+
+OWN = ("config.yaml", "results.json", "checkpoints/best.ckpt", "metrics.csv", "train.log", "test_predictions.npz")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_file_of_a_run_is_not_written_over(compose_config, digits_run, images, name):
+    own, words = digits_run / name, (f"run={digits_run}",)
+    for key, command in (("out", "predict"), ("out", "evaluate"), ("predictions", "evaluate")):
+        more = (f"images={images}",) if command == "predict" else ()
+        check = check_predict if command == "predict" else check_evaluate
+        for shown in (own, own.parent / "." / own.name):
+            with pytest.raises(UserError, match=rf"^{key}=.*belongs to the run .*; choose another one"):
+                check(compose_config(*words, *more, f"{key}={shown}", name=command))
+
+
+def test_predictions_that_an_older_run_lacks_may_be_added_to_it(compose_config, own_run):
+    """Those of their own split alone; beside a run's files everybody may have others."""
+    (own_run / "test_predictions.npz").unlink()
+    for split, name in (("test", "test_predictions.npz"), ("train", "train.npz"), ("test", "mine.npz")):
+        words = (f"run={own_run}", f"predictions={own_run / name}", f"split={split}")
+        check_evaluate(compose_config(*words, name="evaluate"))
+    words = (f"run={own_run}", f"predictions={own_run / 'test_predictions.npz'}", "split=train")
+    with pytest.raises(UserError, match="belongs to the run"):
+        check_evaluate(compose_config(*words, name="evaluate"))
+    with pytest.raises(UserError, match="out names this file, too"):
+        check_evaluate(compose_config(f"run={own_run}", "predictions=x", "out=./x", name="evaluate"))
 
 
 def test_all_images_bad_is_said_once_more_at_the_end(tmp_path, capsys):

@@ -35,8 +35,8 @@ from groundup.data.folder_spec import Scan
 from groundup.errors import UserError
 from groundup.options import Node
 from groundup.rundir.aliases import with_todays_names
-from groundup.rundir.directory import find_checkpoint, find_weights
-from groundup.rundir.names import CONFIG
+from groundup.rundir.directory import find_checkpoint, find_weights, refuse_files_of_runs
+from groundup.rundir.names import CONFIG, PREDICTIONS
 from groundup.spec import DatasetSpec
 
 FOLDERS_OF_LOGGERS = ("save_dir", "root_dir", "log_dir", "dir")  # as Lightning's call them
@@ -162,11 +162,23 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     """
     config = _check_reader(cfg, Evaluate)
     make_absolute(config, "predictions")
-    if config["predictions"] is not None and not Path(config["predictions"]).parent.is_dir():
-        raise UserError(f"predictions={config['predictions']}: no such folder")
+    _check_predictions(config)
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
     return config
+
+
+def _check_predictions(config: Mapping[str, Any]) -> None:
+    if config["predictions"] is None:
+        return
+    file = Path(config["predictions"])
+    if not file.parent.is_dir():
+        raise UserError(f"predictions={file}: no such folder")
+    if config["predictions"] == config["out"]:
+        raise UserError(f"predictions={file}: out names this file, too; choose another one")
+    missing = Path(config["run"]) / PREDICTIONS.get(config["split"], "")  # of a run of an older version
+    if file != missing or file.exists():
+        refuse_files_of_runs(file, "predictions")
 
 
 def check_predict(cfg: DictConfig) -> dict[str, Any]:
@@ -199,5 +211,7 @@ def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:
         raise UserError(f"run={config['run']}: no {CONFIG} there; accepted: a run directory, outputs/runs/*/*")
     if config["out"] is not None and not Path(config["out"]).parent.is_dir():
         raise UserError(f"out={config['out']}: its folder does not exist")
+    if config["out"] is not None:
+        refuse_files_of_runs(Path(config["out"]), "out")
     find_checkpoint(Path(config["run"]), config["ckpt"])
     return config

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from groundup.errors import UserError
 from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.lock import is_held
-from groundup.rundir.names import CHECKPOINTS, CONFIG, JOBS, LOCK, METRICS, PREDICTIONS
+from groundup.rundir.names import CHECKPOINTS, CONFIG, JOBS, LOCK, METRICS, OF_A_RUN, OF_A_SWEEP, PREDICTIONS
 from groundup.rundir.plain import Unreadable, read_yaml
 
 GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")  # of every run; besides callbacks and loggers
@@ -48,6 +49,23 @@ def load_config(run_dir: Path, key: str = "run") -> dict[str, Any]:
 
 def _is_group(node: object) -> bool:
     return isinstance(node, dict) and all(isinstance(key, str) for key in node)
+
+
+def refuse_files_of_runs(file: Path, key: str) -> None:
+    """For what a user asks to be written.
+
+    Args:
+        key: that names the file, for messages.
+
+    Raises:
+        UserError: it is one that a run or a sweep has written or would write.
+    """
+    file = file.resolve()
+    for folder in file.parents[:2]:
+        for kept, mark, names in (("run", CONFIG, OF_A_RUN), ("sweep", JOBS, OF_A_SWEEP)):
+            name = file.relative_to(folder).as_posix()
+            if (folder / mark).is_file() and any(fnmatchcase(name, own) for own in names):
+                raise UserError(f"{key}={file}: a file of this name belongs to the {kept} {folder}; choose another one")
 
 
 def refuse_files_of_no_run(run_dir: Path) -> None:

@@ -20,6 +20,8 @@ CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
 PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
+OF_A_RUN = (CONFIG, RESULTS, METRICS, MEASURED, LOG, EVENTS, PROJECTOR_CONFIG, LOCK, PRUNED, TRACKERS)
+OF_A_RUN += (CHECKPOINTS, f"{CHECKPOINTS}/*", PROJECTOR, f"{PROJECTOR}/*", *PREDICTIONS.values())
 
 # In the directory of a sweep, which holds its jobs' run directories, see `folders`
 JOBS = "jobs.jsonl"
@@ -30,3 +32,4 @@ STUDY_DATABASE = "study.db"
 MEANS = "means"  # a folder, of the mean curves of configurations, for TensorBoard
 PROCESSES = ".processes"  # a folder, while the sweep runs
 SUBMITIT = ".submitit"  # likewise: of hydra-submitit-launcher
+OF_A_SWEEP = (JOBS, COLUMNS, *TABLES, STUDY, STUDY_DATABASE, MEANS, f"{MEANS}/*", PROCESSES, SUBMITIT)
