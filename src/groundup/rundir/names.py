@@ -20,7 +20,7 @@ CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
 PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
-OF_A_RUN = (CONFIG, RESULTS, METRICS, MEASURED, LOG, EVENTS, PROJECTOR_CONFIG, LOCK, PRUNED, TRACKERS)
+OF_A_RUN: tuple[str, ...] = (CONFIG, RESULTS, METRICS, MEASURED, LOG, EVENTS, PROJECTOR_CONFIG, LOCK, PRUNED, TRACKERS)
 OF_A_RUN += (CHECKPOINTS, f"{CHECKPOINTS}/*", PROJECTOR, f"{PROJECTOR}/*", *PREDICTIONS.values())
 
 # In the directory of a sweep, which holds its jobs' run directories, see `folders`
