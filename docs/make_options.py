@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from groundup.config.options import Evaluate, EvaluateData, Predict, Run, Study, Sweep
+from groundup.config.options import Evaluate, EvaluateData, Export, Predict, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
 from groundup.config.signature import signature_of
 from groundup.config.trainer_options import TrainerKeys
@@ -24,7 +24,7 @@ RECIPES = {
     "experiment": "A recipe changes several groups and keys at once. Its file says which, and the result to expect.",
     "debug": "A debug option changes a run so that a fault shows soon.",
 }
-COMMANDS: dict[str, type[Node]] = {"train": Run, "evaluate": Evaluate, "predict": Predict}
+COMMANDS: dict[str, type[Node]] = {"train": Run, "evaluate": Evaluate, "predict": Predict, "export": Export}
 KEYS_OF = {"train": "run"}  # the file that has them, where it is not the command's own
 WITHIN: dict[str, type[Node]] = {"sweep": Sweep, "data": EvaluateData}  # groups of keys of a command
 ALL_GROUPS = {

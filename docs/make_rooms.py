@@ -195,7 +195,10 @@ def picture(layers: Sequence[Sequence[str]]) -> str:
     height = TOP + (len(layers) + 1) * (HEIGHT + GAP) - GAP + TOP
     parts = [f'<rect class="paper" x="1" y="1" width="{WIDTH - 2}" height="{height - 2}" rx="8"/>']
     parts += _box(
-        "door", Box(EDGE, TOP, WIDTH - 2 * EDGE), "train.py evaluate.py predict.py report.py", "or groundup, installed"
+        "door",
+        Box(EDGE, TOP, WIDTH - 2 * EDGE),
+        "train.py evaluate.py predict.py export.py report.py",
+        "or groundup, installed",
     )
     parts += _ways(found)
     for room, box in found.items():

@@ -17,7 +17,7 @@ DOCS = PROJECT / "docs"
 MADE = ("_build", "jupyter_execute")  # by Sphinx, and ignored by git
 SITE = sorted(page for page in DOCS.rglob("*.md") if page.relative_to(DOCS).parts[0] not in MADE)
 PAGES = [PROJECT / "README.md", *SITE]
-COMMAND = "train|evaluate|predict|report|measure"
+COMMAND = "train|evaluate|predict|export|report|measure"
 TYPED = re.compile(rf"(?:python ({COMMAND})\.py|groundup ({COMMAND}|new))(?= |$)")
 OPEN = re.compile(r"…|\.\.\.|\b(?:NAME|KEY|VALUE|GROUP|OPTION|COMMAND)\b")  # a form, not a command
 ASSIGNED = re.compile(r"^(?:[A-Z_]+=\S+ )+")

@@ -71,7 +71,7 @@ def test_what_needs_no_command_takes_no_hydra_and_no_torch():
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "report", "measure"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "report", "measure"])
 def test_help_names_the_command_as_it_was_typed(console, command):
     code, out, err = console(command, "--help")
     assert (code, err) == (0, "")

@@ -97,7 +97,9 @@ def test_shell_completion_is_installed_and_lists_options(command):
     listed = command("train.py", "-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
     assert "model=cnn" in listed.stdout.split()
     # Hydra's completion scripts offer themselves for files with this word alone.
-    assert all("@hydra.main" in (PROJECT / f"{name}.py").read_text() for name in ("train", "evaluate", "predict"))
+    assert all(
+        "@hydra.main" in (PROJECT / f"{name}.py").read_text() for name in ("train", "evaluate", "predict", "export")
+    )
 
 
 @pytest.mark.parametrize(

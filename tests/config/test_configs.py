@@ -20,7 +20,7 @@ from groundup.run.run import run
 
 CONF = Path(__file__).parents[2] / "conf"
 OF_EVERY_RUN = (StopOnSignal, EarlyStopHolds, Continued)  # that no config names
-ENTRIES = ("train", "evaluate", "predict")
+ENTRIES = ("train", "evaluate", "predict", "export")
 
 
 def options(*groups):

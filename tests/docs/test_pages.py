@@ -39,14 +39,14 @@ from groundup import UserError
 from groundup import compose as compose_with_folder
 from groundup.cli.measure import parse as parse_measure
 from groundup.cli.new import parse as parse_new
-from groundup.config.check import check, check_evaluate, check_predict
+from groundup.config.check import check, check_evaluate, check_export, check_predict
 from groundup.report.command import parse as parse_report
 from groundup.run.resume import resume_checkpoint
 from groundup.sweep.expand import expand, is_own
 from groundup.sweep.job_file import read_rows
 from groundup.sweep.search_space import parse_space
 
-CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict}
+CHECKS = {"train": check, "evaluate": check_evaluate, "predict": check_predict, "export": check_export}
 ALONE = {
     "--help",
     "-h",
@@ -151,7 +151,7 @@ def every_word_once(jobs: list[list[str]]) -> list[list[str]]:
 def test_commands_of_every_kind_were_found():
     found = [command for page in PAGES for command in commands(page)]
     assert len(found) > 60
-    assert {command.name for command in found} >= {"train", "evaluate", "predict", "report", "measure", "new"}
+    assert {command.name for command in found} >= {"train", "evaluate", "predict", "export", "report", "measure", "new"}
 
 
 def accept(command: Command, compose_config) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Sequence
 
-BY_HYDRA = ("train", "evaluate", "predict")
+BY_HYDRA = ("train", "evaluate", "predict", "export")
 
 
 def complete(asked: Sequence[str], commands: Collection[str], enter: Callable[[str, Sequence[str]], None]) -> None:

@@ -19,7 +19,7 @@ def door(
     `conf/` beside the script comes before the package's. `outputs/` and `data/` are made beside the script.
 
     Args:
-        command: train, evaluate, predict, report or measure.
+        command: train, evaluate, predict, export, report or measure.
         script: the path of the script.
         config: the name of the config in `conf/` to begin with; None takes the name of the command, such as `train`.
         trust: the project's own packages. The command may build their parts when a run directory names them.

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "computes the test metrics of a run: groundup evaluate run=DIR",
     "predict": "classifies image files with a run: groundup predict run=DIR images=PATH",
     "report": "writes tables and plots of runs and sweeps: groundup report DIR",
+    "export": "writes the network of a run for other programs: groundup export run=DIR to=onnx",
     "measure": "measures what predictions of runs cost on this CPU: groundup measure DIR",
     "new": "writes a project of your own to start from: groundup new DIR [NAME]",
 }

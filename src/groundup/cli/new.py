@@ -21,7 +21,7 @@ SUFFIX = ".template"
 SPELLED = {"package": "$name", "github": ".github", "gitignore": ".gitignore"}  # names that are other ones there
 TAKEN = (
     *("groundup", "hydra_plugins", "conf", "data", "outputs", "tests"),
-    *("train", "evaluate", "predict", "report", "measure"),
+    *("train", "evaluate", "predict", "export", "report", "measure"),
 )
 HELP = """groundup: a project of your own to start from: a network, a data set and a callback, with configs and tests.
 

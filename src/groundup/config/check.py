@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from groundup.config.normal_form import (
     typed_words,
     was_checked,
 )
-from groundup.config.options import Evaluate, Predict, Study, Sweep
+from groundup.config.options import Evaluate, Export, Predict, Study, Sweep
 from groundup.config.own_training import settle_training
 from groundup.config.partials import refuse_without_partial
 from groundup.config.schedulers import refuse_wrong_scheduler
@@ -36,9 +37,10 @@ from groundup.errors import UserError
 from groundup.options import Node
 from groundup.rundir.aliases import with_todays_names
 from groundup.rundir.directory import find_checkpoint, find_weights, refuse_files_of_runs
-from groundup.rundir.names import CONFIG, PREDICTIONS
+from groundup.rundir.names import CONFIG, EXPORTED, PREDICTIONS
 from groundup.spec import DatasetSpec
 
+ONNX = ("onnx", "onnxscript", "onnxruntime")  # packages that write it and compute it
 FOLDERS_OF_LOGGERS = ("save_dir", "root_dir", "log_dir", "dir")  # as Lightning's call them
 
 
@@ -193,6 +195,28 @@ def check_predict(cfg: DictConfig) -> dict[str, Any]:
         raise UserError(f"images={config['images']}: no such file or folder")
     _refuse_to_write_over_an_image(config)
     return config
+
+
+def check_export(cfg: DictConfig) -> dict[str, Any]:
+    """The config of `export.py` with absolute paths, `out` and `int8` as the files to be written.
+
+    Raises:
+        UserError: its run or its checkpoint are not there, a key is wrong, or a package that it takes is missing.
+    """
+    config = _check_reader(cfg, Export)
+    to = config["to"]
+    make_absolute(config["data"], "root")
+    make_absolute(config["data"], "mirror")
+    file = Path(config["out"] or Path(config["run"]) / EXPORTED[to])
+    if file.suffix != f".{to}":
+        raise UserError(f"out={config['out']}: accepted with to={to}: a file whose name ends in .{to}")
+    if config["int8"] and to != "onnx":
+        raise UserError(f"int8=true with to={to}: accepted: to=onnx")
+    missing = [package for package in ONNX if to == "onnx" and importlib.util.find_spec(package) is None]
+    if missing:
+        raise UserError(f'to=onnx: needs {", ".join(missing)}: pip install "groundup[export]"')
+    small = file.with_suffix(".int8.onnx") if config["int8"] else None
+    return {**config, "out": file, "int8": small}
 
 
 def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:

@@ -146,7 +146,7 @@ OPTIONS = {  # of groups
     "debug=limit": "debug=fast, or data.limit_train=IMAGES",
     "debug=profiler": "debug=profile",
 }
-READERS = ("evaluate", "predict")
+READERS = ("evaluate", "predict", "export")
 OF_READERS = {
     "ckpt_path": "ckpt={}",
     "checkpoint": "ckpt={}",

@@ -98,6 +98,22 @@ class Evaluate(Node):
     data: EvaluateData
 
 
+class ExportData(Node):
+    root: Text | None
+    mirror: Mirror | None
+
+
+class Export(Node):
+    run: Text
+    to: Literal["onnx", "pt2"]
+    out: Text | None
+    ckpt: Text
+    int8: bool
+    threads: Positive
+    trust: Trust = None
+    data: ExportData
+
+
 class Predict(Node):
     run: Text
     images: Text

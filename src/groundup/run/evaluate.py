@@ -91,9 +91,9 @@ def evaluate(
     checkpoint = load_checkpoint(checkpoint_file)
     refuse_another_network(checkpoint, config, checkpoint_file)
     trained = spec_in(checkpoint, checkpoint_file)
-    options = _data_options(run_dir, config["data"], data or {})
+    options = data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
-        spec = (_test_spec if split == "test" else spec_of_training)(options, trained, config["seed"])
+        spec = (test_spec if split == "test" else spec_of_training)(options, trained, config["seed"])
         refuse_heavy_parts(config, spec)
         module = kinds.data(options, spec, config["seed"])
         predictor = build_predictor(config, spec)
@@ -165,7 +165,7 @@ def _is_random(predictor: Predictor, model: Mapping[str, Any], spec: DatasetSpec
     return predictor.draws_at_inference or (not is_ours and answers_at_random(predictor, spec))
 
 
-def _test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
+def test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
     """What is known of the test images, for a network that was trained on `trained`."""
     if not has_our_keys(data):
         return look_at_test_data(data, trained, seed)
@@ -174,7 +174,7 @@ def _test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> Data
     return spec
 
 
-def _data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The data keys of the run, and what was chosen in their place.
 
     Somebody else may have written the first: nothing is fetched from where they say, nor to a folder that they name.

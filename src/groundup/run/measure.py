@@ -111,7 +111,7 @@ def measure(networks: Collection[Measured], batch: int, threads: int, rounds: in
     Returns:
         What `costs.json` of each holds.
     """
-    with _threads(threads):
+    with with_threads(threads):
         for network in networks:  # once more: with so many threads
             network.warm_up()
         for _ in range(rounds):
@@ -166,7 +166,8 @@ def cpu_name() -> str:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def with_threads(count: int) -> Iterator[None]:
+    """Has PyTorch compute with so many threads inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -19,6 +19,7 @@ TRACKERS = "trackers.json"  # what the run is called by W&B, by MLflow
 CHECKPOINTS = "checkpoints"  # a folder
 LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
+EXPORTED = {"onnx": "model.onnx", "pt2": "model.pt2"}  # the network for other programs, by `export`
 PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
 OF_A_RUN: tuple[str, ...] = (CONFIG, RESULTS, METRICS, MEASURED, LOG, EVENTS, PROJECTOR_CONFIG, LOCK, PRUNED, TRACKERS)
 OF_A_RUN += (CHECKPOINTS, f"{CHECKPOINTS}/*", PROJECTOR, f"{PROJECTOR}/*", *PREDICTIONS.values())
