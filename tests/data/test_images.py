@@ -14,7 +14,7 @@ from image_bytes import exif, png, tiff
 from PIL import Image
 from reading import read
 
-from groundup.data.images import decode, flattened, inspect, read_image
+from groundup.data.images import Manner, decode, flattened, inspect, read_image
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
@@ -472,3 +472,61 @@ def test_a_damaged_file_is_read_or_refused_by_name(kind, tmp_path):
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_a_thousand_damaged_files_are_read_or_refused_by_name(kind, tmp_path):
     assert 0 < read_or_refused(tmp_path / "x", kind, range(40, 1040)) <= 1000
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "AVIF", "JPEG2000", "WEBP"])
+def test_what_an_image_is_its_content_tells_not_its_name(kind, tmp_path):
+    path = tmp_path / "photo.jfif"
+    Image.new("RGB", (16, 16), (200, 100, 50)).save(path, kind)
+    colour = decode(path, 3, (4, 4)).pixels.float().mean(dim=(1, 2))
+    assert colour.sub(torch.tensor([200.0, 100.0, 50.0])).abs().max() < 6
+
+
+def test_a_heic_is_read_where_its_package_is_and_named_where_it_is_not(tmp_path, monkeypatch):
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "photo.jpg"
+    heif.from_pillow(Image.new("RGB", (64, 64), (200, 100, 50))).save(path, format="HEIF")
+    assert decode(path, 3, (2, 2)).pixels[0].float().mean() == pytest.approx(200, abs=6)
+    monkeypatch.setattr("groundup.data.images._FORMATS", ("PNG", "JPEG"))
+    with pytest.raises(UserError, match=r"HEIC, which needs the package pillow-heif"):
+        decode(path, 3, (2, 2))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+def test_a_jpeg_decoded_at_a_part_of_its_size_is_nearly_the_same_image(resize, orientation, tmp_path):
+    y, x = np.mgrid[:1200, :1600] / 1600
+    waves = np.stack([np.sin(9 * x + 4 * y), np.cos(7 * y), np.sin(11 * x * y)], axis=-1)
+    pixels = (127 + 100 * waves).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "1.jpg", quality=95, exif=exif(orientation))
+    exact, fast = (
+        decode(tmp_path / "1.jpg", 3, (64, 64), manner=Manner(resize=resize, decode=how)).pixels.float()
+        for how in ("exact", "fast")
+    )
+    assert (exact - fast).abs().mean() < 1
+    assert (exact - fast.flip(2)).abs().mean() > 20  # what another picture would differ by
+
+
+def test_an_image_is_cropped_or_padded_to_a_square_as_asked_for(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, :2], pixels[:, 2:6], pixels[:, 6:] = 50, 100, 150  # thirds of the width; the middle is a square
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    crop = decode(tmp_path / "wide.png", 1, (4, 4), manner=Manner(resize="crop")).pixels
+    assert crop.unique().tolist() == [100]
+    pad = decode(tmp_path / "wide.png", 3, (8, 8), manner=Manner([10, 20, 30], "pad")).pixels
+    assert torch.equal(pad[:, 2:6], torch.from_numpy(pixels).permute(2, 0, 1))
+    assert pad[:, [0, 1, 6, 7]].flatten(1).unique(dim=1).flatten().tolist() == [10, 20, 30]
+
+
+def test_bits_that_are_said_are_those_of_white(tmp_path):
+    Image.fromarray(np.array([[4095, 2048]], np.uint16)).save(tmp_path / "deep.png")
+    found = decode(tmp_path / "deep.png", 1, (1, 2), manner=Manner(bits=12))
+    assert (found.pixels.flatten().tolist(), found.doubt) == ([255, 128], None)
+    with pytest.raises(UserError, match=r"deep.png: .*a value of 4,095; accepted by data.bits=11: below 2,048"):
+        decode(tmp_path / "deep.png", 1, (1, 2), manner=Manner(bits=11))
+
+
+def test_an_image_of_more_pixels_than_are_accepted_is_refused(tmp_path):
+    Image.new("L", (20, 10)).save(tmp_path / "large.png")
+    with pytest.raises(UserError, match=r"20x10 pixels; accepted: at most 199 in all \(data.max_pixels\)"):
+        inspect(tmp_path / "large.png", Manner(max_pixels=199))

@@ -282,7 +282,44 @@ def test_of_many_broken_images_the_first_ten_are_listed(tmp_path):
     lines = str(caught.value).splitlines()
     assert lines[0] == "34 image files cannot be used:"
     assert (len(lines), lines[-1]) == (12, "  and 24 more")
-    assert lines[10].endswith("bad09.png: empty; accepted: PNG, JPEG, BMP, GIF, PPM, TIFF, WEBP")
+    assert "bad09.png: empty; accepted: PNG, JPEG, BMP, GIF, PPM, TIFF, WEBP" in lines[10]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_broken_images_are_left_out_together_where_they_shall_be(in_memory, tmp_path, caplog):
+    make_folder(tmp_path)
+    for name in ("a.png", "z.png"):
+        (tmp_path / "train/red" / name).write_bytes(b"garbage")
+    data = folder(tmp_path, in_memory=in_memory, on_error="skip", val_fraction=0)
+    whole = folder(tmp_path, in_memory=in_memory, val_fraction=0, limit_train=None, on_error="skip")
+    assert data.train_size == whole.train_size == 4
+    assert data.splits["train"].labels.tolist().count(1) == 2
+    (record,) = [record for record in caplog.records if "left out" in record.getMessage()][:1]
+    assert record.getMessage().startswith("data.on_error=skip: 2 of 6 images are left out:")
+    assert all(name in record.getMessage() for name in ("red/a.png: not an image", "red/z.png: not an image"))
+
+
+def test_large_images_are_evaluated_in_small_batches_and_small_ones_as_said(tmp_path):
+    make_folder(tmp_path)
+    sizes = {}
+    for side in (32, 224):
+        spec = make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": side})
+        sizes[side] = ImageData(spec, tmp_path).eval_batch_size
+    assert sizes == {32: 1000, 224: 27}  # of 16 MiB: 27 * 3 * 224 * 224 * 4 bytes
+
+
+def test_batches_of_large_images_are_those_of_a_whole_chunk(tmp_path, monkeypatch):
+    make_noise(tmp_path, 20)
+    data = folder(tmp_path, val_fraction=0, **AUGMENTED)
+    at_once = list(data.train_dataloader())
+    monkeypatch.setattr("groundup.data.loader.CHUNK_BYTES", 6 * 6 * 3 * 4 * 3)
+    singly = list(data.train_dataloader())
+    for one, other in zip(at_once, singly, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    loader = data.train_dataloader()
+    loader.sampler.start = 3
+    assert all(torch.equal(one[0], other[0]) for one, other in zip(loader, at_once[3:], strict=True))
 
 
 def test_limits_spare_the_images_that_are_not_used(tmp_path):

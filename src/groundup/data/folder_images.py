@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from groundup.data.folder_spec import FolderSpec
-from groundup.data.images import Background, Decoded, decode, inspect
+from groundup.data.images import Decoded, Manner, decode, inspect
 from groundup.data.sources import Images
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -21,6 +22,8 @@ from groundup.spec import DatasetSpec
 log = logging.getLogger(__name__)
 
 _PROBLEMS_SHOWN = 10
+_AS_IT_IS = Manner()
+_SOON = 2.0  # seconds after which a bar is shown
 
 
 class BrokenImages(UserError):
@@ -39,8 +42,8 @@ class BrokenImages(UserError):
 class FolderImages(Dataset):
     """The images of a folder's split, read when asked for: `(image (C, H, W) of uint8, label, position)`."""
 
-    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec, background: Background = "white"):
-        self.samples, self.spec, self.background = samples, spec, background
+    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec, manner: Manner = _AS_IT_IS):
+        self.samples, self.spec, self.manner = samples, spec, manner
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -54,13 +57,16 @@ class FolderImages(Dataset):
 
     def pick(self, positions: Tensor) -> FolderImages:
         """Some of the images."""
-        return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.background)
+        return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.manner)
 
-    def load(self) -> Images:
+    def load(self, skip: bool = False) -> Images:
         """Reads them all, into memory.
 
+        Args:
+            skip: leaves out those that cannot be read, and says which.
+
         Raises:
-            BrokenImages: some cannot be read.
+            BrokenImages: some cannot be read, and none shall be left out, or none is left.
         """
         pixels = torch.empty(len(self), self.spec.channels, *self.spec.image_size, dtype=torch.uint8)
 
@@ -68,49 +74,71 @@ class FolderImages(Dataset):
             pixels[position], doubt = self._decoded(position)
             return doubt
 
-        self._each(read)
-        return Images(pixels, self.labels)
+        whole = self._each(read, skip)
+        images = Images(pixels, self.labels)
+        return images if len(whole) == len(self) else Images(pixels[whole], self.labels[whole])
 
-    def check(self) -> None:
+    def check(self, skip: bool = False) -> FolderImages:
         """Reads the headers of them all, which is many times faster; what is damaged behind them is not seen.
 
         Raises:
-            BrokenImages: some are broken.
+            BrokenImages: as `load`.
         """
-        self._each(lambda position: inspect(self.samples[position][0]))
+        whole = self._each(lambda position: inspect(self.samples[position][0], self.manner), skip)
+        return self if len(whole) == len(self) else self.pick(torch.tensor(whole))
 
     def _decoded(self, position: int) -> Decoded:
-        return decode(self.samples[position][0], self.spec.channels, self.spec.image_size, self.background)
+        return decode(self.samples[position][0], self.spec.channels, self.spec.image_size, manner=self.manner)
 
-    def _each(self, look: Callable[[int], str | None]) -> None:
-        """Looks at every image, in several threads; says once what is doubtful about some, and how many these are."""
+    def _each(self, look: Callable[[int], str | None], skip: bool) -> list[int]:
+        """Looks at every image, in several threads; says once what is doubtful about some, and how many these are.
+
+        Returns:
+            The positions of those that can be read.
+        """
         problems: list[str] = []
         doubts: list[str] = []
+        whole: list[int] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
             tasks = [pool.submit(look, position) for position in range(len(self))]
-            for (path, _), task in zip(self.samples, tasks, strict=True):
+            bar = tqdm(tasks, "reading images", unit=" images", delay=_SOON, leave=False, disable=None)
+            for position, task in enumerate(bar):
                 try:
                     doubt = task.result()
                 except UserError as error:
                     problems.append(str(error))
                 else:
+                    whole.append(position)
+                    path = self.samples[position][0]
                     doubts += [f"{printable(path)}: {doubt}"] if doubt is not None else []
-        if problems:
+        if problems and (not skip or not whole):
             raise BrokenImages(problems)
+        if problems:
+            log.warning("data.on_error=skip: %d of %d images are left out:\n  %s", *_counted(problems, len(self)))
         if doubts:
             log.warning("%s (likewise %d of %d images)", doubts[0], len(doubts), len(self))
+        return whole
+
+
+def _counted(problems: list[str], count: int) -> tuple[int, int, str]:
+    return len(problems), count, "\n  ".join(problems)
 
 
 def open_folder(
-    spec: FolderSpec, split: str, limit: int | None = None, background: Background = "white"
+    spec: FolderSpec, split: str, limit: int | None = None, manner: Manner = _AS_IT_IS
 ) -> FolderImages | None:
     """The images of a folder's split in turns, one of every class; None where there is no such split."""
     samples = spec.folder.split(split).samples(spec.class_names)
-    return FolderImages(samples[:limit], spec, background) if samples else None
+    return FolderImages(samples[:limit], spec, manner) if samples else None
 
 
 def read_folder(
-    spec: FolderSpec, split: str, limit: int | None = None, background: Background = "white", in_memory: bool = True
+    spec: FolderSpec,
+    split: str,
+    limit: int | None = None,
+    manner: Manner = _AS_IT_IS,
+    in_memory: bool = True,
+    skip: bool = False,
 ) -> Images | FolderImages | None:
     """Reads a folder's split, or its headers alone; None where there is no such split.
 
@@ -118,16 +146,17 @@ def read_folder(
         spec: whose files are read.
         split: `train`, `val` or `test`.
         limit: only the first so many images.
-        background: what shows through where an image is transparent.
+        manner: how images are decoded.
         in_memory: False leaves the images on the disk.
+        skip: leaves out what cannot be read, and says so.
 
     Raises:
         BrokenImages: some cannot be read.
     """
-    images = open_folder(spec, split, limit, background)
+    images = open_folder(spec, split, limit, manner)
     if images is None or in_memory:
-        return images.load() if images is not None else None
-    images.check()
+        return images.load(skip) if images is not None else None
+    images = images.check(skip)
     log.info(
         f"data.in_memory=false: the headers of all {len(images):,} images of {split}/ were read; one that is damaged "
         "behind its header is found when it is read"

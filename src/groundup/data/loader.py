@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -15,6 +16,8 @@ from groundup.data.order import EpochOrder
 from groundup.errors import UserError
 
 CHUNK = 1024  # images made ready at once: a few large operations cost less than many small ones
+CHUNK_BYTES = 1 << 26  # of more, batches are made ready one by one, with the random numbers of their chunk all the same
+EVALUATED_BYTES = 1 << 24  # of a batch that is evaluated, whose activations take a hundred times as much
 
 
 @contextmanager
@@ -30,6 +33,11 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def at_most(images: int, shape: Sequence[int]) -> int:
+    """How many images `(C, H, W)` of float32 are evaluated at once: as many as are asked for, of large ones fewer."""
+    return max(1, min(images, EVALUATED_BYTES // (4 * math.prod(shape))))
 
 
 def _batches_of(chunk: int, sizes: Sequence[int]) -> int:
@@ -68,12 +76,25 @@ class Batches:
         for first in range(start - start % step, len(batches), step):
             last = min(first + step, len(batches))
             rows = index[stops[first] : stops[last]]
+            if last - first > 1 and 4 * math.prod(self.images.shape[1:]) * len(rows) > CHUNK_BYTES:
+                yield from self._one_by_one(rows, sizes[first:last], epoch, first // step, max(0, start - first))
+                continue
             with _one_thread():
                 x = self._finish(self.images.index_select(0, rows), rows, epoch, first // step)
             pairs = zip(x.split(sizes[first:last]), self.labels[rows].split(sizes[first:last]), strict=True)
             for number, pair in enumerate(pairs, first):
                 if number >= start:
                     yield pair
+
+    def _one_by_one(
+        self, rows: Tensor, sizes: Sequence[int], epoch: int, chunk: int, begin: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of a chunk, to the last bit as if it were made ready at once, from `begin` on."""
+        for number, part in list(enumerate(rows.split(list(sizes))))[begin:]:
+            with _one_thread():
+                place = sum(sizes[:number]), len(rows)
+                x = self._finish(self.images.index_select(0, part), part, epoch, chunk, place=place)
+            yield x, self.labels[part]
 
 
 class Positions:

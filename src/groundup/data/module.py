@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -21,9 +22,9 @@ from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.folder_words import tell_what_is_there
-from groundup.data.images import Background
+from groundup.data.images import MAX_PIXELS, Background, Manner
 from groundup.data.listing import packed, refuse_other_images
-from groundup.data.loader import Batches, Positions, StreamedBatches
+from groundup.data.loader import Batches, Positions, StreamedBatches, at_most
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import Images, held, warn_of_common_images
@@ -67,7 +68,7 @@ class ImageData(LightningDataModule):
         root: the folder that holds the files or gets them.
         mirror: a URL or folder that missing files are taken from.
         batch_size: the training images in a step, over all processes together.
-        eval_batch_size: the images in a batch of validation and test.
+        eval_batch_size: the images in a batch of validation and test; of large images fewer, so that memory suffices.
         val_fraction: the share of the training split that is held out, class by class. A folder with its own `val` does
             not use it.
         folds: cuts the training split into so many parts instead, each with its share of every class. `val_fraction` is
@@ -85,6 +86,11 @@ class ImageData(LightningDataModule):
         in_memory: False reads the same batches of an image folder from disk.
         workers: the processes that read images from disk.
         background: the colour behind transparent pixels of an image folder: a name, or red, green and blue of 0..255.
+        resize: of an image folder: `squash`, `crop` or `pad`, see `Manner`.
+        decode: likewise, `fast` or `exact`.
+        bits: likewise.
+        max_pixels: likewise.
+        on_error: `stop` where images of a folder cannot be read, or `skip` them.
         labels: the `fine` or the `coarse` classes of cifar100.
         test_fraction: what the spec of an image folder was cut by, if it has no test split of its own.
         test_seed: likewise.
@@ -122,6 +128,11 @@ class ImageData(LightningDataModule):
         channels: int | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        resize: Literal["squash", "crop", "pad"] = "squash",
+        decode: Literal["fast", "exact"] = "exact",
+        bits: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        on_error: Literal["stop", "skip"] = "stop",
         test_fraction: float | None = None,
         test_seed: int = 0,
     ):
@@ -131,14 +142,16 @@ class ImageData(LightningDataModule):
         _refuse_wrong_fold(folds, fold, val_fraction)
         self.spec = spec
         self.root, self.mirror, self.labels = Path(root).expanduser(), mirror, labels
-        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.batch_size = batch_size
+        self.eval_batch_size = at_most(eval_batch_size, (spec.channels, *spec.image_size))
         self.val_fraction = val_fraction if folds is None else None
         self.folds, self.fold = folds, fold
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
         self.augment = check_names(augment, crop_padding, spec.image_size)
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
         self.progressive_sizes, self.tta = progressive_sizes, tta
-        self.in_memory, self.workers, self.background, self.seed = in_memory, workers, background, seed
+        self.in_memory, self.workers, self.seed = in_memory, workers, seed
+        self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.takes_all_to_test = test_fraction == 1
         self.passes = 1  # over the training images that make up an epoch
@@ -215,7 +228,9 @@ class ImageData(LightningDataModule):
 
     @property
     def test_size(self) -> int:
-        """Images tested on, 0 where a folder has no test split; known from the start."""
+        """Images tested on, 0 where a folder has no test split; known from the start, but for those left out."""
+        if self.splits.get("test") is not None:
+            return self._size("test")
         limit = self.limits["test"]
         return self.spec.test_size if limit is None else min(limit, self.spec.test_size)
 
@@ -306,7 +321,7 @@ class ImageData(LightningDataModule):
 
     def _read(self, split: str) -> Images | FolderImages | None:
         if isinstance(self.spec, FolderSpec):
-            return read_folder(self.spec, split, self.limits[split], self.background, self.in_memory)
+            return read_folder(self.spec, split, self.limits[split], self.manner, self.in_memory, self.skips)
         spec = self.spec.brought if isinstance(self.spec, ResizedSpec) else self.spec
         # published files are known by their MD5; how many images a split has of a `val`, nobody says
         count = None if self._is_published else {"train": spec.train_size, "test": spec.test_size}.get(split)
@@ -316,12 +331,14 @@ class ImageData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""
-        state = {"folds": self.folds, "fold": self.fold, "val_fraction": self.val_fraction}
+        state: dict[str, Any] = {"folds": self.folds, "fold": self.fold, "val_fraction": self.val_fraction}
         state |= {"limit_train": self.limits["train"], "seed": self.seed}
         if not isinstance(self.spec, FolderSpec):  # the files of the others are those that were published
             return state
-        background = self.background if isinstance(self.background, str) else list(self.background)
-        return state | {"background": background, "files": self._files}
+        manner = asdict(self.manner)
+        background = manner.pop("background")
+        state["background"] = background if isinstance(background, str) else list(background)
+        return state | {key: manner[key] for key in ("resize", "decode", "bits")} | {"files": self._files}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes sure that a run goes on with the images that it was begun with.
@@ -329,6 +346,8 @@ class ImageData(LightningDataModule):
         Raises:
             UserError: they are others. The message says which, or which key makes them so.
         """
+        if "files" in state and "decode" not in state:  # of an older version, which decoded all of every file
+            self.manner = replace(self.manner, decode="exact")
         refuse_other_images(state, self.state_dict(), self.root)
 
     @cached_property

@@ -111,5 +111,10 @@ class ImageFolder(ImageData):
     std: list[Rate] | None
     background: Annotated[Any, AfterValidator(_colour)]
     in_memory: bool
+    resize: Literal["squash", "crop", "pad"] = "squash"
+    decode: Literal["fast", "exact"] = "exact"
+    bits: Annotated[int, Field(ge=8, le=16)] | None = None
+    max_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 50_000_000  # beyond, Pillow refuses by itself
+    on_error: Literal["stop", "skip"] = "stop"
     test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     test_seed: Count = 0

@@ -15,7 +15,7 @@ from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder import EXTENSIONS, image_files_below
-from groundup.data.images import Background, read_image
+from groundup.data.images import Manner, manner_of, read_image
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import put_checkpoint
@@ -94,8 +94,8 @@ def predict(
             refuse_sigmoids(config["model"], predictor, spec)
         seed_all(mix_seed(config["seed"], INFERENCE, 0), predictor.device)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
-    background = config["data"].get("background", "white") if ours else "white"  # other data, and older runs, have none
-    predictions = _predict(predictor, spec, background, files, min(top, spec.num_classes))
+    manner = manner_of(config["data"]) if ours else Manner()  # other data, and older runs, do not say
+    predictions = _predict(predictor, spec, manner, files, min(top, spec.num_classes))
     return predictions if images.is_dir() else _refuse_errors(predictions)
 
 
@@ -116,20 +116,20 @@ def find_images(images: Path) -> list[Path]:
 
 
 def _predict(
-    predictor: LightningModule, spec: DatasetSpec, background: Background, files: list[Path], top: int
+    predictor: LightningModule, spec: DatasetSpec, manner: Manner, files: list[Path], top: int
 ) -> Iterator[Prediction]:
     for start in range(0, len(files), BATCH):
-        read = {file: _read(file, spec, background) for file in files[start : start + BATCH]}
+        read = {file: _read(file, spec, manner) for file in files[start : start + BATCH]}
         images = {file: image for file, image in read.items() if isinstance(image, Tensor)}
         found = _classify(predictor, spec, images, top) if images else {}
         for file, image in read.items():
             yield found[file] if isinstance(image, Tensor) else Prediction(file, error=image)
 
 
-def _read(file: Path, spec: DatasetSpec, background: Background) -> Tensor | str:
+def _read(file: Path, spec: DatasetSpec, manner: Manner) -> Tensor | str:
     """An image, or why there is none."""
     try:
-        return read_image(file, spec.channels, spec.image_size, background)
+        return read_image(file, spec.channels, spec.image_size, manner=manner)
     except UserError as error:
         return str(error).removeprefix(f"{printable(str(file))}: ")
 
