@@ -78,7 +78,9 @@ def test_predictions_come_as_soon_as_their_batch_is_done(digits_run, images, mon
     read = []
     original = groundup.run.predict.read_image
     monkeypatch.setattr(
-        groundup.run.predict, "read_image", lambda file, *rest: read.append(file) or original(file, *rest)
+        groundup.run.predict,
+        "read_image",
+        lambda file, *rest, **more: read.append(file) or original(file, *rest, **more),
     )
     predictions = predict(digits_run, images)
     assert read == []

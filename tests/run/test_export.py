@@ -184,7 +184,7 @@ SPEC = DatasetSpec("x", 1, 4, 4, ("a", "b"), (0.5,), (0.2,), 1, 1)
 
 
 def test_facts_are_read_back():
-    assert read_facts(json.dumps(facts_of(SPEC, "mlp", [1, 2, 3], {}))) == (SPEC, [1, 2, 3])
+    assert read_facts(json.dumps(facts_of(SPEC, "mlp", {"background": [1, 2, 3]}, {}))) == (SPEC, [1, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_facts_are_read_back():
 )
 def test_facts_of_a_stranger_are_held_against_what_they_may_be(change):
     with pytest.raises(ValueError, match=r"."):
-        read_facts(json.dumps(facts_of(SPEC, "mlp", "white", {}) | change))
+        read_facts(json.dumps(facts_of(SPEC, "mlp", {}, {}) | change))
 
 
 def test_a_file_that_is_no_network_is_refused_in_a_sentence(tmp_path):

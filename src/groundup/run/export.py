@@ -127,7 +127,7 @@ def export(
     network = Exported(predictor, spec, meaning_of(predictor, _scores(predictor, spec, pixels[:64])))
     name = config["model"]["name"]
     program = traced(network, pixels[:2].clone(), name)  # a view would bring the test split into the file
-    facts = facts_of(spec, name, options.get("background", "white"), _versions())
+    facts = facts_of(spec, name, options, _versions())
     content = as_onnx(program, facts, name) if to == "onnx" else as_pt2(program, facts)
     other = _onnx(content, file, threads) if to == "onnx" else _pt2(content)
     difference = _check(expected, _answers(other, pixels), file)

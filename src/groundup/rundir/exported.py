@@ -15,12 +15,20 @@ METADATA = "groundup"  # the entry that holds `facts`, as JSON
 FORMAT = 1
 
 
-def facts_of(spec: DatasetSpec, model: str, background: Any, versions: Mapping[str, Any]) -> dict[str, Any]:
-    """What predictions need to know beside the graph: for `read_facts`."""
+READING = ("resize", "decode", "bits")  # keys of an image folder: how files become the pixels that the graph takes
+
+
+def facts_of(spec: DatasetSpec, model: str, data: Mapping[str, Any], versions: Mapping[str, Any]) -> dict[str, Any]:
+    """What predictions need to know beside the graph: for `read_facts`.
+
+    Args:
+        data: the config of the run's data.
+    """
     return {
         "format": FORMAT,
         **spec.plain(),
-        "background": background,
+        "background": data.get("background", "white"),
+        "reading": {key: data[key] for key in READING if key in data},
         "model": model,
         "input": f"uint8 (N, {spec.channels}, {spec.height}, {spec.width}), 0..255, not normalised",
         "versions": dict(versions),
