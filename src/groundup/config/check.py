@@ -92,6 +92,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     trusted(config.pop("trust", None))  # no part of a run, whose directory has no say in it
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
+    make_absolute(config["data"], "table")
     settle_folds(config["data"], typed_words() if words is None else words)
     if config["resume"] != "auto":
         make_absolute(config, "resume")
@@ -167,6 +168,7 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     _check_predictions(config)
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
+    make_absolute(config["data"], "table")
     return config
 
 
@@ -207,6 +209,7 @@ def check_export(cfg: DictConfig) -> dict[str, Any]:
     to = config["to"]
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
+    make_absolute(config["data"], "table")
     file = Path(config["out"] or Path(config["run"]) / EXPORTED[to])
     if file.suffix != f".{to}":
         raise UserError(f"out={config['out']}: accepted with to={to}: a file whose name ends in .{to}")

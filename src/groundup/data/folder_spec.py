@@ -8,6 +8,7 @@ from typing import Any
 
 from groundup.data.classes import refuse_unknown
 from groundup.data.folder import LAYOUTS, Folder, cut_test, scan, scan_test
+from groundup.data.table import read_table
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, refuse_statistics_of_bytes
 
@@ -40,7 +41,7 @@ def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
         refuse_statistics_of_bytes(known["mean"], known["std"])
     except ValueError as error:
         raise UserError(f"data.{error}") from error
-    whole = scan(data["root"])
+    whole = read_table(data) if data.get("table") is not None else scan(data["root"])
     folder = _with_test(whole, data)
     if empty := folder.train.empty:
         raise UserError(f"data.test_fraction={data.get('test_fraction')}: leaves nothing to train on of {empty[0]}")
@@ -60,7 +61,7 @@ def folder_test_spec(data: Mapping[str, Any], class_names: tuple[str, ...]) -> F
     Raises:
         UserError: as `folder_spec`, or there are other classes than these.
     """
-    known, test = _what_is_said(data), _with_test(scan_test(data["root"]), data).test
+    known, test = _what_is_said(data), _with_test(_tested(data), data).test
     refuse_unknown(test.images, class_names, f"data.root={data['root']}: test/")
     folder = Folder(class_names, test=test)
     return FolderSpec(**known, class_names=class_names, train_size=0, test_size=test.count, folder=folder)
@@ -90,6 +91,10 @@ def folder_image_size(data: Mapping[str, Any]) -> int:
     if size is None:
         raise UserError("data.image_size=null: an image folder needs a size, e.g. data.image_size=32")
     return size
+
+
+def _tested(data: Mapping[str, Any]) -> Folder:
+    return read_table(data) if data.get("table") is not None else scan_test(data["root"])
 
 
 def _with_test(folder: Folder, data: Mapping[str, Any]) -> Folder:

@@ -94,6 +94,10 @@ class ImageData(LightningDataModule):
         labels: the `fine` or the `coarse` classes of cifar100.
         test_fraction: what the spec of an image folder was cut by, if it has no test split of its own.
         test_seed: likewise.
+        table: what the spec of an image folder was read from, if it is one.
+        file_column: likewise.
+        label_column: likewise.
+        split_column: likewise.
         seed: the seed of the split, the order and the augmentation.
 
     Raises:
@@ -135,6 +139,10 @@ class ImageData(LightningDataModule):
         on_error: Literal["stop", "skip"] = "stop",
         test_fraction: float | None = None,
         test_seed: int = 0,
+        table: str | None = None,
+        file_column: str | None = None,
+        label_column: str | None = None,
+        split_column: str | None = None,
     ):
         super().__init__()
         if not (in_memory or isinstance(spec, FolderSpec)):

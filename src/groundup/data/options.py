@@ -118,3 +118,7 @@ class ImageFolder(ImageData):
     on_error: Literal["stop", "skip"] = "stop"
     test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     test_seed: Count = 0
+    table: Text | None = None
+    file_column: Text | None = None
+    label_column: Text | None = None
+    split_column: Text | None = None
