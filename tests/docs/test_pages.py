@@ -81,6 +81,7 @@ def reader(tmp_path, monkeypatch, compose_config):
     for split, name in (("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")):
         (tmp_path / "photos" / split / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "photos" / split / name / "1.png")
+    (tmp_path / "train.csv").write_text("file,label\ntrain/cat/1,cat\ntrain/dog/1.png,dog\n")
     (tmp_path / "DIR" / "checkpoints").mkdir(parents=True)
     (tmp_path / "DIR" / "config.yaml").write_text(yaml.safe_dump(check(compose_config())))
     for name in ("best", "last"):
