@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from groundup.statistics.beats import beats
 from groundup.statistics.comparison import compare_answers, compare_figures
+from groundup.statistics.components import components_of
 from groundup.statistics.holm import holm
 from groundup.statistics.more_seeds import more_seeds, smallest_settled
 
@@ -165,3 +166,22 @@ def test_equal_differences_do_not_name_a_number_of_seeds():
     assert found.over_seeds is None
     assert found.over_both is not None
     assert found.more_seeds() is None
+
+
+def test_an_interval_over_both_is_no_narrower_than_either_alone():
+    """Three seeds that agree by chance, over many images on which their runs do not."""
+    draw = np.random.default_rng(0)
+    first, second = (draw.random((3, 10_000)) < share for share in (0.992, 0.988))
+    for run, count in zip(first, (9_920, 9_921, 9_919), strict=True):
+        run[:] = np.arange(10_000) < count
+        draw.shuffle(run)
+    for run in second:
+        run[:] = np.arange(10_000) < 9_880
+        draw.shuffle(run)
+    found = compare_answers(first, second)
+    parts = components_of(first, second)
+    assert parts.over_both.half_width() < 0.9 * parts.over_images.half_width()  # what is mended
+    assert found.over_both == found.over_images
+    assert found.over_seeds[1] < found.over_both[1]
+    sources = parts.over_images, parts.over_both
+    assert found.p_value == max(source.p_value(found.difference) for source in sources)

@@ -28,7 +28,9 @@ class Comparison:
         n_images: of the test; None where it is not known what was answered to each.
         over_seeds: the interval for other seeds and these images; None of one seed, and of equal differences.
         over_images: for other images and these seeds; None where the answers are not known.
-        over_both: for other seeds and other images; None of one seed, and where the answers are not known.
+        over_both: for other seeds and other images, and no narrower than either alone, though seeds that agree by
+            chance make the estimate of both together less than that of the images; None of one seed, and where the
+            answers are not known.
         beats: the probability that one run of the first has the higher figure than one of the second, and its interval.
         p_value: the largest of those over images and over both; over seeds alone where the answers are not known; None
             where there is no interval over seeds: nothing is settled.
@@ -90,13 +92,17 @@ def compare_answers(first: NDArray, second: NDArray) -> Comparison:
         found.n_images,
         seeds.interval(found.difference) if seeds else None,
         images.interval(found.difference),
-        both.interval(found.difference) if both else None,
+        max(images.interval(found.difference), both.interval(found.difference), key=_width) if both else None,
         beats(first.mean(axis=1, dtype=np.float64), second.mean(axis=1, dtype=np.float64)),
         max(p_values) if both else None,
         found.seeds * found.n_seeds if differ and found.seeds else None,
         found.image or 0.0,
         0.0 if found.image is None else (found.images - found.image) * found.n_seeds,
     )
+
+
+def _width(interval: Interval) -> float:
+    return interval[1] - interval[0]
 
 
 def compare_figures(first: Sequence[float], second: Sequence[float]) -> Comparison:
