@@ -42,7 +42,6 @@ FLAGS = (
 )
 SIZE = (1560, 1030)  # the window
 PAGE = (1000, 1030)  # of a report
-COLUMNS = ("model.name", "optimizer.lr", "seed")  # settings beside the runs, as far as there are such
 RUN = "defaultExperimentId/{run}"  # TensorBoard's name for a run of its one log directory
 
 
@@ -123,17 +122,6 @@ def loaded_images(browser: webdriver.Chrome) -> list[Any]:
     return [image for image in elements(browser, "img") if browser.execute_script(ready, image)]
 
 
-def add_column(browser: webdriver.Chrome, setting: str) -> None:
-    """Shows a setting beside the name of each run."""
-    elements(browser, "button.add-button")[0].click()
-    wait_for(lambda: elements(browser, "button.column-button"), "the settings")
-    for button in elements(browser, "button.column-button"):
-        if _text(browser, button).split()[0] == setting:
-            button.click()
-            break
-    time.sleep(1)
-
-
 def widen_runs(browser: webdriver.Chrome, percent: int) -> None:
     """Makes the list of runs so much of the page."""
     [handle] = elements(browser, ".resizer")
@@ -153,7 +141,7 @@ def _text(browser: webdriver.Chrome, element: Any) -> str:
 
 def pinned(run: str, filters: str = "") -> str:
     """The page with some cards on top: curves of all runs, pictures of one, of which `filters` is a tag."""
-    curves = [{"plugin": "scalars", "tag": tag} for tag in ("val/acc", "train/loss_smooth", "train/grad_norm")]
+    curves = [{"plugin": "scalars", "tag": tag} for tag in ("val/acc", "mean/val/acc", "train/loss_smooth")]
     pictures = [
         {"plugin": "images", "tag": tag, "runId": RUN.format(run=run), "sample": 0}
         for tag in ("confusion/test_images", filters or "per_class/test", "mistakes/test")
@@ -172,9 +160,7 @@ def draw_time_series(browser: webdriver.Chrome, address: str, run: str) -> None:
     """Curves of all runs above pictures of one."""
     browser.get(address + pinned(run, filters_of(address, run)))
     wait_for(lambda: len(loaded_images(browser)) >= 3, "the pictures")
-    for setting in COLUMNS:
-        add_column(browser, setting)
-    widen_runs(browser, 27)
+    widen_runs(browser, 22)
     hide_tables(browser)
     elements(browser, 'button[aria-label="Close side pane"]')[0].click()
     time.sleep(3)  # curves are drawn a little later
