@@ -184,7 +184,8 @@ def test_escape_codes_of_a_stranger_reach_neither_the_terminal_nor_the_tables(re
         (["SWEEP", "compare=1"], "compare=1: accepted: two numbers of the table"),
         (["SWEEP", "compare=1,3"], "compare=1,3: accepted: two numbers of the table, 1 to 2, or all"),
         (["SWEEP", "compare=2,2"], "compare=2,2: accepted: two numbers of the table, 1 to 2"),
-        (["SWEEP", "metric=acc"], "metric=acc: no run has it; accepted: parameters, seed, test/acc"),
+        (["SWEEP", "metric=acc"], "metric=acc: no run has it; accepted: parameters, test/acc"),
+        (["SWEEP", "metric=seed"], "metric=seed: it says nothing of how good a run is; accepted: parameters,"),
         (["SWEEP", "out=/proc/nowhere"], "out=/proc/nowhere: cannot be written: "),
     ],
 )

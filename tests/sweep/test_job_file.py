@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 
@@ -50,6 +51,9 @@ def words(word):
         ("a.csv", CSV),
         ("A.CSV", BOM + CSV.replace("\n", "\r\n").encode()),
         ("a.csv", OF_A_SHEET),
+        ("a.csv", CSV.replace("mlp", ",,\nmlp") + " , ,\n"),
+        ("a.csv", CSV.encode("utf-16")),
+        ("a.csv", codecs.BOM_UTF16_BE + CSV.encode("utf-16-be")),
     ],
 )
 def test_a_row_is_a_job(write, name, content):
@@ -115,9 +119,11 @@ def test_a_mapping_without_keys_is_the_job_of_the_command_alone(write):
         ("a.csv", "seed,model\n1\n", "line 2 of a.csv: 1 cells; accepted: 2"),
         ("a.csv", "seed\n1,2\n", "line 2 of a.csv: 2 cells; accepted: 1"),
         ("a.csv", "seed,\n1,2\n", "line 2 of a.csv: a value below no key"),
-        ("a.csv", "seed,model\n,\n", "line 2 of a.csv: no value at all"),
+        ("a.csv", "seed,model\n,\n", "holds no jobs"),
         ("a.csv", 'seed\n"1\n', "cannot be read"),
-        ("a.csv", b"seed\n\xff\n", "cannot be read"),
+        ("a.csv", b"seed\n\xff\n", "cannot be read: it is no text of UTF-8; accepted: UTF-8"),
+        ("a.csv", "seed\tmodel\n1\tmlp\n".encode("utf-16"), "not separated by commas"),
+        ("a.csv", CSV.encode("utf-16") + b"\n", "cannot be read: it is no text"),
         ("a.csv", 'optimizer.lr\n0.1\n"0.1,0.2"\n', "line 3 of a.csv: optimizer.lr=0.1,0.2: several values"),
         ("a.csv", 'seed\n"range(0,9)"\n', "line 2 of a.csv: .*several values"),
         ("a.csv", "data root\n1\n", "line 2 of a.csv: .*a blank cannot be in a key"),

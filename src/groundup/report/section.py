@@ -20,6 +20,7 @@ from groundup.rundir.figure import number_in
 from groundup.rundir.verdict import Verdict
 from groundup.rundir.verdict_words import summary
 
+SETTINGS = ("seed", "devices", "stacked", "steps", "epochs", "best_epoch")  # numbers in results that judge no network
 IN_DETAIL = 4  # configurations that are shown class by class
 
 
@@ -100,10 +101,15 @@ def make_section(
 
 
 def refuse_metric(parts: Sequence[Part], metric: str) -> None:
-    """Raises: UserError: no run has a figure of this name."""
+    """Raises: UserError: no run has a figure of this name, or it is none that they came to."""
     there = {
-        name for part in parts for run in part.runs for name in run.state.results if number_in(run.state.results, name)
+        name
+        for part in parts
+        for run in part.runs
+        for name in run.state.results
+        if name not in SETTINGS and number_in(run.state.results, name) is not None
     }
     if metric not in there:
         accepted = ", ".join(sorted(there)) or "nothing: no run has results"
-        raise UserError(f"metric={metric}: no run has it; accepted: {accepted}")
+        why = "it says nothing of how good a run is" if metric in SETTINGS else "no run has it"
+        raise UserError(f"metric={metric}: {why}; accepted: {accepted}")

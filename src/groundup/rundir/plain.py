@@ -69,10 +69,22 @@ def read_json(file: Path, size: int = RESULTS_SIZE) -> Any:
 
 
 def read_text(file: Path, size: int) -> str:
-    """The text of a file of at most `size` bytes.
+    """The text of a file of at most `size` bytes, of UTF-8.
 
     Raises:
         Unreadable: it cannot be read, is larger, or is no file but a named pipe, say, which would be waited for.
+    """
+    try:
+        return read_bytes(file, size).decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(str(error)) from error
+
+
+def read_bytes(file: Path, size: int) -> bytes:
+    """The content of a file of at most `size` bytes.
+
+    Raises:
+        Unreadable: as `read_text`.
     """
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -83,10 +95,7 @@ def read_text(file: Path, size: int) -> str:
         raise Unreadable(error.strerror or str(error)) from error
     if len(content) > size:
         raise Unreadable(f"it is larger than {size / MIB:g} MiB")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise Unreadable(str(error)) from error
+    return content
 
 
 def parse_json(text: str | bytes) -> Any:

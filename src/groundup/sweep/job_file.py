@@ -6,6 +6,7 @@ empty cell of CSV leaves its key as it is for this job.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from groundup.command.grammar import literal, quoted, wrong
 from groundup.config.normal_form import where_typed
 from groundup.errors import UserError
 from groundup.printable import printable, shortened
-from groundup.rundir.plain import MIB, Unreadable, read_text, yaml_nodes
+from groundup.rundir.plain import MIB, Unreadable, read_bytes, yaml_nodes
 from groundup.sweep.expand import refuse_more
 
 KEY = "jobs"
@@ -100,8 +101,18 @@ def _path_in(word: str) -> Path:
 # Rows as they stand in a file
 
 
+def _text_of(path: Path) -> str:
+    """The text of a file, of UTF-8 or, where it begins by saying so, of UTF-16: "Unicode text" of a spreadsheet."""
+    content = read_bytes(path, SIZE)
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("it is no text of UTF-8; accepted: UTF-8, as a spreadsheet saves it by that name") from error
+
+
 def _yaml_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
-    root = yaml_nodes(read_text(path, SIZE).removeprefix("\ufeff"))
+    root = yaml_nodes(_text_of(path))
     if root is not None and not isinstance(root, yaml.SequenceNode):
         raise Unreadable("it is no list; accepted: a list of mappings, each beginning with a dash, as - model: mlp")
     for node in root.value if root is not None else ():
@@ -152,7 +163,7 @@ def _element(place: str, key: yaml.Node, node: yaml.Node) -> str:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
-    text = read_text(path, SIZE).removeprefix("\ufeff")
+    text = _text_of(path)
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     keys = [key.strip() for key in next((row for row in reader if any(map(str.strip, row))), [])]
     if len(keys) == 1 and any(sign in keys[0] for sign in ";\t"):
@@ -160,7 +171,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
     if twice := next((key for key in keys if key and keys.count(key) > 1), None):
         raise UserError(f"{_place(path, reader.line_num)}: the key {shortened(printable(twice), 80)} stands twice")
     for row in reader:
-        if not row:
+        if not any(map(str.strip, row)):  # an empty line, or one of commas alone, as spreadsheets end a table
             continue
         place = _place(path, reader.line_num)
         cells = [cell.strip() for cell in row]
@@ -168,8 +179,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, list[_Cell]]]:
             raise UserError(f"{place}: {len(cells)} cells; accepted: {len(keys)}, as many as the first line has")
         if any(cell and not key for key, cell in zip(keys, cells, strict=False)):
             raise UserError(f"{place}: a value below no key; accepted: a key in the first line of every column")
-        if not any(cells):
-            raise UserError(f"{place}: no value at all; leave the line out, or give the value of one key")
         yield place, [_cell(key, cell) for key, cell in zip(keys, cells, strict=False) if cell]
 
 
