@@ -295,3 +295,19 @@ def test_folds_that_are_missing_are_said(tmp_path, pairs, n):
 
 def test_a_table_without_folds_says_nothing_of_them(tmp_path, jobs):
     assert "fold" not in as_text(make_table(tmp_path, jobs))
+
+
+def test_a_key_that_was_not_given_has_the_value_of_its_config(tmp_path):
+    config = {"model": {"name": "mlp", "hidden": [64, 32]}, "optimizer": {"name": "sgd", "lr": 0.05, "decay": None}}
+    words = [[], ["optimizer.lr=1e-1", "model.hidden=[8]", "optimizer.decay=0.1", "model=lenet", "odd.key=1"]]
+    jobs = [FrozenJob(number, given, config) for number, given in enumerate(words)]
+    for number in range(2):
+        finish(tmp_path, number, val_acc=0.9 - number / 10)
+    table = make_table(tmp_path, jobs)
+    assert table.configurations[0].values == {
+        "optimizer.lr": "0.05",
+        "model.hidden": "[64,32]",
+        "optimizer.decay": "null",
+        "model": "mlp",
+    }
+    assert table.configurations[1].values["optimizer.lr"] == "1e-1"

@@ -333,7 +333,10 @@ def test_of_a_loss_the_one_that_has_less_is_better(tmp_path):
     """The control is a figure of somebody else's of which more is better."""
     verdict = _by_loss(tmp_path)
     assert summary(verdict).startswith("model=good is better than model=bad: val_loss lower by 0.3")
-    assert "model=good, of the 2 others: better than 2 (Holm" in summary(verdict)
+    assert (
+        "model=good, of the 2 others: better than 2 (over seeds alone: of other images nothing is known) (Holm"
+        in summary(verdict)
+    )
     data = as_data(verdict)
     assert [pair["better"] for pair in data["comparisons"]] == [0, 0]
     assert data["comparisons"][0]["beats"] > 0.99
@@ -443,3 +446,81 @@ def test_several_runs_of_a_seed_say_nothing_of_one_run(sweep):
     assert sweep.first[1].held.comparison.beats is not None
     sweep.several("a", 0.95)
     assert sweep.first[1].held.comparison.beats is None
+
+
+def test_it_is_counted_of_how_many_nothing_is_known_of_other_images(sweep):
+    sweep.several("a", 0.95).several("b", 0.8).several("c", 0.7)
+    whole = as_data(sweep.judge.best_against_all())
+    assert "model=a, of the 2 others: better than 2 (Holm" in whole["text"]
+    assert [pair["scope"] for pair in whole["comparisons"]] == ["seeds and images"] * 2
+    (sweep.directory / "8" / "test_predictions.npz").write_bytes(b"PK")
+    damaged = as_data(sweep.judge.best_against_all())
+    counted = (
+        "better than 2 (1 over seeds alone: of other test images nothing is known) (Holm's correction over 3 pairs)."
+    )
+    assert counted in damaged["text"]
+    assert [pair["scope"] for pair in damaged["comparisons"]] == ["seeds and images", "seeds"]
+    pairs = as_data(sweep.judge.all_pairs())["text"]
+    assert "Of 3 pairs 3 are settled (2 over seeds alone: of other test images nothing is known)" in pairs
+
+
+def test_seeds_and_folds_that_both_have_are_named_and_more_of_them_would_say_more(sweep):
+    said, pair = sweep.several("a", 0.9, range(5)).several("b", 0.9, (0, 1, 7)).first
+    assert said.endswith("; of seeds 0 and 1, which both have")
+    assert "no number of seeds" not in said
+    assert pair.held.in_common == "seeds 0 and 1"
+    sweep.several("c", 0.7, (8, 9))
+    verdict = sweep.judge.best_against_all()
+    assert "not compared with 1 (they have no seed in common)" in summary(verdict)
+    assert [each["in_common"] for each in as_data(verdict)["comparisons"]] == ["seeds 0 and 1", None]
+
+
+def test_folds_that_one_lacks_are_left_out_and_the_others_named(sweep):
+    for fold in range(3):
+        sweep.several("a", 0.9, (0, 1), node={"folds": 3, "fold": fold})
+    for fold in range(2):
+        sweep.several("b", 0.9, (0, 1), node={"folds": 3, "fold": fold})
+    assert sweep.first[0].endswith("; of folds 0 and 1 of seeds 0 and 1, which both have")
+
+
+def test_with_the_same_seeds_nothing_is_said_of_which(sweep):
+    said, pair = sweep.several("a", 0.9, (0, 1)).several("b", 0.8, (0, 1)).first
+    assert "which both have" not in said
+    assert pair.held.in_common == ""
+
+
+def test_an_interval_ends_where_differences_of_shares_do(sweep):
+    for seed, (one, other) in enumerate(((0.9, 0.1), (0.5, 0.4))):
+        sweep.run("a", seed, one, keep=False).run("b", seed, other, keep=False)
+    said, pair = sweep.first
+    assert pair.held.comparison.over_seeds == (-1, 1)
+    assert "(-100.00 to 100.00)" in said
+
+
+def test_an_accuracy_that_is_no_share_is_left_out_and_that_is_said(sweep):
+    sweep.several("a", 0.95).several("b", 0.8)
+    sweep.jobs[4][1].results["test/acc"] = 97.5
+    assert "1 finished run has no test/acc and is left out" in sweep.first[0]
+    assert "(2 of 3)" in as_text(sweep.table)
+
+
+def _of_a_module(directory, **figures):
+    """Configurations of a module of somebody else's, picked by val_loss, that logs more figures."""
+    monitor = {"callbacks": {"checkpoints": {"monitor": "val_loss", "mode": "min"}}}
+    jobs = []
+    for number, (model, seed) in enumerate((model, seed) for model in ("good", "bad") for seed in range(3)):
+        found = {name: values[model] + seed * 0.001 * (number + 1) for name, values in figures.items()}
+        job = FrozenJob(number, [f"model={model}", f"seed={seed}"], {"seed": seed, **monitor})
+        jobs.append((job, JobState("finished", results={"seed": seed, **found})))
+    return Judge(tabulate(jobs), {number: directory for number in range(len(jobs))}).best_against_all()
+
+
+def test_the_test_figure_of_somebody_elses_module_is_what_its_verdict_is_about(tmp_path):
+    loss, acc = {"good": 0.1, "bad": 0.5}, {"good": 0.9, "bad": 0.5}
+    verdict = _of_a_module(tmp_path, val_loss=loss, test_loss=loss, test_acc=acc)
+    assert (verdict.metric, verdict.less_is_better) == ("test_acc", False)
+    assert summary(verdict).startswith("model=good is better than model=bad: 0.39")
+    verdict = _of_a_module(tmp_path, val_loss=loss, test_loss=loss)
+    assert (verdict.metric, verdict.less_is_better) == ("test_loss", True)
+    assert summary(verdict).startswith("model=good is better than model=bad: test_loss lower by 0.40")
+    assert _of_a_module(tmp_path, val_loss=loss, test_odd=loss).metric == "val_loss"

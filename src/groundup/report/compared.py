@@ -8,7 +8,7 @@ from groundup.errors import UserError
 from groundup.report.command import ALL_PAIRS
 from groundup.report.configurations import Part
 from groundup.rundir.evidence import NO_SEED
-from groundup.rundir.verdict import BY, Judge, Judged, Verdict
+from groundup.rundir.verdict import BY, Judge, Judged, Verdict, metric_of
 
 Asked = tuple[int, int] | str | None  # two numbers of the table, `ALL_PAIRS`, or the best against all others
 
@@ -25,7 +25,7 @@ def compared(part: Part, asked: Asked, metric: str | None) -> Verdict | None:
         UserError: two that are named cannot be compared.
     """
     if isinstance(asked, tuple):
-        return _pair(part, asked, [metric] if metric else BY)
+        return _pair(part, asked, [metric] if metric else [*dict.fromkeys([*BY, metric_of(part.table)])])
     judge = _judge(part, metric)
     return judge.all_pairs() if asked == ALL_PAIRS else judge.best_against_all()
 

@@ -20,6 +20,7 @@ from groundup.statistics.comparison import Comparison, compare_answers, compare_
 
 ANSWERED = "test/acc"  # the figure that predictions are of
 NO_SEED = "they have no seed in common"
+SHOWN = 8  # seeds that a sentence names
 LONGEST = 300  # characters of a reason
 _ROUNDING = 1e-6  # of a figure that was computed in single precision
 
@@ -55,12 +56,14 @@ class Held:
         pairs: by seed, the figures of both.
         why: why they are not compared, or why not by test images, in words.
         seeds: the larger number of seeds that one of them has, in common or not.
+        in_common: what both have, in words, where one has a seed or a fold that the other lacks.
     """
 
     comparison: Comparison | None
     pairs: dict[int, tuple[float, float]]
     why: str = ""
     seeds: int = 0
+    in_common: str = ""
 
 
 def evidence_of(
@@ -130,7 +133,28 @@ def hold(first: Sequence[Evidence], second: Sequence[Evidence]) -> Held:
     if max(len(ones), len(others)) > len(pairs):  # means of several runs vary less than one run does
         comparison = replace(comparison, beats=None)
     seeds = max(len({run.replicate.seed for run in runs}) for runs in (first, second))
-    return Held(comparison, pairs, why, seeds)
+    is_part = len(ones) < len(first) or len(others) < len(second)
+    return Held(comparison, pairs, why, seeds, _in_words(ones, first, second) if is_part else "")
+
+
+def _in_words(common: Sequence[Evidence], first: Sequence[Evidence], second: Sequence[Evidence]) -> str:
+    """The seeds of these runs, in their order; their folds where it is one of those that is lacking."""
+    seeds = sorted({run.replicate.seed for run in common if run.replicate.seed is not None})
+    said = _listed("seed", seeds)
+    if all({run.replicate.seed for run in runs} == {*seeds} for runs in (first, second)):
+        folds = [{run.replicate.fold for run in common if run.replicate.seed == seed} for seed in seeds]
+        if all(each == folds[0] for each in folds):
+            return f"{_listed('fold', sorted(fold for fold in folds[0] if fold is not None))} of {said}"
+        return f"the folds of {said}"
+    return said
+
+
+def _listed(what: str, numbers: Sequence[int]) -> str:
+    """`seed 1`, `seeds 0, 1 and 2`; of many, how many there are."""
+    if len(numbers) > SHOWN:
+        return f"{len(numbers)} {what}s"
+    *others, last = map(str, numbers)
+    return f"{what}s {', '.join(others)} and {last}" if others else f"{what} {last}"
 
 
 def _in_common(first: Sequence[Evidence], second: Sequence[Evidence]) -> tuple[list[Evidence], list[Evidence]]:

@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from groundup.rundir.direction import SHARES
+
 LARGEST = 1e150  # whose square is a number, also of a difference
 
 
@@ -33,9 +35,12 @@ def deviation(values: Sequence[float]) -> float | None:
 def number_in(results: Mapping[str, Any], name: str) -> float | None:
     """A figure of a run; None where it has none, or none that is a number with a square, as deviations are made of.
 
-    A loss that has grown so large is as good as infinite; and the file may have been edited.
+    A loss that has grown so large is as good as infinite; and the file may have been edited: an accuracy of 97.5 is no
+    share.
     """
     value = results.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if name in SHARES and not 0 <= value <= 1:
         return None
     return value if abs(value) <= LARGEST else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 
 def varied_keys(jobs: Iterable[list[str]]) -> list[str]:
@@ -22,6 +24,21 @@ def shown(overrides: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
     """The values of these keys in a job, as they were typed."""
     values = dict(_pairs(overrides))
     return {key: values[key] for key in keys if key in values}
+
+
+def value_in(config: Mapping[str, Any], key: str) -> str | None:
+    """What a config says of a key that was not given, as it would be typed; None where it says nothing, or much."""
+    found: Any = config
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    if isinstance(found, Mapping):
+        found = found.get("name")  # of a group the chosen option
+        return found if isinstance(found, str) else None
+    if isinstance(found, list) and not all(isinstance(item, int | float | str) for item in found):
+        return None
+    return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
 
 def label(overrides: Iterable[str], keys: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from groundup.rundir.figure import Figure, number_in
 from groundup.rundir.grouping import Alike, Group, grouped
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.measured import with_measured
-from groundup.rundir.overrides import varied_keys
+from groundup.rundir.overrides import value_in, varied_keys
 from groundup.rundir.replicates import Folds, folds_among, replicate_of
 from groundup.rundir.state import JobState, read_state
 
@@ -41,7 +41,7 @@ class Configuration:
     """The jobs that differ in nothing but the seed, and the fold that is validated on.
 
     Attributes:
-        values: of the keys that tell configurations apart, as they were typed.
+        values: of the keys that tell configurations apart, as they were typed; those not given, from the config.
     """
 
     values: dict[str, str]
@@ -106,7 +106,9 @@ def tabulate(
     keys = [key for key in varied_keys(job.overrides for job, _ in found) if key in there]
     monitor, mode = _chosen_by(found)
     measured = _measured(found, monitor)
-    configurations = [_configuration(group, [found[place] for place in group.places], measured) for group in groups]
+    configurations = [
+        _configuration(group, [found[place] for place in group.places], measured, keys) for group in groups
+    ]
     by, sign = _rank(configurations, monitor, mode)
     configurations.sort(key=lambda row: -sign * figure.mean if (figure := row.figures[by]) else math.inf)
     shown_figures = _figures_to_show(configurations, measured)
@@ -139,15 +141,18 @@ def _rank(configurations: Sequence[Configuration], monitor: str | None, mode: st
 
 
 def _configuration(
-    group: Group, members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str]
+    group: Group, members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str], keys: Sequence[str]
 ) -> Configuration:
+    """A key that was not given to it and was to others has the value of its config."""
     finished = [state.results for _, state in members if state.status == "finished"]
     figures = {
         name: Figure.of([value for result in finished if (value := number_in(result, name)) is not None])
         for name in measured
     }
     folds = folds_among(replicate_of(job.config) for job, _ in members)
-    return Configuration(group.values, [job.number for job, _ in members], len(finished), figures, folds)
+    of_config = {key: value for key in keys if (value := value_in(members[0][0].config, key)) is not None}
+    values = {key: (of_config | group.values)[key] for key in keys if key in of_config or key in group.values}
+    return Configuration(values, [job.number for job, _ in members], len(finished), figures, folds)
 
 
 def _figures_to_show(configurations: Sequence[Configuration], measured: Sequence[str]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groundup.printable import printable
-from groundup.rundir.direction import less_is_better
+from groundup.rundir.direction import SHARES, is_ours, less_is_better
 from groundup.rundir.evidence import Held, evidence_of, hold
 from groundup.rundir.figure import number_in
 from groundup.rundir.overrides import in_words
@@ -119,7 +119,7 @@ class Judge:
         names: Sequence[str] | None = None,
         metric: str | None = None,
     ):
-        self.table, self.metric = table, metric or _metric(table)
+        self.table, self.metric = table, metric or metric_of(table)
         self.names = [printable(name) for name in names or map(_name, table.configurations)]
         states = {job.number: (job, state, directories[job.number]) for job, state in table.jobs}
         tests: list[Predictions] = []
@@ -154,7 +154,7 @@ class Judge:
 
     def judge(self, places: Sequence[tuple[int, int]], family: int) -> Verdict:
         """These pairs, out of so many that could have been chosen."""
-        held = [hold(self._evidence[one], self._evidence[other]) for one, other in places]
+        held = [_possible(hold(self._evidence[one], self._evidence[other]), self.metric) for one, other in places]
         known = {n: each.comparison.p_value for n, each in enumerate(held) if each.comparison}
         p_values = {n: p_value for n, p_value in known.items() if p_value is not None}
         corrected = dict(zip(p_values, holm([*p_values.values()], family), strict=True))
@@ -170,21 +170,36 @@ class Judge:
         return math.comb(len(self.compared), 2)
 
 
+def _possible(held: Held, metric: str) -> Held:
+    """Intervals of shares are cut where no difference of two shares can be."""
+    found = held.comparison
+    if found is None or metric not in SHARES:
+        return held
+    cut = [interval and (max(-1.0, interval[0]), min(1.0, interval[1])) for interval in found.intervals]
+    return replace(held, comparison=replace(found, over_seeds=cut[0], over_images=cut[1], over_both=cut[2]))
+
+
 def judge_sweep(sweep_dir: Path, table: Table) -> Verdict | None:
     """The best configuration of a sweep against all others; None of fewer than two with figures."""
     return Judge(table, {job.number: sweep_dir / job.folder for job, _ in table.jobs}).best_against_all()
 
 
-def _metric(table: Table) -> str:
-    """What the best has, of `BY`; else what the rows are sorted by."""
+def metric_of(table: Table) -> str:
+    """What the best has, of `BY` or of what a module of somebody else's logs of the test; else what rows are sorted by.
+
+    Figures of the test come first, since the best was picked by validation; losses of a module are behind accuracies.
+    """
     figures = table.configurations[0].figures if table.configurations else {}
-    return next((name for name in BY if figures.get(name)), table.sorted_by)
+    own = [name for name, figure in figures.items() if figure and name.startswith("test_")]
+    shares, errors = ([name for name in own if less_is_better(name) is less] for less in (False, True))
+    of_test, of_validation = BY
+    candidates = [of_test, *shares, of_validation, *errors]
+    return next((name for name in candidates if figures.get(name)), table.sorted_by)
 
 
 def _less_is_better(table: Table, metric: str) -> bool | None:
-    """Of somebody else's figure it is known where checkpoints are chosen by it."""
-    known = less_is_better(metric)
-    return table.less_is_better if known is None and metric == table.sorted_by else known
+    """Of somebody else's figure by which checkpoints are chosen, that says more than its name does."""
+    return table.less_is_better if metric == table.sorted_by and not is_ours(metric) else less_is_better(metric)
 
 
 def _name(row: Configuration) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from groundup.rundir.direction import SHARES
@@ -22,16 +23,15 @@ def sentence(pair: Judged, verdict: Verdict) -> str:
         one, other = other, one
     if found.p_value is None:
         return f"{one} against {other}: {_without_seeds(pair, found, verdict)}{_left_out(pair, verdict)}"
-    images = "test images" if verdict.metric.startswith("test") else "images"
-    unknown = "" if found.over_both else f"; of other {images} nothing is known: {why}"
+    unknown = "" if found.over_both else f"; of other {_images(verdict)} nothing is known: {why}"
     unknown += _left_out(pair, verdict)
     amount = _with_interval(found, found.over_both or found.over_seeds, verdict)
     if not pair.settled:
         outlook = f"{_doubt(pair, found)}; {_outlook(pair, found, verdict)}"
         return f"{one} against {other} is not settled: {amount}{outlook}{unknown}"
-    scope = "whatever the seeds and the test images" if found.over_both else "whatever the seeds"
+    whatever = "whatever the seeds and the test images" if found.over_both else "whatever the seeds"
     claim = f"has a higher {verdict.metric} than" if verdict.less_is_better is None else "is better than"
-    return f"{one} {claim} {other}: {amount}, {scope}{unknown}"
+    return f"{one} {claim} {other}: {amount}, {whatever}{unknown}"
 
 
 def _without_seeds(pair: Judged, found: Comparison, verdict: Verdict) -> str:
@@ -43,10 +43,16 @@ def _without_seeds(pair: Judged, found: Comparison, verdict: Verdict) -> str:
     return f"{only}: no interval over seeds; over the test images: {_with_interval(found, found.over_images, verdict)}"
 
 
+def _images(verdict: Verdict) -> str:
+    return "test images" if verdict.metric.startswith("test") else "images"
+
+
 def _left_out(pair: Judged, verdict: Verdict) -> str:
+    """Runs that are in the table, and not in the comparison."""
+    common = f"; of {pair.held.in_common}, which both have" if pair.held.comparison and pair.held.in_common else ""
     count = sum(verdict.without.get(place, 0) for place in (pair.first, pair.second))
     runs = "1 finished run has" if count == 1 else f"{count} finished runs have"
-    return f"; {runs} no {verdict.metric} and {'is' if count == 1 else 'are'} left out" if count else ""
+    return common + (f"; {runs} no {verdict.metric} and {'is' if count == 1 else 'are'} left out" if count else "")
 
 
 def _doubt(pair: Judged, found: Comparison) -> str:
@@ -64,6 +70,8 @@ def _outlook(pair: Judged, found: Comparison, verdict: Verdict) -> str:
     more, least = pair.more_seeds, pair.smallest_settled
     if more is not None:
         return f"{more} seed{'s' if more > 1 else ''} more would do if the difference stays"
+    if pair.held.in_common:
+        return "the seeds or folds that one of them lacks would say more"
     if least is not None and abs(found.difference) <= least:
         images = f"{found.n_images:,} test images"
         return f"no number of seeds would do: {images} settle no less than {_in_units(least, verdict.metric)}"
@@ -106,18 +114,44 @@ def summary(verdict: Verdict) -> str:
 def _counted(verdict: Verdict) -> str:
     best = verdict.pairs[0].first
     if any(pair.first != best for pair in verdict.pairs):
-        return f"Of {len(verdict.pairs)} pairs {sum(pair.settled for pair in verdict.pairs)} are settled"
+        settled = [pair for pair in verdict.pairs if pair.settled]
+        return f"Of {len(verdict.pairs)} pairs {len(settled)} are settled{_over_seeds_alone(settled, verdict)}"
     higher, lower = (f"a {each} {verdict.metric} than" for each in ("higher", "lower"))
     above, below = (higher, lower) if verdict.less_is_better is None else ("better than", "worse than")
     winners = [pair.higher if verdict.less_is_better is None else verdict.better(pair) for pair in verdict.pairs]
-    counts = {
-        above: sum(winner == best for winner in winners),
-        below: sum(winner not in (None, best) for winner in winners),
-        "not settled against": sum(not pair.settled and pair.held.comparison is not None for pair in verdict.pairs),
-        "not compared with": sum(pair.held.comparison is None for pair in verdict.pairs),
+    won = list(zip(verdict.pairs, winners, strict=True))
+    outcomes = {
+        above: [pair for pair, winner in won if winner == best],
+        below: [pair for pair, winner in won if winner not in (None, best)],
+        "not settled against": [pair for pair in verdict.pairs if not pair.settled and pair.held.comparison],
+        "not compared with": [pair for pair in verdict.pairs if pair.held.comparison is None],
     }
-    words = ", ".join(f"{outcome} {count}" for outcome, count in counts.items() if count)
+    words = ", ".join(
+        f"{outcome} {len(pairs)}{_over_seeds_alone(pairs, verdict)}{_reasons(pairs)}"
+        for outcome, pairs in outcomes.items()
+        if pairs
+    )
     return f"{verdict.names[best]}, of the {len(verdict.pairs)} others: {words}"
+
+
+def _over_seeds_alone(pairs: Sequence[Judged], verdict: Verdict) -> str:
+    """Of how many of these nothing is known of other images: less is known of them than of the others."""
+    alone = sum(scope(pair) == "seeds" for pair in pairs)
+    count = f"{alone} " if alone < len(pairs) else ""
+    return f" ({count}over seeds alone: of other {_images(verdict)} nothing is known)" if alone else ""
+
+
+def _reasons(pairs: Sequence[Judged]) -> str:
+    """Why none of them is compared; the first of many reasons."""
+    reasons = list(dict.fromkeys(pair.held.why for pair in pairs if pair.held.comparison is None))
+    return f" ({reasons[0]}{'; and other reasons' if len(reasons) > 1 else ''})" if reasons else ""
+
+
+def scope(pair: Judged) -> str | None:
+    """What a settled difference holds for: `seeds and images`, or `seeds` where nothing is known of other images."""
+    if not pair.settled or pair.held.comparison is None:
+        return None
+    return "seeds and images" if pair.held.comparison.over_both else "seeds"
 
 
 def _corrected(verdict: Verdict) -> str:
@@ -143,9 +177,11 @@ def _pair_as_data(pair: Judged, verdict: Verdict) -> dict[str, Any]:
         "first": pair.first,
         "second": pair.second,
         "better": verdict.better(pair),
+        "scope": scope(pair),
         "sentence": sentence(pair, verdict),
         "seeds": found and found.n_seeds,
         "images": found and found.n_images,
+        "in_common": pair.held.in_common or None,
         "difference": found and found.difference,
         "over_seeds": found and found.over_seeds,
         "over_images": found and found.over_images,

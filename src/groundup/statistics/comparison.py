@@ -52,6 +52,11 @@ class Comparison:
     variance_of_images: float
     variance_of_answers: float = 0.0
 
+    @property
+    def intervals(self) -> tuple[Interval | None, Interval | None, Interval | None]:
+        """Over seeds, over images, over both."""
+        return self.over_seeds, self.over_images, self.over_both
+
     def more_seeds(self, level: float = LEVEL) -> int | None:
         """How many more seeds would settle it; None where none would, or where nothing is known of other seeds."""
         if self.variance_of_seeds is None:
