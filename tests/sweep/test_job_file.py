@@ -180,7 +180,9 @@ def test_every_combination_of_the_command_line_is_a_job_of_each_row(sweep, runs,
 def test_a_setting_that_some_rows_alone_have_tells_them_apart(sweep, runs, write, tmp_path):
     assert sweep(write("a.yaml", "- model: mlp\n- model: mlp\n  optimizer.lr: 0.5\n"), "seed=0,1") == 0
     rows = table(tmp_path)["configurations"]
-    assert [row["values"] for row in rows] == [{"optimizer.lr": "0.5"}, {}]
+    given, default = (row["values"] for row in rows)
+    assert (given, [*default]) == ({"optimizer.lr": "0.5"}, ["optimizer.lr"])
+    assert float(default["optimizer.lr"]) != 0.5
     assert [row["jobs"] for row in rows] == [[2, 3], [0, 1]]
 
 

@@ -150,7 +150,7 @@ def _configuration(
         for name in measured
     }
     folds = folds_among(replicate_of(job.config) for job, _ in members)
-    of_config = {key: value for key in keys if (value := value_in(members[0][0].config, key)) is not None}
+    of_config = {key: said for key in keys if (said := value_in(members[0][0].config, key)) is not None}
     values = {key: (of_config | group.values)[key] for key in keys if key in of_config or key in group.values}
     return Configuration(values, [job.number for job, _ in members], len(finished), figures, folds)
 
