@@ -597,8 +597,11 @@ def test_its_answers_are_kept_where_its_forward_is_what_it_is_tested_by(with_mod
     assert test.probabilities.sum(1) == pytest.approx(1, abs=3e-3)
     assert results["test/nll"] == pytest.approx(results["test/loss"], rel=0.05)  # it means the means of batches
     assert results["temperature"] > 0
+    evaluated = evaluate(tmp_path)
     found = evaluate(tmp_path, split="val", predictions=tmp_path / "a.npz")
     assert found["val/acc"] == pytest.approx(results["val/acc"])
+    for name in ("test/nll", "test/brier", "test/ece", "test/balanced_acc"):
+        assert evaluated[name] == pytest.approx(results[name])
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "val_predictions.npz").read_bytes()
     with pytest.raises(UserError, match="split=train: Usual is a LightningModule, which trains on it"):
         evaluate(tmp_path, split="train")

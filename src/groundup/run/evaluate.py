@@ -232,19 +232,21 @@ def _evaluate_module(
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
     found = _run(trainer, module, data, asked)
     metrics = fractions(evaluation.tested if asked.split == "test" else evaluation.own("val", found), set())
-    if asked.predictions is not None:
-        _keep_answers_of(trainer, module, data, spec, asked, metrics)
-    return metrics
+    try:
+        answers = _answers_of(trainer, module, data, asked, metrics)
+    except UserError as error:
+        if asked.predictions is not None:
+            raise
+        log.info(f"no figures of probabilities: {error}")
+        return metrics
+    asked.keep(answers, spec)
+    of_answers = answers.figures if answers else {}
+    return {f"{asked.split}/{name}": value for name, value in of_answers.items()} | metrics  # it may log its own
 
 
-def _keep_answers_of(
-    trainer: Trainer,
-    module: LightningModule,
-    data: LightningDataModule,
-    spec: DatasetSpec,
-    asked: Asked,
-    metrics: Mapping[str, Any],
-) -> None:
+def _answers_of(
+    trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked, metrics: Mapping[str, Any]
+) -> Answered | None:
     """Raises: UserError: its `forward` does not give the answers that it is evaluated by."""
     asks = answering(module)
     try:
@@ -256,7 +258,7 @@ def _keep_answers_of(
     answers = asks.answers.read(probabilities_of)
     if not is_accuracy(answers, metrics.get(f"{asked.split}/acc"), asked.split):
         raise UserError(f"predictions={asked.predictions}: {type(module).__name__} does not evaluate by its forward")
-    asked.keep(answers, spec)
+    return answers
 
 
 def _run(trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked) -> dict[str, Any]:
