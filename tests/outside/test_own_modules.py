@@ -268,7 +268,8 @@ def test_layers_that_a_hook_makes_are_refused_before_training(of_module, tmp_pat
 def test_it_is_evaluated_and_predicts_as_it_was_tested(with_model, tmp_path):
     results = run(with_model("usual_module", "logger=none"), tmp_path / "run")
     found = evaluate(tmp_path / "run")
-    assert found == {"test/acc": results["test/acc"], "test/loss": results["test/loss"]}
+    assert (found["test/acc"], found["test/loss"]) == (results["test/acc"], results["test/loss"])
+    assert {*found} == {"test/acc", "test/loss", "test/nll", "test/brier", "test/ece", "test/balanced_acc"}
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
     [prediction] = predict(tmp_path / "run", tmp_path / "black.png", top=10)
     assert sum(prediction.probabilities) == pytest.approx(1)

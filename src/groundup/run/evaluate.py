@@ -232,6 +232,8 @@ def _evaluate_module(
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
     found = _run(trainer, module, data, asked)
     metrics = fractions(evaluation.tested if asked.split == "test" else evaluation.own("val", found), set())
+    if not metrics and asked.predictions is None:  # it tests by nothing that answers could be held against
+        return metrics
     try:
         answers = _answers_of(trainer, module, data, asked, metrics)
     except UserError as error:
