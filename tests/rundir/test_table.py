@@ -50,6 +50,22 @@ def test_the_best_on_validation_comes_first_not_the_best_on_test(tmp_path, jobs)
     assert table.note == ""
 
 
+def test_a_trial_that_a_search_makes_twice_is_no_further_seed(tmp_path):
+    """Of three seeds, one of them trained three times, mean and deviation are those of three figures."""
+    seeds, figures = (0, 1, 1, 1, 2), (0.90, 0.80, 0.80, 0.80, 0.97)
+    for number, figure in enumerate(figures):
+        finish(tmp_path, number, val_acc=figure, test_acc=figure)
+    repeated = [FrozenJob(n, ["optimizer.lr=1", f"seed={seed}"], {"seed": seed}) for n, seed in enumerate(seeds)]
+    table = make_table(tmp_path, repeated)
+    [row] = table.configurations
+    assert row.figures["test/acc"] == Figure.of([0.90, 0.80, 0.97])
+    assert (row.jobs, row.finished) == ([0, 1, 2, 3, 4], 3)
+    assert "no further seeds" in table.note
+    without = make_table(tmp_path, [FrozenJob(n, ["optimizer.lr=1"], {}) for n in range(5)])  # seeds are not known
+    assert without.configurations[0].figures["test/acc"].n == 5
+    assert without.note == ""
+
+
 def test_rows_without_any_accuracy_say_by_what_they_are_ordered(tmp_path):
     for number in range(2):
         finish(tmp_path, number, val_acc=None, test_acc=None, test_loss=0.1)

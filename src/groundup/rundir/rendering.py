@@ -118,7 +118,7 @@ def configuration_cells(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the first table."""
     rows = []
     for row in table.configurations:
-        of = len(row.jobs)
+        of = row.replicates
         n = str(row.finished) if row.finished == of else f"{row.finished} of {of}"
         n += _of_folds(row.folds, of) if row.folds else ""
         figures = [_spread(name, row.figures[name], row.finished) for name in table.figures]

@@ -18,7 +18,7 @@ from groundup.rundir.epochs import curve_of, read_epochs
 from groundup.rundir.figure import Figure
 from groundup.rundir.folders import configuration_name
 from groundup.rundir.names import EVENTS, MEANS, METRICS
-from groundup.rundir.table import OF_A_MODULE, Configuration, Table
+from groundup.rundir.table import OF_A_MODULE, Configuration, Table, by_replicate
 
 SUFFIX = ".means"  # of our event files
 TITLE = "mean ± deviation of each configuration"
@@ -33,9 +33,11 @@ def write_means(sweep_dir: Path, table: Table) -> None:
     A deviation takes two jobs: where fewer have finished, there is no curve. It ends where the first of them ended.
     """
     _remove_earlier(sweep_dir / MEANS)
+    jobs = {job.number: (job, state) for job, state in table.jobs}
     folders = {job.number: sweep_dir / job.folder for job, state in table.jobs if state.status == "finished"}
     for name, row in _named(table, folders):
-        runs = [folders[number] for number in row.jobs if number in folders]
+        alike = by_replicate([jobs[number] for number in row.jobs])
+        runs = [folders[pairs[0][0].number] for pairs in alike if pairs]
         if len(runs) > 1 and any(next(run.rglob(EVENTS), None) for run in runs):  # else nobody looks at TensorBoard
             _write(sweep_dir / MEANS / name, _curves(runs, row.figures))
 
