@@ -44,14 +44,121 @@ class Configuration:
     """The jobs that differ in nothing but the seed, and the fold that is validated on.
 
     Attributes:
+        values: of the keys that tell configurations apart, as they were typed; those not given, from the config.
+        replicates: how many seeds, or pairs of seed and fold, are among the jobs; `n` of the figures counts these.
+        finished: how many of them have a job that has finished.
+    """
+
+    values: dict[str, str]
+    jobs: list[int]
+    replicates: int
+    finished: int
+    figures: dict[str, Figure | None]
+    folds: Folds | None = None  # among all of its jobs
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a sweep came to."""
+
+    keys: list[str]  # that varied, without the seed and the fold
+    measured: list[str]  # figures of any job, or of none
+    figures: list[str]  # of these, what is shown
+    configurations: list[Configuration]
+    jobs: list[tuple[FrozenJob, JobState]]
+    sorted_by: str
+    names: Mapping[int, str]  # of jobs that are called by another name than their number
+    less_is_better: bool = False  # of the figure that rows are sorted by
+
+    @property
+    def job_keys(self) -> list[str]:
+        return varied_keys(job.overrides for job, _ in self.jobs)
+
+    @property
+    def note(self) -> str:
+        numbers = [row.folds.of for row in self.configurations if row.folds]
+        folds = OF_FOLDS * bool(numbers) + OVERLAP * (max(numbers, default=0) > 2)
+        repeated = any(len(row.jobs) > row.replicates for row in self.configurations)
+        return "\n\n".join(filter(None, [self._note_of_rank, folds, REPEATED * repeated]))
+
+    @property
+    def _note_of_rank(self) -> str:
+        if self.sorted_by == "test/acc":
+            return NO_VALIDATION if len(self.configurations) > 1 else ""
+        if not any(row.figures[self.sorted_by] for row in self.configurations):
+            return UNRANKED if sum(row.finished > 0 for row in self.configurations) > 1 else ""
+        unranked = any(row.figures["test/acc"] and not row.figures[self.sorted_by] for row in self.configurations)
+        return PARTLY if unranked else ""
+
+
+def make_table(sweep_dir: Path, jobs: Sequence[FrozenJob], alike: Alike = dict) -> Table:
+    """Reads every job's directory; `alike` as in `grouped`."""
+    folders = [sweep_dir / job.folder for job in jobs]
+    states, _ = with_measured([(folder, read_state(folder)) for folder in folders])
+    return tabulate(list(zip(jobs, states, strict=True)), alike=alike)
+
+
+def tabulate(
+    found: Sequence[tuple[FrozenJob, JobState]], names: Mapping[int, str] | None = None, alike: Alike = dict
+) -> Table:
+    """The table of jobs of which it is known what became of them.
+
+    Args:
+        found: the jobs.
+        names: of runs that are no jobs of one sweep, by their numbers.
+        alike: as in `grouped`.
+    """
+    groups = grouped([job for job, _ in found], alike)
+    there = {key for group in groups for key in group.values}
+    keys = [key for key in varied_keys(job.overrides for job, _ in found) if key in there]
+    monitor, mode = _chosen_by(found)
+    measured = _measured(found, monitor)
+    configurations = [
+        _configuration(group, [found[place] for place in group.places], measured, keys) for group in groups
+    ]
+    by, sign = _rank(configurations, monitor, mode)
+    configurations.sort(key=lambda row: -sign * figure.mean if (figure := row.figures[by]) else math.inf)
+    shown_figures = _figures_to_show(configurations, measured)
+    return Table(keys, measured, shown_figures, configurations, list(found), by, names or {}, sign < 0)
+
+
+def _chosen_by(found: Sequence[tuple[FrozenJob, JobState]]) -> tuple[str | None, str]:
+    """The metric of validation that all jobs choose their checkpoints by, None where they differ, and which is best."""
+    nodes = [job.config.get("callbacks") for job, _ in found]
+    nodes = [node.get("checkpoints") if isinstance(node, dict) else None for node in nodes]
+    said = {(str(node.get("monitor")), str(node.get("mode"))) if isinstance(node, dict) else None for node in nodes}
+    [only, *others] = said or {None}
+    return only if only and not others and only[0].startswith("val") else (None, "max")
+
+
+def _measured(found: Sequence[tuple[FrozenJob, JobState]], monitor: str | None) -> list[str]:
+    """The figures of the table: what the project measures, what checkpoints are chosen by, and what modules log."""
+    logged = {(name, number_in(state.results, name)) for _, state in found for name in state.results}
+    own = {name for name, value in logged if value is not None and OF_A_MODULE.match(name)}
+    of_probabilities = [name for name in OF_PROBABILITIES if any(there == name for there, _ in logged)]
+    return list(dict.fromkeys([*FIGURES, *((monitor,) if monitor else ()), *sorted(own), *of_probabilities]))
+
+
+def _rank(configurations: Sequence[Configuration], monitor: str | None, mode: str) -> tuple[str, int]:
+    """The figure that rows are sorted by, and 1 where more of it is better: selection is never on the test split."""
+    there = {name for row in configurations for name, figure in row.figures.items() if figure}
+    if "val/acc" not in there and monitor in there:
+        return str(monitor), -1 if mode == "min" else 1
+    return "test/acc" if "test/acc" in there and "val/acc" not in there else "val/acc", 1
+
+
+def _configuration(
+    group: Group, members: Sequence[tuple[FrozenJob, JobState]], measured: Sequence[str], keys: Sequence[str]
+) -> Configuration:
     """A key that was not given to it and was to others has the value of its config."""
-    alike = [[state.results for _, state in pairs] for pairs in by_replicate(members) if pairs]
-    figures = {name: Figure.of(_of_replicates(alike, name)) for name in measured}
+    by_seed = by_replicate(members)
+    finished = [[state.results for _, state in pairs] for pairs in by_seed if pairs]
+    figures = {name: Figure.of(_of_replicates(finished, name)) for name in measured}
     folds = folds_among(replicate_of(job.config) for job, _ in members)
-    numbers, of = [job.number for job, _ in members], len(by_replicate(members))
     of_config = {key: said for key in keys if (said := value_in(members[0][0].config, key)) is not None}
     values = {key: (of_config | group.values)[key] for key in keys if key in of_config or key in group.values}
-    return Configuration(values, numbers, of, len(alike), figures, folds)
+    numbers = [job.number for job, _ in members]
+    return Configuration(values, numbers, len(by_seed), len(finished), figures, folds)
 
 
 def by_replicate(members: Sequence[tuple[FrozenJob, JobState]]) -> list[list[tuple[FrozenJob, JobState]]]:
