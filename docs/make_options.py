@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from groundup.config.options import Evaluate, EvaluateData, Export, Predict, Run, Study, Sweep
+from groundup.config.options import Evaluate, EvaluateData, Export, Predict, PredictData, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, options_of
 from groundup.config.signature import signature_of
 from groundup.config.trainer_options import TrainerKeys
@@ -168,7 +168,8 @@ def _command(command: str, options: type[Node]) -> str:
     for entry in _entries(file):
         place, _, leaf = entry.key.rpartition(".")
         if not entry.key.startswith("hydra") and leaf not in WITHIN:
-            rows.append(_row(entry.key, entry, WITHIN[place] if place else options, leaf))
+            within = PredictData if options is Predict else WITHIN.get(place, options)
+            rows.append(_row(entry.key, entry, within if place else options, leaf))
     return _table(rows)
 
 

@@ -17,12 +17,13 @@ import torch
 from launch import PROJECT, Command, wait_for
 from PIL import Image
 
-import groundup.run.predict
+import groundup.run.classified
 from groundup.command.predictions import logged, publish
 from groundup.config.check import check_evaluate, check_predict
 from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.learning.predictor import Predictor
-from groundup.run.predict import Prediction, predict
+from groundup.run.classified import Prediction
+from groundup.run.predict import predict
 
 
 def paint(path: Path, seed: int = 0) -> Path:
@@ -74,12 +75,12 @@ def test_a_bad_file_is_named_in_its_row_and_on_standard_error_and_the_exit_code_
 
 
 def test_predictions_come_as_soon_as_their_batch_is_done(digits_run, images, monkeypatch):
-    monkeypatch.setattr(groundup.run.predict, "BATCH", 2)
+    monkeypatch.setattr(groundup.run.classified, "BATCH", 2)
     read = []
-    original = groundup.run.predict.read_image
+    original = groundup.run.classified.decode_array
     monkeypatch.setattr(
-        groundup.run.predict,
-        "read_image",
+        groundup.run.classified,
+        "decode_array",
         lambda file, *rest, **more: read.append(file) or original(file, *rest, **more),
     )
     predictions = predict(digits_run, images)

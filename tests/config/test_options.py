@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from pydantic import Field
 
 from groundup.config.hyperparameters import WITHOUT_EFFECT
-from groundup.config.options import Evaluate, EvaluateData, Export, ExportData, Predict, Run, Study, Sweep
+from groundup.config.options import Evaluate, EvaluateData, Export, ExportData, Predict, PredictData, Run, Study, Sweep
 from groundup.config.rooms import GROUPS, NAMED_GROUPS, accepted, all_options, options_of
 from groundup.config.signature import signature_of
 from groundup.config.trainer_options import TrainerKeys
@@ -209,6 +209,7 @@ def test_a_name_of_another_room_or_package_has_no_options():
         ("evaluate", None, Evaluate),
         ("evaluate", "data", EvaluateData),
         ("predict", None, Predict),
+        ("predict", "data", PredictData),
         ("export", None, Export),
         ("export", "data", ExportData),
         ("hydra/sweeper/optuna", None, Study),

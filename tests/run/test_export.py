@@ -184,7 +184,10 @@ SPEC = DatasetSpec("x", 1, 4, 4, ("a", "b"), (0.5,), (0.2,), 1, 1)
 
 
 def test_facts_are_read_back():
-    assert read_facts(json.dumps(facts_of(SPEC, "mlp", {"background": [1, 2, 3]}, {}))) == (SPEC, [1, 2, 3])
+    assert read_facts(json.dumps(facts_of(SPEC, "mlp", {"background": [1, 2, 3]}, {}))) == (
+        SPEC,
+        {"background": [1, 2, 3]},
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,11 +195,12 @@ def test_facts_are_read_back():
     [
         {"format": 2},
         {"height": 2**30},
+        {"manner": {"other": 1}},
         {"std": [0]},
         {"class_names": "ab"},
         {"mean": [], "std": []},
-        {"background": {"a": 1}},
-        {"background": "x" * 60},
+        {"manner": {"background": {"a": 1}}},
+        {"manner": {"max_pixels": 10**12}},
     ],
 )
 def test_facts_of_a_stranger_are_held_against_what_they_may_be(change):

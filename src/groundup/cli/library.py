@@ -38,7 +38,7 @@ from groundup.rundir.links import LogFile
 from groundup.rundir.names import LOG
 
 if TYPE_CHECKING:
-    from groundup.run.predict import Prediction
+    from groundup.run.classified import Prediction
 
 AnyPath = str | os.PathLike[str]
 _computing = threading.RLock()  # random numbers, threads of BLAS, signals: a process has one of each
@@ -141,7 +141,7 @@ def predict(
 
     Args:
         run: the run directory.
-        images: an image file, or a folder of image files.
+        images: an image file, a folder of image files, or a pattern.
         ckpt: `best`, `last` or a path.
         top: the number of classes given for each image, the likeliest first.
         trust: your own packages that the run has parts of.

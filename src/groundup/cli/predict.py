@@ -16,11 +16,20 @@ def predict(cfg: DictConfig) -> None:
     config = check_predict(cfg)
 
     from groundup.command.predictions import publish
-    from groundup.run.predict import predict
+    from groundup.run.classified import Prepare
 
     out = None if config["out"] is None else Path(config["out"])
-    run_dir, images = Path(config["run"]), Path(config["images"])
-    publish(predict(run_dir, images, config["ckpt"], config["top"], config["trust"]), out)
+    images, top = Path(config["images"]), config["top"]
+    prepare = Prepare(str(config["data"]["invert"]).lower(), config["prepare"])  # type: ignore[arg-type]
+    if config["model"] is not None:
+        from groundup.run.predict_file import predict_by_file
+
+        publish(predict_by_file(Path(config["model"]), images, top, prepare), out)
+        return
+
+    from groundup.run.predict import predict
+
+    publish(predict(Path(config["run"]), images, config["ckpt"], top, config["trust"], prepare), out)
 
 
 main = Command("predict", predict, sweeps=False).run

@@ -17,8 +17,8 @@ from groundup.errors import Interrupted, RunFailed, UserError
 from groundup.files import plain_cell
 from groundup.printable import printable
 
-if TYPE_CHECKING:  # which takes torch
-    from groundup.run.predict import Prediction
+if TYPE_CHECKING:  # a room below
+    from groundup.run.classified import Prediction
 
 HEADER = ("image", "rank", "class", "probability", "error")
 

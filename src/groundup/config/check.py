@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,15 +188,16 @@ def _check_predictions(config: Mapping[str, Any]) -> None:
 
 
 def check_predict(cfg: DictConfig) -> dict[str, Any]:
-    """The config of `predict.py`; its run, checkpoint and images are there.
+    """The config of `predict.py`; its run and checkpoint, or the file of its network, and its images are there.
 
     Raises:
         UserError: they are not, or a key is wrong.
     """
     config = _check_reader(cfg, Predict)
-    make_absolute(config, "images")
-    if not Path(config["images"]).exists():
-        raise UserError(f"images={config['images']}: no such file or folder")
+    if config["images"] != "-":
+        make_absolute(config, "images")
+        if not os.path.lexists(config["images"]) and not has_magic(config["images"]):
+            raise UserError(f"images={config['images']}: no such file or folder")
     _refuse_to_write_over_an_image(config)
     return config
 
@@ -234,11 +237,33 @@ def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:
     config["trust"] = trusted(config["trust"])
     make_absolute(config, "run")
     make_absolute(config, "out")
-    if not (Path(config["run"]) / CONFIG).is_file():
+    if "model" in config:
+        _check_which_network(config)
+    if config["run"] is not None and not (Path(config["run"]) / CONFIG).is_file():
         raise UserError(f"run={config['run']}: no {CONFIG} there; accepted: a run directory, outputs/runs/*/*")
     if config["out"] is not None and not Path(config["out"]).parent.is_dir():
         raise UserError(f"out={config['out']}: its folder does not exist")
     if config["out"] is not None:
         refuse_files_of_runs(Path(config["out"]), "out")
-    find_checkpoint(Path(config["run"]), config["ckpt"])
+    if config["run"] is not None:
+        find_checkpoint(Path(config["run"]), config["ckpt"])
     return config
+
+
+def _check_which_network(config: dict[str, Any]) -> None:
+    """Of a run, or of a file that was exported.
+
+    Raises:
+        UserError: neither, both, or no such file.
+    """
+    make_absolute(config, "model")
+    if config["model"] is None:
+        if config["run"] is None:
+            raise UserError("run=null: must be given: a run directory; or model=FILE.onnx, which export.py wrote")
+        return
+    if config["run"] is not None:
+        raise UserError(f"model={config['model']} with run={config['run']}: accepted: one of them")
+    if not config["model"].endswith(".onnx") or not Path(config["model"]).is_file():
+        raise UserError(f"model={config['model']}: accepted: a file NAME.onnx that export.py wrote")
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise UserError(f'model={config["model"]}: needs onnxruntime: pip install "groundup[export]"')

@@ -114,10 +114,17 @@ class Export(Node):
     data: ExportData
 
 
+class PredictData(Node):
+    invert: Literal["auto"] | bool
+
+
 class Predict(Node):
-    run: Text
+    run: Text | None
+    model: Text | None
     images: Text
     ckpt: Text
     out: Text | None
     trust: Trust = None
     top: Positive
+    prepare: Literal["mnist"] | None
+    data: PredictData

@@ -9,16 +9,18 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
-from torch import Tensor
 
 from groundup.data.signatures import beginning, begins_as_heif
 from groundup.errors import UserError
 from groundup.printable import printable
+
+if TYPE_CHECKING:  # predictions of a file that was exported take no torch
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -119,10 +121,19 @@ def decode(
     Raises:
         UserError: the file cannot be read, is no such image, or has too many pixels.
     """
-    manner = manner or Manner(background)
+    import torch
+
+    pixels, doubt = decode_array(path, channels, image_size, manner or Manner(background))
+    return Decoded(torch.from_numpy(pixels), doubt)
+
+
+def decode_array(
+    path: str | os.PathLike[str], channels: int, image_size: tuple[int, int] | None, manner: Manner
+) -> tuple[NDArray[np.uint8], str | None]:
+    """As `decode`, but an array; an image of its own size where that is None. Takes no torch."""
     with _opened(path, manner.max_pixels) as image:
         turn = _turn(image) if image.format == "JPEG" and manner.decode == "fast" else None
-        if image.format == "JPEG" and manner.decode == "fast":
+        if image_size is not None and image.format == "JPEG" and manner.decode == "fast":
             _draft(image, image_size, turn)
         rawmode = _rawmode(image)
         image.load()
@@ -130,9 +141,9 @@ def decode(
         flat, doubt = flattened(image, rawmode, manner.background, manner.bits)
         grey_or_colour = flat.convert("L" if channels == 1 else "RGB")
         upright = grey_or_colour if turn is None else grey_or_colour.transpose(turn)
-        height, width = image_size
-        pixels = np.asarray(_resized(upright, (width, height), manner))
-    return Decoded(torch.from_numpy(pixels.reshape(height, width, channels).transpose(2, 0, 1).copy()), doubt)
+        size = upright.size if image_size is None else image_size[::-1]
+        pixels = np.asarray(upright if image_size is None else _resized(upright, size, manner))
+    return pixels.reshape(*size[::-1], channels).transpose(2, 0, 1).copy(), doubt
 
 
 def _draft(image: Image.Image, image_size: tuple[int, int], turn: Image.Transpose | None) -> None:

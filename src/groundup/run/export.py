@@ -6,7 +6,7 @@ import io
 import logging
 import statistics
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.data.folder_images import FolderImages
+from groundup.data.images import Manner, manner_of
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.errors import RunFailed, UserError
@@ -127,7 +128,7 @@ def export(
     network = Exported(predictor, spec, meaning_of(predictor, _scores(predictor, spec, pixels[:64])))
     name = config["model"]["name"]
     program = traced(network, pixels[:2].clone(), name)  # a view would bring the test split into the file
-    facts = facts_of(spec, name, options, _versions())
+    facts = facts_of(spec, name, _manner(options), _versions())
     content = as_onnx(program, facts, name) if to == "onnx" else as_pt2(program, facts)
     other = _onnx(content, file, threads) if to == "onnx" else _pt2(content)
     difference = _check(expected, _answers(other, pixels), file)
@@ -292,6 +293,11 @@ def _times(networks: list[Answer], images: Tensor, threads: int) -> list[tuple[f
                 for batch, times in zip(batches, taken, strict=True):
                     times.append(seconds_of(lambda answer=answer, batch=batch: answer(batch)))  # type: ignore[misc]
     return [tuple(1000 * statistics.median(times) for times in taken) for taken in readings]  # type: ignore[misc]
+
+
+def _manner(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How the data set's images are read from files; of other data nothing is known."""
+    return asdict(manner_of(options) if options_of("data", options) is not None else Manner())
 
 
 def _versions() -> dict[str, Any]:

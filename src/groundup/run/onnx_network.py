@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groundup.data.images import Manner
 from groundup.errors import UserError
 from groundup.rundir.exported import IMAGES, METADATA, PROBABILITIES, read_facts
 
@@ -25,7 +26,7 @@ class OnnxNetwork:
 
     Attributes:
         spec: what the network knows of its images and classes.
-        background: what shows through where an image is transparent.
+        manner: how its images are read.
 
     Raises:
         UserError: ONNX Runtime is not there, or this is no file that `export` wrote.
@@ -44,7 +45,8 @@ class OnnxNetwork:
             facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
             if facts is None:
                 raise ValueError("it does not say what its classes and images are")
-            self.spec, self.background = read_facts(facts)
+            self.spec, manner = read_facts(facts)
+            self.manner = Manner(**manner)
             self._check_shapes()
         except Exception as error:  # of any kind: ONNX Runtime's own have no common name
             raise UserError(f"{name}: {_first_line(error)}; accepted: a file that groundup export wrote") from error

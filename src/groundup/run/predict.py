@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from numpy.typing import NDArray
 
 from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
-from groundup.data.folder import EXTENSIONS, image_files_below
-from groundup.data.images import Manner, manner_of, read_image
+from groundup.data.images import Manner, manner_of
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import put_checkpoint
 from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
-from groundup.printable import printable
 from groundup.run.allocator import keep_freed_memory
+from groundup.run.classified import Prediction, Prepare, batch_size, classify
+from groundup.run.images_asked import find_images, is_file, refuse_errors
 from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.trials import check_answer, refuse_sigmoids
@@ -32,32 +32,24 @@ from groundup.rundir.identity import refuse_another_network
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 
-BATCH = 256
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The class of one image and how probable the network holds it, 0..1; the likeliest first where several.
-
-    Attributes:
-        error: why it has no class; None where it has.
-    """
-
-    image: Path
-    classes: tuple[str, ...] = ()
-    probabilities: tuple[float, ...] = ()
-    error: str | None = None
+AS_THEY_ARE = Prepare()
 
 
 def predict(
-    run_dir: Path, images: Path, ckpt: str = "best", top: int = 1, trust: Collection[str] = ()
+    run_dir: Path,
+    images: Path,
+    ckpt: str = "best",
+    top: int = 1,
+    trust: Collection[str] = (),
+    prepare: Prepare = AS_THEY_ARE,
 ) -> Iterator[Prediction]:
     """Classifies image files as the run's network sees them: its colours, size, background and normalisation.
 
     Args:
-        images: a file of any name, or a folder; all images below a folder are taken, hidden ones passed over.
+        images: what `find_images` takes.
         top: how many classes an image.
         trust: packages of your own, parts of which the run's network and loss may be; see `config.trusted`.
+        prepare: what is done to images first.
 
     Returns:
         A prediction for each file, in their order, as soon as its batch is done. One that cannot be read has an
@@ -82,7 +74,7 @@ def predict(
         )
     with building_from(run_dir):
         refuse_heavy_parts(config, spec)
-        refuse_heavy_images({}, spec, 4 * min(BATCH, len(files)))  # four bytes a number
+        refuse_heavy_images({}, spec, 4 * min(batch_size(spec), len(files)))  # four bytes a number
         predictor = build_predictor(config, spec)
     warn_of_other_code(checkpoint, config, checkpoint_file)
     put_checkpoint(predictor, checkpoint, checkpoint_file)
@@ -95,66 +87,21 @@ def predict(
         seed_all(mix_seed(config["seed"], INFERENCE, 0), predictor.device)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
     manner = manner_of(config["data"]) if ours else Manner()  # other data, and older runs, do not say
-    predictions = _predict(predictor, spec, manner, files, min(top, spec.num_classes))
-    return predictions if images.is_dir() else _refuse_errors(predictions)
+    predictions = classify(_Trained(predictor, spec, manner), files, top, prepare)
+    return refuse_errors(predictions) if is_file(images) else predictions
 
 
-def find_images(images: Path) -> list[Path]:
-    """The image files that `images` stands for, sorted.
+class _Trained:
+    """The network of a run, as `classify` asks it."""
 
-    Raises:
-        UserError: there are none.
-    """
-    if not images.is_dir():
-        if not os.path.lexists(images):
-            raise UserError(f"images={images}: no such file or folder")
-        return [images]
-    files = [Path(file) for file in image_files_below(images)]
-    if not files:
-        raise UserError(f"images={images}: no images below it; accepted: {', '.join(EXTENSIONS)}")
-    return files
+    def __init__(self, predictor: LightningModule, spec: DatasetSpec, manner: Manner):
+        self.spec, self.manner, self._predictor = spec, manner, predictor
+        self._mean, self._std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
 
-
-def _predict(
-    predictor: LightningModule, spec: DatasetSpec, manner: Manner, files: list[Path], top: int
-) -> Iterator[Prediction]:
-    for start in range(0, len(files), BATCH):
-        read = {file: _read(file, spec, manner) for file in files[start : start + BATCH]}
-        images = {file: image for file, image in read.items() if isinstance(image, Tensor)}
-        found = _classify(predictor, spec, images, top) if images else {}
-        for file, image in read.items():
-            yield found[file] if isinstance(image, Tensor) else Prediction(file, error=image)
-
-
-def _read(file: Path, spec: DatasetSpec, manner: Manner) -> Tensor | str:
-    """An image, or why there is none."""
-    try:
-        return read_image(file, spec.channels, spec.image_size, manner=manner)
-    except UserError as error:
-        return str(error).removeprefix(f"{printable(str(file))}: ")
-
-
-@torch.inference_mode()
-def _classify(
-    predictor: LightningModule, spec: DatasetSpec, images: dict[Path, Tensor], top: int
-) -> dict[Path, Prediction]:
-    mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
-    std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    pixels = torch.stack(list(images.values())).float() / 255
-    answers = predictor(((pixels - mean) / std).to(predictor.dtype))
-    probabilities = predictor.probabilities(answers) if isinstance(predictor, Predictor) else probabilities_of(answers)
-    are_numbers = probabilities.isfinite().all(dim=1).tolist()
-    best, classes = (tensor.tolist() for tensor in probabilities.topk(top))
-    return {
-        file: Prediction(file, tuple(spec.class_names[c] for c in classes[row]), tuple(best[row]))
-        if are_numbers[row]
-        else Prediction(file, error="the network's output is no number (NaN or infinite)")
-        for row, file in enumerate(images)
-    }
-
-
-def _refuse_errors(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-    for prediction in predictions:
-        if prediction.error is not None:
-            raise UserError(f"{prediction.image}: {prediction.error}")
-        yield prediction
+    @torch.inference_mode()
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        predictor = self._predictor
+        pixels = torch.from_numpy(images).float() / 255
+        answers = predictor(((pixels - self._mean) / self._std).to(predictor.dtype))
+        ours = isinstance(predictor, Predictor)
+        return (predictor.probabilities(answers) if ours else probabilities_of(answers)).float().numpy()

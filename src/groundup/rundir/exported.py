@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -15,28 +15,20 @@ METADATA = "groundup"  # the entry that holds `facts`, as JSON
 FORMAT = 1
 
 
-READING = ("resize", "decode", "bits")  # keys of an image folder: how files become the pixels that the graph takes
-
-
-def facts_of(spec: DatasetSpec, model: str, data: Mapping[str, Any], versions: Mapping[str, Any]) -> dict[str, Any]:
-    """What predictions need to know beside the graph: for `read_facts`.
-
-    Args:
-        data: the config of the run's data.
-    """
+def facts_of(spec: DatasetSpec, model: str, manner: Mapping[str, Any], versions: Mapping[str, Any]) -> dict[str, Any]:
+    """What predictions need to know beside the graph: for `read_facts`."""
     return {
         "format": FORMAT,
         **spec.plain(),
-        "background": data.get("background", "white"),
-        "reading": {key: data[key] for key in READING if key in data},
+        "manner": dict(manner),
         "model": model,
         "input": f"uint8 (N, {spec.channels}, {spec.height}, {spec.width}), 0..255, not normalised",
         "versions": dict(versions),
     }
 
 
-def read_facts(text: str) -> tuple[DatasetSpec, Any]:
-    """The spec and the background of a network's file, which may be a stranger's.
+def read_facts(text: str) -> tuple[DatasetSpec, dict[str, Any]]:
+    """The spec of a network's file, which may be a stranger's, and how its images are read.
 
     Raises:
         ValueError: they are not there, or are none.
@@ -54,15 +46,29 @@ def read_facts(text: str) -> tuple[DatasetSpec, Any]:
     spec = DatasetSpec(**values)
     if not spec.mean:
         raise ValueError("no mean and std")
-    return spec, _background(found.get("background"))
+    manner = found.get("manner")
+    if not isinstance(manner, dict) or not all(_MANNER.get(key, _never)(value) for key, value in manner.items()):
+        raise ValueError(f"manner cannot be {str(manner)[:60]}")
+    return spec, manner
 
 
-def _background(value: Any) -> Any:
-    if isinstance(value, str) and value.isalpha() and len(value) < 40:
-        return value
-    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
-        return value
-    raise ValueError(f"background cannot be {str(value)[:40]}")
+def _is_colour(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) == 3 and all(type(each) is int and 0 <= each <= 255 for each in value)
+    return isinstance(value, str) and value.isalpha() and len(value) < 40
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+_MANNER: dict[str, Callable[[Any], bool]] = {
+    "background": _is_colour,
+    "resize": lambda value: value in ("squash", "crop", "pad"),
+    "decode": lambda value: value in ("fast", "exact"),
+    "bits": lambda value: value is None or (type(value) is int and 8 <= value <= 16),
+    "max_pixels": lambda value: type(value) is int and 1 <= value <= 50_000_000,
+}
 
 
 def largest_difference(one: Any, other: Any) -> float:

@@ -1,0 +1,162 @@
+"""Image files to classes, batch by batch, by whatever network answers arrays of bytes. Imports no torch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundup.data.images import Manner, decode_array
+from groundup.errors import UserError
+from groundup.printable import printable
+from groundup.run.digits import Invert, as_mnist, expects_light_on_dark, inverted, is_dark_on_light
+from groundup.spec import DatasetSpec
+
+log = logging.getLogger(__name__)
+
+BATCH = 256  # images at most
+AT_ONCE = 2**26  # numbers that a batch may take in a network, of which layers are held to make `PER_NUMBER` a number
+PER_NUMBER = 64
+FAR = 1.5  # standard deviations of training pixels, that the mean of images is off
+FLAT = 0.25  # of the contrast of training pixels: less is nearly none
+
+
+class Network(Protocol):
+    """What classifies: images `(N, C, H, W)` of uint8 in, probabilities `(N, K)` out."""
+
+    spec: DatasetSpec
+    manner: Manner
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """What is done to grey images before they are shown to the network.
+
+    Attributes:
+        invert: auto makes negatives of dark ink on light paper, for a network that has learnt light on dark.
+        digits: cuts out a digit, scales and centres it as those of MNIST are.
+    """
+
+    invert: Invert = "auto"
+    digits: Literal["mnist"] | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The class of one image and how probable the network holds it, 0..1; the likeliest first where several.
+
+    Attributes:
+        error: why it has no class; None where it has.
+    """
+
+    image: Path
+    classes: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    error: str | None = None
+
+
+def classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare) -> Iterator[Prediction]:
+    """A prediction for each file, in their order, as soon as its batch is done; at the end what was odd, in a line.
+
+    Raises:
+        UserError: at once: the network is not one that images are prepared for so.
+    """
+    if prepare.digits and not expects_light_on_dark(network.spec):
+        raise UserError(
+            f"prepare={prepare.digits}: data={network.spec.name} has other images than digits, light on dark, as MNIST "
+            "has; accepted: null"
+        )
+    return _classify(network, files, min(top, network.spec.num_classes), prepare)
+
+
+def _classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare) -> Iterator[Prediction]:
+    seen = _Seen(network.spec)
+    count = batch_size(network.spec)
+    for start in range(0, len(files), count):
+        read = [(file, _read(file, network, prepare, seen)) for file in files[start : start + count]]
+        images = [image for _, image in read if isinstance(image, np.ndarray)]
+        for image in images:
+            seen.look_at(image)
+        found = iter(_answers(network, images, top) if images else [])
+        for file, image in read:
+            if isinstance(image, str):
+                yield Prediction(file, error=image)
+                continue
+            answer = next(found)
+            yield Prediction(file, error=answer) if isinstance(answer, str) else Prediction(file, *answer)
+    seen.say()
+
+
+def batch_size(spec: DatasetSpec) -> int:
+    """How many images are classified at once: by what they take in memory."""
+    return max(1, min(BATCH, AT_ONCE // (PER_NUMBER * spec.channels * spec.height * spec.width)))
+
+
+def _read(file: Path, network: Network, prepare: Prepare, seen: _Seen) -> NDArray[np.uint8] | str:
+    """An image, or why there is none."""
+    spec, own_size = network.spec, prepare.digits is not None
+    name = printable(str(file))
+    try:
+        image, doubt = decode_array(file, spec.channels, None if own_size else spec.image_size, network.manner)
+        if doubt is not None:
+            log.warning("%s: %s", name, doubt)
+        if spec.channels > 1:
+            return 255 - image if prepare.invert == "true" else image
+        return _prepared(image[0], spec, prepare, seen)[None]
+    except UserError as error:
+        return str(error).removeprefix(f"{name}: ")
+    except ValueError as error:
+        return str(error)
+
+
+def _prepared(grey: NDArray[np.uint8], spec: DatasetSpec, prepare: Prepare, seen: _Seen) -> NDArray[np.uint8]:
+    if prepare.invert == "auto" and expects_light_on_dark(spec):
+        seen.inverted += is_dark_on_light(grey)
+    elif prepare.invert == "auto":
+        return grey
+    return as_mnist(grey, spec.image_size, prepare.invert) if prepare.digits else inverted(grey, prepare.invert)
+
+
+def _answers(
+    network: Network, images: list[NDArray[np.uint8]], top: int
+) -> Iterable[tuple[tuple[str, ...], tuple[float, ...]] | str]:
+    probabilities = network.probabilities(np.stack(images))
+    for row in probabilities:
+        if not np.isfinite(row).all():
+            yield "the network's output is no number (NaN or infinite)"
+            continue
+        best = np.argsort(-row, kind="stable")[:top]
+        yield tuple(network.spec.class_names[c] for c in best), tuple(float(row[c]) for c in best)
+
+
+class _Seen:
+    """What the images have been like: whether they are of the kind that the network was trained on."""
+
+    def __init__(self, spec: DatasetSpec):
+        self._mean, self._std = 255 * float(np.mean(spec.mean)), 255 * float(np.mean(spec.std))
+        self.count = self.inverted = self.far = 0
+
+    def look_at(self, image: NDArray[np.uint8]) -> None:
+        self.count += 1
+        off = abs(float(image.mean()) - self._mean) > FAR * self._std
+        self.far += off or float(image.std()) < FLAT * self._std
+
+    def say(self) -> None:
+        """Logs a line for each kind of image that one may not have meant."""
+        if self.inverted:
+            log.warning(
+                f"{self.inverted:,} of {self.count:,} images show dark on light and were inverted, because the network "
+                "has learnt light on dark; data.invert=false leaves them"
+            )
+        if self.far:
+            log.warning(
+                f"{self.far:,} of {self.count:,} images are far from those that the network was trained on (mean "
+                f"{self._mean / 255:.2f}, contrast {self._std / 255:.2f} of 0..1): do not trust its answers to them"
+            )
