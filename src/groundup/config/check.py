@@ -237,7 +237,7 @@ def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:
     config["trust"] = trusted(config["trust"])
     make_absolute(config, "run")
     make_absolute(config, "out")
-    if "model" in config:
+    if "network" in config:
         _check_which_network(config)
     if config["run"] is not None and not (Path(config["run"]) / CONFIG).is_file():
         raise UserError(f"run={config['run']}: no {CONFIG} there; accepted: a run directory, outputs/runs/*/*")
@@ -256,14 +256,14 @@ def _check_which_network(config: dict[str, Any]) -> None:
     Raises:
         UserError: neither, both, or no such file.
     """
-    make_absolute(config, "model")
-    if config["model"] is None:
+    make_absolute(config, "network")
+    if config["network"] is None:
         if config["run"] is None:
             raise UserError("run=null: must be given: a run directory; or model=FILE.onnx, which export.py wrote")
         return
     if config["run"] is not None:
         raise UserError(f"model={config['model']} with run={config['run']}: accepted: one of them")
-    if not config["model"].endswith(".onnx") or not Path(config["model"]).is_file():
+    if not config["network"].endswith(".onnx") or not Path(config["network"]).is_file():
         raise UserError(f"model={config['model']}: accepted: a file NAME.onnx that export.py wrote")
     if importlib.util.find_spec("onnxruntime") is None:
-        raise UserError(f'model={config["model"]}: needs onnxruntime: pip install "groundup[export]"')
+        raise UserError(f'model={config["network"]}: needs onnxruntime: pip install "groundup[export]"')

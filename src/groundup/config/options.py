@@ -120,7 +120,7 @@ class PredictData(Node):
 
 class Predict(Node):
     run: Text | None
-    model: Text | None
+    network: Text | None
     images: Text
     ckpt: Text
     out: Text | None

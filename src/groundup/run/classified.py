@@ -82,8 +82,8 @@ def _classify(network: Network, files: Sequence[Path], top: int, prepare: Prepar
     for start in range(0, len(files), count):
         read = [(file, _read(file, network, prepare, seen)) for file in files[start : start + count]]
         images = [image for _, image in read if isinstance(image, np.ndarray)]
-        for image in images:
-            seen.look_at(image)
+        for shown in images:
+            seen.look_at(shown)
         found = iter(_answers(network, images, top) if images else [])
         for file, image in read:
             if isinstance(image, str):

@@ -103,5 +103,5 @@ class _Trained:
         predictor = self._predictor
         pixels = torch.from_numpy(images).float() / 255
         answers = predictor(((pixels - self._mean) / self._std).to(predictor.dtype))
-        ours = isinstance(predictor, Predictor)
-        return (predictor.probabilities(answers) if ours else probabilities_of(answers)).float().numpy()
+        convert = predictor.probabilities if isinstance(predictor, Predictor) else probabilities_of
+        return convert(answers).float().numpy()
