@@ -170,6 +170,23 @@ def test_more_trials_later_are_new_ones_and_a_moved_directory_is_no_matter(sweep
     assert len(set(lrs(runs))) == 4
 
 
+def test_a_study_goes_on_with_its_sampler_if_nothing_is_said_and_its_file_says_what_it_is(sweep, runs, tmp_path):
+    about = tmp_path / "s" / "study.json"
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1", "hydra.sweeper.sampler=random") == 0
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", f"sweep.resume={tmp_path}/s") == 0
+    assert [json.loads(about.read_text())[key] for key in ("sampler", "n_trials")] == ["random", 2]
+    words = ("hydra.sweeper.n_trials=3", "hydra.sweeper.sampler=tpe", f"sweep.resume={tmp_path}/s")
+    assert sweep(OPTUNA, LR, *words) == 0
+    assert [json.loads(about.read_text())[key] for key in ("sampler", "n_trials")] == ["tpe", 3]
+
+
+def test_a_search_does_not_go_on_as_a_list_of_jobs(sweep, train, runs, tmp_path, capsys):
+    """Its trials that are still to be made would be missing without a word."""
+    assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
+    assert train("-m", f"sweep.resume={tmp_path}/s") == 2
+    assert "this is a search; add hydra/sweeper=optuna" in capsys.readouterr().err
+
+
 def test_auto_takes_the_newest_study_of_the_same_words(sweep, runs, tmp_path):
     assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=1") == 0
     assert sweep(OPTUNA, LR, "hydra.sweeper.n_trials=2", "sweep.resume=auto") == 0

@@ -28,6 +28,8 @@ KEPT = {  # by a study that goes on; with what stands for not being asked for
     **{"pruner": "none", "startup_trials": None, "warmup_epochs": None},
 }
 
+SAMPLER = "tpe"  # where none is asked for
+
 
 def settings_in(words: Sequence[str]) -> list[str]:
     """What makes the jobs: not how they are swept."""
@@ -87,13 +89,15 @@ def as_it_began(sweep_dir: Path, options: Mapping[str, Any], typed: Sequence[str
     before = read_study(sweep_dir)
     _refuse_unnamed_storage(sweep_dir, before.get("storage"), options["storage"])
     kept = {key: before.get(key, default) for key, default in KEPT.items()}  # older studies have no pruner
+    if options["sampler"] == SAMPLER and not _is_typed("sampler", typed):  # it may change, and stays if nothing is said
+        options = {**options, "sampler": before.get("sampler", SAMPLER)}
     try:
         check_study({**options, **kept, "params": None})
         refuse_idle_study_keys({**options, **kept})
     except UserError as error:
         raise UserError(f"sweep.resume={sweep_dir}: {STUDY} is damaged: {error}") from error
     for key, default in KEPT.items():
-        asked = options[key] != default or any(word.lstrip("+").startswith(f"hydra.sweeper.{key}=") for word in typed)
+        asked = options[key] != default or _is_typed(key, typed)
         if asked and options[key] not in (None, kept[key]):
             raise UserError(
                 f"hydra.sweeper.{key}={options[key]} with sweep.resume={sweep_dir}: that study has "
@@ -101,6 +105,10 @@ def as_it_began(sweep_dir: Path, options: Mapping[str, Any], typed: Sequence[str
                 "new study"
             )
     return {**options, **kept, "storage": before.get("storage")}
+
+
+def _is_typed(key: str, words: Sequence[str]) -> bool:
+    return any(word.lstrip("+").startswith(f"hydra.sweeper.{key}=") for word in words)
 
 
 def _refuse_unnamed_storage(sweep_dir: Path, there: str | None, named: str | None) -> None:
@@ -151,9 +159,10 @@ def open_study(sweep_dir: Path, options: Mapping[str, Any], words: Sequence[str]
     _refuse_another_aim(study, options)
     if METRIC not in study.user_attrs:
         study.set_user_attr(METRIC, options["metric"])
-    if not (sweep_dir / STUDY).exists():  # last: by it the study is found that goes on
-        about = {"words": settings_in(words), **options, "scales": space.scales}
-        write_whole(sweep_dir / STUDY, json.dumps(about, indent=2) + "\n")
+    about = {"words": settings_in(words), **options, "scales": space.scales}
+    if (sweep_dir / STUDY).exists():
+        about = {**read_study(sweep_dir), "n_trials": options["n_trials"], "sampler": options["sampler"]}
+    write_whole(sweep_dir / STUDY, json.dumps(about, indent=2) + "\n")  # last: by it the study is found that goes on
     study.sampler = _sampler(options, len(study.get_trials(deepcopy=False)))
     stopping = "" if options["pruner"] == "none" else f", trials are given up by {options['pruner']}"
     tell(f"study {options['study_name']} in {storage}{stopping}")

@@ -11,7 +11,7 @@ from groundup.command.tell import tell
 from groundup.config.spelling import alike
 from groundup.errors import UserError
 from groundup.rundir.jobs import FrozenJob, read_jobs
-from groundup.rundir.names import JOBS
+from groundup.rundir.names import JOBS, STUDY
 from groundup.rundir.overrides import label, varied_keys
 
 Compose = Callable[[], list[FrozenJob]]
@@ -33,6 +33,10 @@ def named_sweep(sweep_dir: Path, jobs: Sequence[list[str]], compose: Compose, re
     Raises:
         UserError: it is another sweep, or none, or one that is refused.
     """
+    if (sweep_dir / STUDY).exists():
+        raise UserError(
+            f"sweep.resume={sweep_dir}: this is a search; add hydra/sweeper=optuna, and it makes its trials"
+        )
     frozen = read_jobs(sweep_dir)
     if not frozen:
         raise UserError(f"sweep.resume={sweep_dir}: {JOBS} is damaged: it holds no jobs")
