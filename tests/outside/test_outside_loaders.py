@@ -29,12 +29,10 @@ from groundup.config.data_module import look_at_data_module
 from groundup.config.image_sizes import look_at_images
 from groundup.data.loaders import random_numbers_kept
 from groundup.errors import Interrupted, RunFailed, UserError
-from groundup.run import answers
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.resume import find_resume
 from groundup.run.run import run
-from groundup.rundir.predictions import read_predictions
 from groundup.spec import DatasetSpec
 
 HERE = __name__
@@ -789,12 +787,3 @@ def test_a_number_of_classes_that_is_none_is_refused(with_data):
 def test_debug_with_keys_of_our_data_is_named(with_data):
     with pytest.raises(UserError, match=r"data\.limit_train=512: there is no such key; here: \+trainer.*debug=fast"):
         with_data({"_target_": f"{HERE}.Module", "name": "pairs"}, *QUIET, limit_train=512)
-
-
-def test_validation_is_asked_again_where_the_best_weights_are_not_the_last(of, tmp_path, monkeypatch):
-    monkeypatch.setattr(answers, "was_validated", lambda parts: False)
-    results = run(of("Module"), tmp_path)
-    assert results["temperature"] > 0
-    assert "setup validate" not in Module.called
-    found = read_predictions(tmp_path, "val")
-    assert found.right.mean() == pytest.approx(results["val/acc"])

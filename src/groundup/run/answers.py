@@ -14,7 +14,6 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from groundup.callbacks.interrupt import StopOnSignal
-from groundup.data.loaders import changes_batches
 from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.answers import Answered, Answers
@@ -79,7 +78,7 @@ def _handed_on(hook: str) -> Callable[..., Any]:
     return hand_on
 
 
-def validation_answers(parts: Parts, is_another: bool = False, loaders: Any = None) -> Answered | None:
+def validation_answers(parts: Parts, is_another: bool = False) -> Answered | None:
     """Answers to the validation images by the weights that are tested; None where there are none.
 
     Those of the last validation, where it was of these weights, else of one more pass.
@@ -87,26 +86,20 @@ def validation_answers(parts: Parts, is_another: bool = False, loaders: Any = No
     Args:
         parts: of a run that is trained, with the chosen weights.
         is_another: whether the network that is tested is not the one that was validated.
-        loaders: of the validation images, as the training had them; of somebody else's data, which Trainer.validate
-            would set up anew, for a stage that it may not know.
     """
     module, trainer = parts.module, parts.trainer
     if not is_another and isinstance(module, Predictor) and was_validated(parts):
         return module.read_answers("val", module.validation_answers)
     if not trainer.limit_val_batches:
         return None
-    images: dict[str, Any] = {"datamodule": parts.data}
-    if not isinstance(parts.data, ImageData):
-        if not loaders:
-            return None
-        if changes_batches(parts.data):
-            log.info(f"{NONE_KEPT} val: hooks of {type(parts.data).__name__} change batches, and are not asked again")
-            return None
-        images = {"dataloaders": loaders}
-    found = _ask(parts, "validate", images)
+    if not isinstance(parts.data, ImageData):  # which Trainer.validate would set up anew, for a stage it may not know
+        log.info(
+            f"{NONE_KEPT} val: the last validation was of other weights, or of a module of its own, or there is none"
+        )
+        return None
+    found = _ask(parts, "validate")
     best = parts.checkpoints.best if parts.checkpoints else None
-    metrics = best.metrics if best and not is_another else {}
-    known = metrics.get("val/acc", metrics.get("val_acc"))
+    known = best.metrics.get("val/acc") if best and not is_another else None
     return found if is_accuracy(found, known, "val") else None
 
 
@@ -128,7 +121,7 @@ def test_answers(parts: Parts, tested: dict[str, Any]) -> Answered | None:
     """
     if isinstance(parts.module, Predictor):
         return parts.module.test_answers
-    found = _ask(parts, "test", {"datamodule": parts.data}) if parts.course.tested else None
+    found = _ask(parts, "test") if parts.course.tested else None
     return found if is_accuracy(found, tested.get("test/acc"), "test") else None
 
 
@@ -143,7 +136,7 @@ def is_accuracy(answered: Answered | None, known: float | None, split: str) -> b
     return False
 
 
-def _ask(parts: Parts, what: str, images: dict[str, Any]) -> Answered | None:
+def _ask(parts: Parts, what: str) -> Answered | None:
     """Asks for the answers to a split, by Lightning's loop; callbacks, loggers and random numbers stay as they are."""
     module, trainer = parts.module, parts.trainer
     asked = answering(module)
@@ -151,11 +144,11 @@ def _ask(parts: Parts, what: str, images: dict[str, Any]) -> Answered | None:
     seed = module.seed if isinstance(module, Predictor) else parts.course.seed
     with _alone(trainer, seed), isolate_rng():
         try:
-            getattr(trainer, what)(asked, **images, verbose=False)
+            getattr(trainer, what)(asked, datamodule=parts.data, verbose=False)
         except UserError:
             raise
         except Exception as error:
-            if isinstance(module, Predictor) and isinstance(parts.data, ImageData):
+            if isinstance(module, Predictor):
                 raise
             said = " ".join(str(error).split())[:200]
             log.info(f"{NONE_KEPT} {split}: {type(module).__name__}: {type(error).__name__}: {said}")

@@ -99,7 +99,6 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         results |= training_figures(parts) | {"peak_memory": memory.read()}
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
-    loaders = trainer.val_dataloaders  # the test puts them away
     if parts.prune is not None:
         parts.prune.leave()
     if parts.checkpoints is not None:
@@ -111,7 +110,7 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
     tested = trainer.test(module, datamodule=parts.data, verbose=False) if is_tested else []
     take_test(parts, results, {name: value for metrics in reversed(tested) for name, value in metrics.items()})
     is_another = network is not getattr(module, "net", None)
-    validated = validation_answers(parts, is_another, loaders)
+    validated = validation_answers(parts, is_another)
     keep_answers(parts, results, validated, test_answers(parts, results) if is_tested else None)
 
 
