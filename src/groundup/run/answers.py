@@ -93,14 +93,20 @@ def validation_answers(parts: Parts, is_another: bool = False) -> Answered | Non
     if not trainer.limit_val_batches:
         return None
     if not isinstance(parts.data, ImageData):  # which Trainer.validate would set up anew, for a stage it may not know
-        log.info(
-            f"{NONE_KEPT} val: the last validation was of other weights, or of a module of its own, or there is none"
-        )
+        log.info(f"{NONE_KEPT} val, and chooses no temperature: {_why_none(parts)}")
         return None
     found = _ask(parts, "validate")
     best = parts.checkpoints.best if parts.checkpoints else None
     known = best.metrics.get("val/acc") if best and not is_another else None
     return found if is_accuracy(found, known, "val") else None
+
+
+def _why_none(parts: Parts) -> str:
+    if not isinstance(parts.module, Predictor):
+        return f"{type(parts.module).__name__} validates in its own way"
+    if not len(parts.module.validation_answers):
+        return "there were no validation images"
+    return "the last validation was of other weights than the chosen checkpoint's"
 
 
 def was_validated(parts: Parts) -> bool:
