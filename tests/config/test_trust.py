@@ -166,7 +166,7 @@ def test_no_accepted_class_takes_a_file_but_those_whose_argument_is_refused():
         ("model", "MaskRCNN"): {"bbox_reg_weights"},
         ("model", "RoIHeads"): {"bbox_reg_weights"},
         ("model", "DualGraphModule"): {"root"},  # wants objects that no config can write
-        ("data", "ImageData"): {"root", "mirror"},  # `groundup.run.evaluate` sees to them
+        ("data", "ImageData"): {"root", "mirror", "file_column"},  # `groundup.run.evaluate` sees to them
         ("callbacks", "ModelCheckpoint"): {"dirpath", "filename", "save_weights_only"},
         ("callbacks", "OnExceptionCheckpoint"): {"dirpath", "filename"},
         ("callbacks", "SpikeDetection"): {"exclude_batches_path"},

@@ -49,7 +49,7 @@ def listed(photos, monkeypatch) -> Counter[str]:
     return seen
 
 
-FOLDERS = ("train", "train/cat", "train/dog", "test", "test/cat")
+FOLDERS = (".", "train", "train/cat", "train/dog", "test", "test/cat")
 
 
 def test_a_job_of_a_sweep_is_checked_once(sweep, runs, checks):

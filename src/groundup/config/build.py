@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Collection, Mapping
+from textwrap import shorten
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -126,7 +127,8 @@ def _refuse_wrong_arguments(factory: Any, extra: Mapping[str, Any], target: str)
     try:
         signature.bind(**extra)
     except TypeError as error:
-        raise UserError(f"_target_={target}: {error}; its arguments are {signature}") from error
+        known = shorten(", ".join(signature.parameters), 700, placeholder="…")
+        raise UserError(f"_target_={target}: {error}; its arguments are {known}") from error
 
 
 def _innermost(error: Exception) -> str:
