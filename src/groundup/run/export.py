@@ -16,7 +16,6 @@ from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.data.folder_images import FolderImages
 from groundup.data.images import Manner, manner_of
@@ -24,24 +23,19 @@ from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.errors import RunFailed, UserError
 from groundup.files import write_whole
-from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import put_checkpoint
 from groundup.learning.numpy_net import NumPyNet
 from groundup.run import kinds
 from groundup.run.evaluate import data_options, test_spec
 from groundup.run.exported import Exported, as_onnx, as_pt2, exporters_silenced, meaning_of, traced
-from groundup.run.learners import build_predictor
 from groundup.run.measure import seconds_of, with_threads
 from groundup.run.onnx_network import OnnxNetwork
 from groundup.run.quantized import as_int8
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.splits import spec_of_training
+from groundup.run.trained import build_trained, read_saved
 from groundup.run.trials import answers_at_random, check_answer
-from groundup.run.weigh import refuse_heavy_parts
-from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.exported import facts_of, largest_difference
-from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.results import versions
 from groundup.spec import DatasetSpec
 
@@ -157,21 +151,14 @@ def _load(run_dir: Path, config: Mapping[str, Any], ckpt: str) -> tuple[Lightnin
     Raises:
         UserError: it cannot be read, does not classify, or draws random numbers to predict.
     """
-    checkpoint_file = find_checkpoint(run_dir, ckpt)
-    checkpoint = load_checkpoint(checkpoint_file)
-    refuse_another_network(checkpoint, config, checkpoint_file)
-    spec = spec_in(checkpoint, checkpoint_file)
+    saved = read_saved(run_dir, config, ckpt)
+    spec = saved.spec
     if not spec.mean:
         raise UserError(
             f"run={run_dir}: how the images of data={spec.name} are normalised is not known, so it cannot be a part of "
             "the file; accepted: a run whose data module has a `spec`, a groundup.spec.DatasetSpec"
         )
-    with quiet(), building_from(run_dir):
-        refuse_heavy_parts(config, spec)
-        predictor = build_predictor(config, spec)
-    warn_of_other_code(checkpoint, config, checkpoint_file)
-    put_checkpoint(predictor, checkpoint, checkpoint_file)
-    predictor.eval()
+    predictor = build_trained(run_dir, config, saved)
     check_answer(config["model"], predictor, spec)
     foreign = options_of("model", config["model"]) is None
     if getattr(predictor, "draws_at_inference", False) or (foreign and answers_at_random(predictor, spec)):

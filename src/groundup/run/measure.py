@@ -15,21 +15,14 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 
-from groundup.config.own_code import warn_of_other_code
 from groundup.errors import UserError
-from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import put_checkpoint
 from groundup.models.summary import untouched
 from groundup.paths import unique_name
 from groundup.run.costs import macs_of, size_on_disk
 from groundup.run.failures import one_line_cause
-from groundup.run.learners import build_predictor
-from groundup.run.quiet import quiet
-from groundup.run.readback import building_from, read_config
+from groundup.run.readback import read_config
+from groundup.run.trained import build_trained, read_saved
 from groundup.run.trials import check_answer, trial_images
-from groundup.run.weigh import refuse_heavy_parts
-from groundup.rundir.directory import find_checkpoint
-from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.measured import MEASUREMENT
 from groundup.rundir.results import versions
 from groundup.spec import DatasetSpec
@@ -77,16 +70,8 @@ def load(run_dir: Path, batch: int, trust: Collection[str] = ()) -> Measured:
         UserError: it cannot be read, or does not classify.
     """
     config = read_config(run_dir, ("model", "loss"), trust)
-    file = find_checkpoint(run_dir, "best")
-    checkpoint = load_checkpoint(file)
-    refuse_another_network(checkpoint, config, file)
-    spec = spec_in(checkpoint, file)
-    with quiet(), building_from(run_dir):
-        refuse_heavy_parts(config, spec)
-        module = build_predictor(config, spec)
-    warn_of_other_code(checkpoint, config, file)
-    put_checkpoint(module, checkpoint, file)
-    module.eval()
+    saved = read_saved(run_dir, config, "best")
+    spec, module = saved.spec, build_trained(run_dir, config, saved)
     check_answer(config["model"], module, spec)
     like = next(module.parameters(), torch.zeros(()))
     images = trial_images(spec, like, batch)

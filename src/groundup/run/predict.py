@@ -11,24 +11,18 @@ import torch
 from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 
-from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.images import Manner, manner_of
 from groundup.errors import UserError
-from groundup.learning.checkpoint import load_checkpoint, spec_in
-from groundup.learning.companion import put_checkpoint
 from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.classified import Prediction, Prepare, batch_size, classify
 from groundup.run.images_asked import find_images, is_file, refuse_errors
-from groundup.run.learners import build_predictor
 from groundup.run.readback import building_from, read_config, warn_of_pruned
+from groundup.run.trained import build_trained, read_saved
 from groundup.run.trials import check_answer, refuse_sigmoids
-from groundup.run.weigh import refuse_heavy_parts
-from groundup.rundir.directory import find_checkpoint
-from groundup.rundir.identity import refuse_another_network
 from groundup.seeds import mix_seed
 from groundup.spec import DatasetSpec
 
@@ -62,23 +56,17 @@ def predict(
     keep_freed_memory()
     config = read_config(run_dir, ("model", "loss"), trust)
     warn_of_pruned(run_dir)
-    checkpoint_file = find_checkpoint(run_dir, ckpt)
     files = find_images(images)
-    checkpoint = load_checkpoint(checkpoint_file)
-    refuse_another_network(checkpoint, config, checkpoint_file)
-    spec = spec_in(checkpoint, checkpoint_file)
+    saved = read_saved(run_dir, config, ckpt)
+    spec = saved.spec
     if not spec.mean:
         raise UserError(
             f"run={run_dir}: how the images of data={spec.name} are normalised is not known, so other images cannot be "
             "made like them; accepted: a run whose data module has a `spec`, a groundup.spec.DatasetSpec"
         )
     with building_from(run_dir):
-        refuse_heavy_parts(config, spec)
         refuse_heavy_images({}, spec, 4 * min(batch_size(spec), len(files)))  # four bytes a number
-        predictor = build_predictor(config, spec)
-    warn_of_other_code(checkpoint, config, checkpoint_file)
-    put_checkpoint(predictor, checkpoint, checkpoint_file)
-    predictor.eval()
+    predictor = build_trained(run_dir, config, saved)
     if not isinstance(predictor, Predictor):
         check_answer(config["model"], predictor, spec)
     if options_of("model", config["model"]) is None:
