@@ -24,7 +24,6 @@ DOCUMENTED = {"os._exit", "sys._getframe"}  # Python's own library says what the
 OVERRIDDEN = {  # see `groundup.borrowed.torch`; `_open` is documented in a comment of Python's logging
     "groundup.learning.numpy_net.NumPyLayer._apply",
     "groundup.learning.numpy_net.NumPyLayer._get_name",
-    "groundup.learning.numpy_twin._BatchNorm._check_input_dim",
     "groundup.models.speednet.BiasNorm._apply",
     "groundup.rundir.links.LogFile._open",
 }

@@ -17,8 +17,12 @@ from groundup.data.module import ImageData
 from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint
 from groundup.run.evaluate import evaluate
+from groundup.run.export import export
+from groundup.run.measure import load
 from groundup.run.predict import predict
+from groundup.run.readback import read_config
 from groundup.run.resume import find_resume
+from groundup.run.trained import build_trained, read_saved
 from groundup.rundir.directory import GROUPS
 
 
@@ -219,6 +223,32 @@ def test_nothing_is_downloaded_to_where_a_run_says(own_run, fetched, tmp_path):
     # the control: the same folder named by the command is asked for
     with pytest.raises(UserError, match="made by another network"):
         evaluate(own_run, accelerator="cpu", data={"root": str(tmp_path / "theirs")})
+
+
+READERS = {
+    "evaluate": lambda run_dir, images: evaluate(run_dir, accelerator="cpu"),
+    "export": lambda run_dir, images: export(run_dir, run_dir / "model.pt2", "pt2"),
+    "measure": lambda run_dir, images: load(run_dir, 2),
+    "predict": lambda run_dir, images: list(predict(run_dir, images)),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_weights_of_another_network_are_refused_though_they_fit(own_run, tmp_path, reader):
+    """An activation has no weights: all would go well, and the answers be wrong."""
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
+    edit(own_run, model={"activation": "tanh"})
+    with pytest.raises(UserError, match=r"made by another network, with model\.activation="):
+        READERS[reader](own_run, tmp_path / "image.png")
+
+
+def test_a_network_that_fits_in_no_memory_is_refused_before_it_is_built(own_run):
+    config = read_config(own_run, ("model", "loss"))
+    saved = read_saved(own_run, config, "best")
+    assert build_trained(own_run, config, saved).training is False
+    config["model"] = {"_target_": "groundup.models.mlp.MLP", "name": "mlp", "hidden_dims": [10**6] * 2}
+    with pytest.raises(UserError, match=r"model\.hidden_dims=.*: at least .* weights"):
+        build_trained(own_run, config, saved)
 
 
 VALUES = [

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from groundup.errors import UserError
 from groundup.learning.numpy_net import NumPyNet
@@ -51,17 +52,33 @@ def _conv(layer: Any) -> nn.Module:
     return nn.Conv2d(inputs, outputs, size, layer.stride, layer.padding, bias="bias" in layer.params)
 
 
-class _BatchNorm(nn.BatchNorm2d):
-    """Of features and of channels, as the hand-written one is."""
+class _BatchNorm(nn.Module):
+    """Of features and of channels, as the hand-written one is; PyTorch's are of one of both."""
 
-    def _check_input_dim(self, input: torch.Tensor) -> None:
-        pass
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, layer: Any):
+        super().__init__()
+        self.eps = layer.eps
+        for name, array in layer.params.items():
+            self.register_parameter(name, nn.Parameter(torch.from_numpy(array).clone()))
+        for name, array in layer.buffers.items():
+            self.register_buffer(name, torch.from_numpy(array).clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C)` or `(N, C, H, W)`."""
+        return functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+        )
 
 
 _TWINS: dict[type[Layer], Callable[[Any], nn.Module]] = {
     dense.Dense: _dense,
     conv.Conv2D: _conv,
-    batch_norm.BatchNorm: lambda layer: _BatchNorm(layer.num_features, eps=layer.eps),
+    batch_norm.BatchNorm: _BatchNorm,
     pooling.MaxPool2D: lambda layer: nn.MaxPool2d(layer.size, layer.stride),
     pooling.AvgPool2D: lambda layer: nn.AvgPool2d(layer.size, layer.stride),
     flatten.Flatten: lambda layer: nn.Flatten(),

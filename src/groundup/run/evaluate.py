@@ -25,7 +25,6 @@ from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
 from groundup.learning.answers import Answered
-from groundup.learning.checkpoint import load_checkpoint, spec_in
 from groundup.learning.companion import Tested, fractions, put_checkpoint
 from groundup.learning.continued import SeededEvaluation
 from groundup.learning.metrics import recalls, share
@@ -39,12 +38,11 @@ from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.splits import refuse_trained_on, spec_of_training, turn_to
+from groundup.run.trained import read_saved
 from groundup.run.trainer import accelerator_for
 from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
-from groundup.rundir.directory import find_checkpoint
 from groundup.rundir.figure import deviation
-from groundup.rundir.identity import refuse_another_network
 from groundup.rundir.predictions import write_predictions
 from groundup.rundir.results import as_json
 from groundup.spec import DatasetSpec
@@ -87,10 +85,8 @@ def evaluate(
     keep_freed_memory()
     config = read_config(run_dir, ("data", "model", "loss"), trust)
     warn_of_pruned(run_dir)
-    checkpoint_file = find_checkpoint(run_dir, ckpt)
-    checkpoint = load_checkpoint(checkpoint_file)
-    refuse_another_network(checkpoint, config, checkpoint_file)
-    trained = spec_in(checkpoint, checkpoint_file)
+    saved = read_saved(run_dir, config, ckpt)
+    checkpoint, trained = saved.checkpoint, saved.spec
     options = data_options(run_dir, config["data"], data or {})
     with quiet(), building_from(run_dir):
         spec = (test_spec if split == "test" else spec_of_training)(options, trained, config["seed"])
@@ -99,8 +95,8 @@ def evaluate(
         predictor = build_predictor(config, spec)
         computes = accelerator_for(predictor, accelerator, config["model"]["name"])
         trainer = _make_trainer(computes, config["trainer"]["precision"], run_dir)
-    warn_of_other_code(checkpoint, config, checkpoint_file)
-    put_checkpoint(predictor, checkpoint, checkpoint_file)
+    warn_of_other_code(checkpoint, config, saved.file)
+    put_checkpoint(predictor, checkpoint, saved.file)
     if split == "test" and spec.test_size == 0:
         raise UserError(f"run={run_dir}: its data, {spec.name}, has no test split")
     if split == "test":
