@@ -11,8 +11,8 @@ Six trials train at once, as one stack, with one thread; a process a study, of a
 
 On two shared x86-64 cores, 2026-11-29, seeds 0 to 4, 30 trials of 20 epochs: whole 0.9192 ± 0.0027; hyperband
 0.9166 ± 0.0024 for 34 % of the epochs (1,025 of 3,000), 117 of 150 trials given up. The accuracy is 0.0026 less,
-just within one deviation; the epochs are a third but for one in a hundred. median 0.9198 ± 0.0018 for 70 % of the epochs
-(2,102), 52 given up. `wilcoxon` was not measured.
+just within one deviation; the epochs are a third but for one in a hundred. Median: 0.9198 ± 0.0018 for 70 %
+(2,102), 52 trials given up. `wilcoxon` was not measured.
 """
 
 from __future__ import annotations
