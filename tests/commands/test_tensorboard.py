@@ -14,12 +14,14 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 from launch import PROJECT, train_here
 from lightning.pytorch import Callback
 from PIL import Image
 
 from groundup.errors import Interrupted
+from groundup.pictures.confusion import draw_confusion
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[dev]'")
 spec = importlib.util.spec_from_file_location("make_screenshot", PROJECT / "docs" / "make_screenshot.py")
@@ -114,14 +116,17 @@ def test_the_server_has_a_row_in_hparams_for_each_run_with_its_figures(runs, ser
         assert -1 not in figures.values()
 
 
-def test_the_server_gives_out_the_pictures_as_they_were_drawn(server):
+def test_the_server_gives_out_the_pictures_as_they_were_drawn(runs, server):
     expected = {"confusion/test_shares", "per_class/val", "mistakes/test", "filters/features.1", "samples/train"}
     assert expected <= ask(server, "plugin/images/tags")["0"].keys()
     [event] = ask(server, "plugin/images/images", run="0", tag="confusion/test_images", sample=0)
     query = dict(urllib.parse.parse_qsl(event["query"]))
     image = Image.open(io.BytesIO(ask(server, "plugin/images/individualImage", **query)))
     assert image.format == "PNG"
-    assert min(image.size) > 400
+    figures = results(runs, "0")
+    title = "test, the chosen checkpoint: images"
+    drawn = draw_confusion(np.array(figures["test/confusion"]), list(figures["test/per_class"]), title)
+    assert np.array_equal(np.asarray(image.convert("RGB")), np.asarray(drawn))
 
 
 def test_the_server_has_the_other_tabs(server):

@@ -41,6 +41,7 @@ from groundup.cli.measure import parse as parse_measure
 from groundup.cli.new import parse as parse_new
 from groundup.config.check import check, check_evaluate, check_export, check_predict
 from groundup.report.command import parse as parse_report
+from groundup.run.export import export
 from groundup.run.resume import resume_checkpoint
 from groundup.sweep.expand import expand, is_own
 from groundup.sweep.job_file import read_rows
@@ -267,6 +268,9 @@ def run_python(page: Path, folder: Path) -> None:
 def test_python_of_a_page_runs_from_top_to_bottom(page, reader, whole_run, make_config):
     shutil.rmtree("DIR")
     shutil.copytree(whole_run(make_config()), "DIR")
+    if "DIR/model.onnx" in "".join(python(page)):
+        pytest.importorskip("onnxruntime", reason='pip install "groundup[export]"')
+        export(Path("DIR"), Path("DIR/model.onnx"))
     run_python(page, reader)
 
 

@@ -124,7 +124,7 @@ def trials(config: dict[str, Any], folder: Path, full: bool, worker: int) -> Non
     gc.freeze()
     whole = folder / f"whole{worker}"
     results: dict[int, list[str]] = {}
-    for number in range(1 + worker, count_operations(config, folder / f"count{worker}") + 1, WORKERS):
+    for number in range(1 + worker, count_operations(config, folder / f"count{worker}", full) + 1, WORKERS):
         run_dir = folder / str(number)
         results[number] = full_disk(config, run_dir, number) if full else killed(config, run_dir, number)
         if len(results[number]) == 1:
@@ -132,13 +132,14 @@ def trials(config: dict[str, Any], folder: Path, full: bool, worker: int) -> Non
     (folder / f"worker{worker}.json").write_text(json.dumps(results))
 
 
-def count_operations(config: dict[str, Any], run_dir: Path) -> int:
+def count_operations(config: dict[str, Any], run_dir: Path, full: bool) -> int:
+    """How many there are in a run; on a full disk those that remove files are none."""
     reader, writer = os.pipe()
 
     def count() -> None:
         from groundup.run.run import run
 
-        operations = Operations()
+        operations = Operations(full=full)
         operations.install()
         run(config, run_dir)
         os.write(writer, str(operations.count).encode())
