@@ -78,6 +78,12 @@ def manner_of(data: Mapping[str, Any]) -> Manner:
     return Manner(**{key: data[key] for key in Manner.__dataclass_fields__ if key in data})
 
 
+def plain_manner(manner: Manner) -> dict[str, Any]:
+    """What changes pixels, by key of the config, for a checkpoint."""
+    background = manner.background if isinstance(manner.background, str) else list(manner.background)
+    return {"background": background} | {key: getattr(manner, key) for key in ("resize", "decode", "bits")}
+
+
 class Decoded(NamedTuple):
     """An image, and what makes one doubt that it was meant so, in words; None where nothing does."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -22,17 +22,16 @@ from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.folder_words import tell_what_is_there
-from groundup.data.images import MAX_PIXELS, Background, Manner
+from groundup.data.held_out import HeldOut
+from groundup.data.images import MAX_PIXELS, Background, Manner, plain_manner
 from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches, at_most
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import Images, held, warn_of_common_images
 from groundup.data.specs import ResizedSpec, published
-from groundup.data.split import stratified_folds, stratified_split
-from groundup.data.streams import COINS, SPLIT
+from groundup.data.streams import COINS
 from groundup.errors import UserError
-from groundup.printable import printable
 from groundup.seeds import seed_from
 from groundup.spec import DatasetSpec
 
@@ -147,13 +146,11 @@ class ImageData(LightningDataModule):
         super().__init__()
         if not (in_memory or isinstance(spec, FolderSpec)):
             raise UserError(f"data.in_memory=false: {spec.name} is always read into memory; accepted: true")
-        _refuse_wrong_fold(folds, fold, val_fraction)
         self.spec = spec
         self.root, self.mirror, self.labels = Path(root).expanduser(), mirror, labels
         self.batch_size = batch_size
         self.eval_batch_size = at_most(eval_batch_size, (spec.channels, *spec.image_size))
-        self.val_fraction = val_fraction if folds is None else None
-        self.folds, self.fold = folds, fold
+        self.held_out = HeldOut(val_fraction, folds, fold)
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
         self.augment = check_names(augment, crop_padding, spec.image_size)
         self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
@@ -207,10 +204,10 @@ class ImageData(LightningDataModule):
         found = self.read(*[name for name in wanted if name not in self.splits])
         if not self._is_published and not isinstance(self.spec, FolderSpec):
             warn_of_common_images(self.spec.name, found)
-        if self.folds is not None and found.get("val") is not None:
+        if self.held_out.folds is not None and found.get("val") is not None:
             raise UserError(
-                f"data.folds={self.folds} with data={self.spec.name}: it has a validation split of its own, and folds "
-                "are cut where there is none; accepted: null"
+                f"data.folds={self.held_out.folds} with data={self.spec.name}: it has a validation split of its own, "
+                "and folds are cut where there is none; accepted: null"
             )
         if "train" in found and found["val"] is None and self.cuts_validation:
             train = found["train"]
@@ -223,7 +220,7 @@ class ImageData(LightningDataModule):
     @property
     def cuts_validation(self) -> bool:
         """Whether validation is cut from the training split, where the data set has none of its own."""
-        return self.folds is not None or bool(self.val_fraction)
+        return self.held_out.any
 
     @property
     def train_size(self) -> int:
@@ -339,14 +336,10 @@ class ImageData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""
-        state: dict[str, Any] = {"folds": self.folds, "fold": self.fold, "val_fraction": self.val_fraction}
-        state |= {"limit_train": self.limits["train"], "seed": self.seed}
+        state = self.held_out.plain() | {"limit_train": self.limits["train"], "seed": self.seed}
         if not isinstance(self.spec, FolderSpec):  # the files of the others are those that were published
             return state
-        manner = asdict(self.manner)
-        background = manner.pop("background")
-        state["background"] = background if isinstance(background, str) else list(background)
-        return state | {key: manner[key] for key in ("resize", "decode", "bits")} | {"files": self._files}
+        return state | plain_manner(self.manner) | {"files": self._files}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes sure that a run goes on with the images that it was begun with.
@@ -368,31 +361,7 @@ class ImageData(LightningDataModule):
 
     def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The positions of a training split with these labels to train on, and those held out for validation."""
-        generator = Generator().manual_seed(seed_from(self.seed, SPLIT))
-        if self.folds is not None and self.fold is not None:
-            return self._cut_fold(labels, self.folds, self.fold, generator)
-        assert self.val_fraction is not None, "without folds there is a share"
-        kept, held_out = stratified_split(labels, self.val_fraction, generator)
-        if min(len(kept), len(held_out)) == 0:
-            raise UserError(
-                f"data.val_fraction={self.val_fraction}: of {len(labels)} images, {len(kept)} are left for "
-                f"training and {len(held_out)} for validation; accepted: 0, or a fraction that leaves some for both"
-            )
-        return kept, held_out
-
-    def _cut_fold(self, labels: Tensor, folds: int, fold: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        counts = labels.bincount(minlength=self.spec.num_classes)
-        label = int(counts.where(counts > 0, len(labels) + 1).argmin())  # a class without images is in no fold
-        if folds > (fewest := int(counts[label])):
-            raise UserError(
-                f"data.folds={folds}: class {printable(self.class_names[label])} has {fewest} training images, too few "
-                f"for one in each fold; accepted: 2 to {fewest}"
-                if fewest > 1
-                else f"data.folds={folds}: class {printable(self.class_names[label])} has a single training image, and "
-                "could not be both trained on and validated on; accepted: null"
-            )
-        is_held_out = stratified_folds(labels, folds, generator).eq(fold)
-        return (~is_held_out).nonzero()[:, 0], is_held_out.nonzero()[:, 0]
+        return self.held_out.cut(labels, self.class_names, self.seed)
 
     def _pick(self, images: Images | FolderImages, positions: Tensor) -> Images | FolderImages:
         if isinstance(images, Images):
@@ -440,15 +409,4 @@ class ImageData(LightningDataModule):
             cutout_size=self.cutout_size,
             fill=fill.to(device),
             coins=coins.to(device),
-        )
-
-
-def _refuse_wrong_fold(folds: int | None, fold: int | None, val_fraction: float | None) -> None:
-    if folds is None and val_fraction is None:
-        raise UserError("data.val_fraction=null: accepted is a share, 0 for none; or data.folds with data.fold")
-    if (folds is None) != (fold is None):
-        raise UserError(f"data.folds={folds} with data.fold={fold}: one goes with the other")
-    if folds is not None and fold is not None and not (folds >= 2 and 0 <= fold < folds):
-        raise UserError(
-            f"data.folds={folds} with data.fold={fold}: accepted: at least 2 folds, and one of 0 to folds - 1"
         )
