@@ -6,6 +6,7 @@ import torch
 from torch import Generator
 
 from groundup.data import augment
+from groundup.data.amounts import Amounts
 
 N, C, H, W = 12, 3, 9, 7
 
@@ -98,11 +99,11 @@ def test_one_generator_seed_gives_one_result(images):
 
 
 def test_a_chain_runs_in_the_order_given(images):
-    options = dict(crop_padding=2, shift_distance=2, cutout_size=3, fill=images.new_zeros(C, 1, 1))
+    options = dict(amounts=Amounts(crop_padding=2, shift=2, cutout_size=3), fill=images.new_zeros(C, 1, 1))
     coins = torch.zeros(100, dtype=torch.bool)
     coins[50:] = True
-    step = augment.chain(["alternating_flip", "shift"], coins=coins, **options)
+    step = augment.chain(["alternating_flip", "shift"], two_sides=coins, **options)
     index = torch.arange(44, 44 + N)
     expected = augment.shift(augment.alternating_flip(images, coins[index], 0), 2, generator(5))
     assert torch.equal(step(images, index, 0, generator(5)), expected)
-    assert augment.chain([], coins=coins, **options) is None
+    assert augment.chain([], two_sides=coins, **options) is None

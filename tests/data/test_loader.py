@@ -9,6 +9,9 @@ from torch.utils.data import TensorDataset
 from torchvision.transforms.functional import normalize
 
 from groundup.data import augment
+from groundup.data.amounts import Amounts
+from groundup.data.augment_names import NAMES
+from groundup.data.draws import Part
 from groundup.data.finish import Finish
 from groundup.data.loader import Batches, Positions, StreamedBatches
 from groundup.data.order import EpochOrder
@@ -182,13 +185,15 @@ def test_a_part_of_a_batch_is_augmented_as_in_the_whole():
     images = make_images(9)[0]
     fill = torch.zeros(2, 1, 1, dtype=torch.uint8)
     chain = augment.chain(
-        ("flip", "alternating_flip", "crop", "shift", "cutout"),
-        **{"crop_padding": 2, "shift_distance": 1, "cutout_size": 2, "fill": fill, "coins": torch.arange(9) % 2 == 0},
+        [name for name in NAMES if name != "none"],
+        Amounts(crop_padding=2, shift=1, cutout_size=2),
+        fill=fill,
+        two_sides=torch.arange(9) % 2 == 0,
     )
     index = torch.arange(9)
     whole = chain(images, index, 0, Generator().manual_seed(3))
     parts = [
-        chain(images[rows], index[rows], 0, augment.Part(Generator().manual_seed(3), rows.start, 9))
+        chain(images[rows], index[rows], 0, Part(Generator().manual_seed(3), rows.start, 9))
         for rows in (slice(0, 4), slice(4, 8), slice(8, 9))
     ]
     assert torch.equal(torch.cat(parts), whole)

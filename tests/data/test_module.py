@@ -186,7 +186,11 @@ def make_noise(root, count: int) -> None:
         Image.effect_noise((6, 6), 90).save(root / f"train/red/noise{i}.png")
 
 
-AUGMENTED = {"augment": ["flip", "crop", "shift", "cutout"], "crop_padding": 2, "cutout_size": 3}
+AUGMENTED = {
+    "augment": ["flip", "vflip", "crop", "shift", "rotation", "color_jitter", "trivialaugment", "erasing", "cutout"],
+    "crop_padding": 2,
+    "cutout_size": 0.5,
+}
 
 
 @pytest.mark.parametrize("options", [{}, AUGMENTED], ids=["plain", "augmented"])

@@ -1,45 +1,33 @@
-"""Augmentation of whole batches: pure functions of images `(N, C, H, W)` of any type, on any device.
+"""Augmentation of whole batches: pure functions of images `(N, C, H, W)`, on any device, and chains of them.
 
 What is random comes from the `generator`, which lives on the images' device, or from a `Part` of what it gives. None of
-them waits for the device.
+them waits for the device. Those of this file take images of any type and move whole pixels alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import pad
 
+from groundup.data.amounts import Amounts, pixels
+from groundup.data.colour import color_jitter
+from groundup.data.draws import Random, coins, integers
+from groundup.data.geometric import erasing, random_resized_crop, rotation, vflip
+from groundup.data.policies import randaugment, trivialaugment
 
-@dataclass(frozen=True)
-class Part:
-    """A generator for some of the images of a batch: they get the numbers that they would get in the whole of it.
-
-    Args:
-        generator: as it would be for the whole batch.
-        first: the place of the first of these images in it.
-        total: images of the whole batch.
-    """
-
-    generator: Generator
-    first: int
-    total: int
-
-
-Random = Generator | Part
 Step = Callable[[Tensor, Tensor, int | Tensor, Random], Tensor]
 
 
 def flip(images: Tensor, generator: Random) -> Tensor:
     """Mirrors every image left to right with probability 1/2."""
-    return _mirror(images, _coins(len(images), generator))
+    return _mirror(images, coins(len(images), generator))
 
 
-def alternating_flip(images: Tensor, coins: Tensor, epoch: int | Tensor) -> Tensor:
+def alternating_flip(images: Tensor, which: Tensor, epoch: int | Tensor) -> Tensor:
     """Mirrors the images whose coin is true in even epochs, the others in odd ones.
 
     Every image is thus seen both ways in any two epochs. Source: Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single
@@ -47,10 +35,10 @@ def alternating_flip(images: Tensor, coins: Tensor, epoch: int | Tensor) -> Tens
 
     Args:
         images: `(N, C, H, W)`.
-        coins: `(N,)` of bool, the same for an image in every epoch.
+        which: `(N,)` of bool, the coins, the same for an image in every epoch.
         epoch: counted from 0; a scalar on the images' device where one captured step serves all epochs.
     """
-    return _mirror(images, coins ^ (epoch % 2 == 1))
+    return _mirror(images, which ^ (epoch % 2 == 1))
 
 
 def crop(images: Tensor, padding: int, generator: Random) -> Tensor:
@@ -84,57 +72,50 @@ def cutout(images: Tensor, size: int, fill: Tensor, generator: Random) -> Tensor
     return torch.where(mask, fill, images)
 
 
-def chain(
-    names: Sequence[str], *, crop_padding: int, shift_distance: int, cutout_size: int, fill: Tensor, coins: Tensor
-) -> Step | None:
+def chain(names: Sequence[str], amounts: Amounts, *, fill: Tensor, two_sides: Tensor) -> Step | None:
     """Chains augmentations by name, in the order given, into one `(images, index, epoch, generator) -> images`.
 
     Args:
         names: as `check_names` gives them; none at all give None.
-        crop_padding: pixels, of `crop`.
-        shift_distance: pixels, of `shift`.
-        cutout_size: pixels, of `cutout`.
-        fill: `(C, 1, 1)` on the images' device, of `cutout`.
-        coins: `(number of training images,)` of bool on the images' device, of `alternating_flip`.
+        amounts: how much each of them changes.
+        fill: `(C, 1, 1)` of uint8 on the images' device: what is put where nothing of an image is.
+        two_sides: `(number of training images,)` of bool on the images' device, the coins of `alternating_flip`.
     """
-    steps: dict[str, Step] = {
-        "flip": lambda images, index, epoch, generator: flip(images, generator),
-        "alternating_flip": lambda images, index, epoch, generator: alternating_flip(images, coins[index], epoch),
-        "crop": lambda images, index, epoch, generator: crop(images, crop_padding, generator),
-        "shift": lambda images, index, epoch, generator: shift(images, shift_distance, generator),
-        "cutout": lambda images, index, epoch, generator: cutout(images, cutout_size, fill, generator),
+    a = amounts
+    drawing: dict[str, Callable[[Tensor, Random], Tensor]] = {
+        "flip": flip,
+        "vflip": vflip,
+        "crop": lambda images, g: crop(images, pixels(a.crop_padding, images.shape[2:]), g),
+        "shift": lambda images, g: shift(images, pixels(a.shift, images.shape[2:]), g),
+        "cutout": lambda images, g: cutout(images, pixels(a.cutout_size, images.shape[2:]), fill, g),
+        "random_resized_crop": lambda images, g: random_resized_crop(images, a.crop_scale, g),
+        "rotation": lambda images, g: rotation(images, a.rotation, g),
+        "color_jitter": lambda images, g: color_jitter(images, a.color_jitter, g),
+        "randaugment": lambda images, g: randaugment(images, a.randaugment[0], a.randaugment[1], fill, g),
+        "trivialaugment": lambda images, g: trivialaugment(images, fill, g),
+        "erasing": lambda images, g: erasing(images, a.erasing_probability, a.erasing_area, fill, g),
     }
+    steps: dict[str, Step] = {name: partial(_drawn_only, change) for name, change in drawing.items()}
+    steps["alternating_flip"] = lambda images, index, epoch, g: alternating_flip(images, two_sides[index], epoch)
     chosen = [steps[name] for name in names]
     return partial(_run, chosen) if chosen else None
+
+
+def _drawn_only(
+    change: Callable[[Tensor, Random], Tensor],
+    images: Tensor,
+    index: Tensor,
+    epoch: int | Tensor,
+    generator: Random,
+) -> Tensor:
+    """A step that needs neither which images they are nor the epoch."""
+    return change(images, generator)
 
 
 def _run(steps: Sequence[Step], images: Tensor, index: Tensor, epoch: int | Tensor, generator: Random) -> Tensor:
     for step in steps:
         images = step(images, index, epoch, generator)
     return images
-
-
-def _drawn(count: int, generator: Random, draw: Callable[[int, Generator], Tensor]) -> Tensor:
-    """What `draw(N, generator)` gives for N images, which are its last axis."""
-    if isinstance(generator, Generator):
-        return draw(count, generator)
-    return draw(generator.total, generator.generator)[..., generator.first : generator.first + count]
-
-
-def _integers(below: int, count: int, generator: Random, rows: int) -> Tensor:
-    """Whole numbers of 0..below-1, `(rows, count)`."""
-    return _drawn(
-        count,
-        generator,
-        lambda images, source: torch.randint(below, (rows, images), generator=source, device=source.device),
-    )
-
-
-def _coins(count: int, generator: Random) -> Tensor:
-    return (
-        _drawn(count, generator, lambda images, source: torch.rand(images, generator=source, device=source.device))
-        < 0.5
-    )
 
 
 def _mirror(images: Tensor, which: Tensor) -> Tensor:
@@ -151,14 +132,14 @@ def _window(padded: Tensor, margin: int, generator: Random) -> Tensor:
     """Cuts from every image, `margin` larger on all four sides, a window of the old size at a random place."""
     count, _, height, width = padded.shape
     views = padded.unfold(2, height - 2 * margin, 1).unfold(3, width - 2 * margin, 1)  # (N, C, 2m + 1, 2m + 1, H, W)
-    place = _integers(2 * margin + 1, count, generator, rows=2)
+    place = integers(2 * margin + 1, count, generator, rows=2)
     return views[torch.arange(count, device=padded.device), :, place[0], place[1]]
 
 
 def _span(images: Tensor, dim: int, size: int, generator: Random) -> Tensor:
     """`(N, length)` of bool: the `size` positions around a random centre."""
     length = images.shape[dim]
-    centre = _integers(length, len(images), generator, rows=1).T
+    centre = integers(length, len(images), generator, rows=1).T
     position = torch.arange(length, device=images.device)
     first = centre - size // 2
     return (first <= position) & (position < first + size)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from groundup.data.augment import Part, Step
+from groundup.data.augment import Step
+from groundup.data.draws import Part
 from groundup.data.streams import AUGMENT
 from groundup.seeds import seed_from
 

@@ -15,6 +15,7 @@ from lightning.pytorch.core.hooks import DataHooks
 from torch import Generator, Tensor
 
 from groundup.data import augment as augmentation
+from groundup.data.amounts import Amounts, warn_of_small_amounts
 from groundup.data.augment_names import check_names
 from groundup.data.common_random import setting_up
 from groundup.data.download import ensure
@@ -76,9 +77,8 @@ class ImageData(LightningDataModule):
         limit_train: takes only the first N images of the training split, before validation is cut from it.
         limit_test: takes only the first N images of the test split.
         augment: the names of the augmentations of training images, in order.
-        crop_padding: the pixels that `crop` adds on each side.
-        shift: the largest shift in pixels.
-        cutout_size: the side in pixels of the square that `cutout` removes.
+        crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment, erasing_probability,
+            erasing_area: how much they change, see `Amounts`.
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
             that share on; None keeps the size.
         tta: the views that `test/acc_tta` averages: `none`, `mirror`, `shift` or `mirror_shift`.
@@ -117,9 +117,15 @@ class ImageData(LightningDataModule):
         limit_train: int | None = None,
         limit_test: int | None = None,
         augment: str | Sequence[str] = (),
-        crop_padding: int = 4,
-        shift: int = 2,
-        cutout_size: int = 8,
+        crop_padding: float = 4,
+        shift: float = 2,
+        cutout_size: float = 8,
+        crop_scale: Sequence[float] = (0.08, 1.0),
+        rotation: float = 15.0,
+        color_jitter: Sequence[float] = (0.4, 0.4, 0.4, 0.1),
+        randaugment: Sequence[float] = (2, 9),
+        erasing_probability: float = 0.5,
+        erasing_area: Sequence[float] = (0.02, 0.33),
         progressive_sizes: Sequence[tuple[float, int]] | None = None,
         tta: str = "none",
         in_memory: bool = True,
@@ -153,7 +159,10 @@ class ImageData(LightningDataModule):
         self.held_out = HeldOut(val_fraction, folds, fold)
         self.limits = {"train": limit_train, "val": None, "test": limit_test}
         self.augment = check_names(augment, crop_padding, spec.image_size)
-        self.crop_padding, self.shift, self.cutout_size = crop_padding, shift, cutout_size
+        self.amounts = Amounts(
+            *(crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment),
+            *(erasing_probability, erasing_area),
+        )
         self.progressive_sizes, self.tta = progressive_sizes, tta
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"
@@ -214,6 +223,8 @@ class ImageData(LightningDataModule):
             assert train is not None, "every data set has a training split"
             found["train"], found["val"] = (self._pick(train, positions) for positions in self.cut(train.labels))
         self.splits |= found
+        if stage != "test":
+            warn_of_small_amounts(self.augment, self.amounts, self.spec.image_size)
         if isinstance(self.spec, FolderSpec) and stage != "test":
             tell_what_is_there(self.spec, self.splits, self.limits)
 
@@ -402,11 +413,4 @@ class ImageData(LightningDataModule):
     def _augment(self, count: int, device: torch.device) -> augmentation.Step | None:
         coins = torch.rand(count, generator=Generator().manual_seed(seed_from(self.seed, COINS))) < 0.5
         fill = torch.tensor(self.spec.mean).mul(255).round().to(torch.uint8)[:, None, None]
-        return augmentation.chain(
-            self.augment,
-            crop_padding=self.crop_padding,
-            shift_distance=self.shift,
-            cutout_size=self.cutout_size,
-            fill=fill.to(device),
-            coins=coins.to(device),
-        )
+        return augmentation.chain(self.augment, self.amounts, fill=fill.to(device), two_sides=coins.to(device))

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from groundup.data import augment_names
 from groundup.data.published import published_names, published_set
-from groundup.options import Count, Data, Part, Pixels, Positive, Rate, Text, Workers, split_url
+from groundup.options import Count, Data, Part, Pixels, Positive, Rate, Share, Text, Workers, split_url
 
 
 def _as_list(given: Any) -> Any:
@@ -30,6 +30,26 @@ def _rising(sizes: list[list[float]]) -> list[list[float]]:
     ):
         raise PydanticCustomError("sizes", "must be pairs of a share of the training, rising from 0, and pixels a side")
     return sizes
+
+
+def _range(parts: list[float]) -> list[float]:
+    if len(parts) != 2 or not 0 < parts[0] <= parts[1]:
+        raise PydanticCustomError("parts", "must be two parts above 0, the lower one first")
+    return parts
+
+
+def _jitter(amounts: list[float]) -> list[float]:
+    if len(amounts) != 4 or amounts[3] > 0.5:
+        raise PydanticCustomError(
+            "jitter", "must be four parts: of brightness, contrast, saturation, and hue up to 0.5"
+        )
+    return amounts
+
+
+def _randaugment(given: list[float]) -> list[float]:
+    if len(given) != 2 or given[0] != int(given[0]) or not (1 <= given[0] <= 14 and 0 <= given[1] <= 30):
+        raise PydanticCustomError("randaugment", "must be how many operations, 1 to 14, and their strength, 0 to 30")
+    return given
 
 
 def _reachable(mirror: str) -> str:
@@ -62,6 +82,7 @@ def _colour(given: Any) -> Any:
 
 
 Mirror = Annotated[Text, AfterValidator(_reachable)]
+Size = Pixels | Annotated[float, Field(gt=0, lt=1)]  # in parts of the shorter side
 Views = Literal["none", "mirror", "shift", "mirror_shift"]
 
 
@@ -76,9 +97,15 @@ class ImageData(Data):
     limit_train: Positive | None
     limit_test: Positive | None
     augment: Annotated[list[augment_names.Name], BeforeValidator(_as_list)]
-    crop_padding: Pixels
-    shift: Pixels
-    cutout_size: Pixels
+    crop_padding: Size
+    shift: Size
+    cutout_size: Size
+    crop_scale: Annotated[list[Share], AfterValidator(_range)] = Field([0.08, 1.0])
+    rotation: Annotated[float, Field(gt=0, le=180)] = 15.0
+    color_jitter: Annotated[list[Share], AfterValidator(_jitter)] = Field([0.4, 0.4, 0.4, 0.1])
+    randaugment: Annotated[list[float], AfterValidator(_randaugment)] = Field([2, 9])
+    erasing_probability: Share = 0.5
+    erasing_area: Annotated[list[Share], AfterValidator(_range)] = Field([0.02, 0.33])
     progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
     tta: Views
     image_size: Pixels | None
