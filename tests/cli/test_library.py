@@ -50,6 +50,11 @@ def test_what_the_command_refuses_is_refused(monkeypatch, tmp_path):
         groundup.compose(["model=mlp"])
     for call, said in (
         (lambda: groundup.predict(tmp_path, tmp_path, top=0), "top=0: must be greater than or equal to 1"),
+        (lambda: groundup.predict(tmp_path, tmp_path, prepare="emnist"), "prepare=emnist: must be 'mnist'"),
+        (lambda: groundup.predict(tmp_path, tmp_path, invert="no"), "invert=no: must be "),
+        (lambda: groundup.predict(tmp_path, split="tests"), "split=tests: must be 'train', 'val' or 'test'"),
+        (lambda: groundup.predict(tmp_path), "images=null: must be given"),
+        (lambda: groundup.predict(tmp_path, tmp_path, split="val"), "images=.* with split=val: accepted: one of them"),
         (lambda: groundup.evaluate(tmp_path, draws=0), "draws=0: must be greater than or equal to 1"),
         (lambda: groundup.evaluate(tmp_path, accelerator="cud"), "accelerator=cud: must be "),
     ):

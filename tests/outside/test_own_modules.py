@@ -27,6 +27,7 @@ from groundup.learning.predictor import probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
+from groundup.run.predict_split import predict_split
 from groundup.run.run import run
 from groundup.rundir.predictions import read_predictions
 from groundup.seeds import mix_seed
@@ -604,6 +605,9 @@ def test_its_answers_are_kept_where_its_forward_is_what_it_is_tested_by(with_mod
     for name in ("test/nll", "test/brier", "test/ece", "test/balanced_acc"):
         assert evaluated[name] == pytest.approx(results[name])
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "val_predictions.npz").read_bytes()
+    answered = list(predict_split(tmp_path, "test"))
+    assert [test.classes.index(one.classes[0]) for one in answered] == test.predicted.tolist()
+    assert [test.classes.index(one.true) for one in answered] == test.true.tolist()
     with pytest.raises(UserError, match="split=train: Usual is a LightningModule, which trains on it"):
         evaluate(tmp_path, split="train")
 
@@ -621,3 +625,5 @@ def test_answers_that_it_is_not_tested_by_are_not_kept_and_it_says_so(of_module,
     assert results["test/acc"] is not None
     with pytest.raises(UserError, match="predictions="):
         evaluate(tmp_path, predictions=tmp_path / "a.npz")
+    with pytest.raises(UserError, match="split=test: "):
+        predict_split(tmp_path, "test")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from tqdm import tqdm
 
@@ -16,6 +17,7 @@ from groundup.learning.learner import Learner
 
 log = logging.getLogger(__name__)
 
+FEW = 2  # batches, which take no time to speak of
 REFRESH = 0.2  # seconds; a bar that is drawn at every step costs more than a small network's step
 
 
@@ -83,3 +85,35 @@ class Progress(ProgressBar, Checkpoint):
         if self._bar:
             self._bar.close()
             self._bar = None
+
+
+class EvaluationProgress(Callback):
+    """A bar over the batches of an evaluation with the time left, in a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def on_test_start(self, trainer: Trainer, *_: Any) -> None:
+        self._begin(trainer.num_test_batches)
+
+    def on_validation_start(self, trainer: Trainer, *_: Any) -> None:
+        self._begin(trainer.num_val_batches)
+
+    def on_test_batch_end(self, *_: Any, **__: Any) -> None:
+        if self._bar:
+            self._bar.update()
+
+    on_validation_batch_end = on_test_batch_end
+
+    def on_test_end(self, *_: Any, **__: Any) -> None:
+        if self._bar:
+            self._bar.close()
+            self._bar = None
+
+    on_validation_end = on_exception = on_test_end
+
+    def _begin(self, batches: list[int | float]) -> None:
+        total = sum(batches)  # infinite where a loader does not say
+        if total > FEW:
+            known = int(total) if math.isfinite(total) else None
+            self._bar = tqdm(total=known, unit=" batches", leave=False, dynamic_ncols=True, disable=None)

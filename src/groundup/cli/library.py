@@ -28,6 +28,7 @@ from groundup.command.grammar import literal
 from groundup.command.place import Place, names
 from groundup.command.resolvers import SWEEP_DIR, register, run_directory
 from groundup.command.search_path import PROVIDER
+from groundup.config.asked_images import refuse_wrong_images
 from groundup.config.check import check_run
 from groundup.config.contradictions import refuse_several_devices_in_call
 from groundup.config.options import Call
@@ -135,7 +136,15 @@ def evaluate(
 
 
 def predict(
-    run: AnyPath, images: AnyPath, ckpt: str = "best", *, top: int = 1, trust: str | Iterable[str] = ()
+    run: AnyPath,
+    images: AnyPath | None = None,
+    ckpt: str = "best",
+    *,
+    top: int = 1,
+    trust: str | Iterable[str] = (),
+    prepare: str | None = None,
+    invert: str | bool = "auto",
+    split: str | None = None,
 ) -> list[Prediction]:
     """Classifies image files with the network of a run, and gives a probability for each class.
 
@@ -145,17 +154,29 @@ def predict(
         ckpt: `best`, `last` or a path.
         top: the number of classes given for each image, the likeliest first.
         trust: your own packages that the run has parts of.
+        prepare: `mnist` cuts a digit out, scales and centres it, as those of MNIST were.
+        invert: True, False, or `auto`: negatives, of dark ink on light paper where the network knows light on dark.
+        split: in place of images, those of the run's own data: `test`, `val` or `train`.
 
     Raises:
         UserError: the request cannot be met. It has the message of the command.
     """
-    run_dir, image_files = _path("run", run), _path("images", images)
-    refuse_wrong_values(Call, {"top": top})
+    refuse_wrong_values(Call, {"top": top, "prepare": prepare, "invert": invert})
+    if split is not None:
+        refuse_wrong_values(Call, {"split": split})
+    asked = {"split": split, "images": images, "network": None, "prepare": prepare, "data": {"invert": invert}}
+    refuse_wrong_images(asked)
+    run_dir, image_files = _path("run", run).absolute(), None if images is None else _path("images", images)
+    from groundup.run.classified import as_said
     from groundup.run.predict import predict
+    from groundup.run.predict_split import predict_split
     from groundup.sweep.isolation import put_back
 
     with _computing, put_back():
-        return list(predict(run_dir.absolute(), image_files, ckpt, top, names(trust)))
+        if image_files is not None:
+            return list(predict(run_dir, image_files, ckpt, top, names(trust), as_said(invert, prepare)))
+        assert split is not None, "one of them was given"
+        return list(predict_split(run_dir, split, ckpt, top, names(trust)))
 
 
 def _place(config_dir: AnyPath | None) -> Place:

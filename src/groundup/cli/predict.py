@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from groundup.command.frame import Command
 from groundup.command.place import Place
+
+if TYPE_CHECKING:
+    from groundup.run.classified import Prediction
 
 MODEL = "model="
 
@@ -19,21 +23,35 @@ def predict(cfg: DictConfig) -> None:
 
     config = check_predict(cfg)
 
-    from groundup.command.predictions import publish
-    from groundup.run.classified import Prepare
+    from groundup.command.predictions import OF_A_SPLIT, publish
 
     out = None if config["out"] is None else Path(config["out"])
+    if config["split"] is not None:
+        publish(_of_split(config), out, OF_A_SPLIT)
+    else:
+        publish(_of_files(config), out)
+
+
+def _of_split(config: Mapping[str, Any]) -> Iterator[Prediction]:
+    from groundup.run.predict_split import predict_split
+
+    files = {key: config["data"][key] for key in ("root", "mirror") if config["data"][key] is not None}
+    return predict_split(Path(config["run"]), config["split"], config["ckpt"], config["top"], config["trust"], files)
+
+
+def _of_files(config: Mapping[str, Any]) -> Iterator[Prediction]:
+    from groundup.run.classified import as_said
+
     images, top = Path(config["images"]), config["top"]
-    prepare = Prepare(str(config["data"]["invert"]).lower(), config["prepare"])  # type: ignore[arg-type]
+    prepare = as_said(config["data"]["invert"], config["prepare"])
     if config["network"] is not None:
         from groundup.run.predict_file import predict_by_file
 
-        publish(predict_by_file(Path(config["network"]), images, top, prepare), out)
-        return
+        return predict_by_file(Path(config["network"]), images, top, prepare)
 
     from groundup.run.predict import predict
 
-    publish(predict(Path(config["run"]), images, config["ckpt"], top, config["trust"], prepare), out)
+    return predict(Path(config["run"]), images, config["ckpt"], top, config["trust"], prepare)
 
 
 def main(place: Place, words: Sequence[str]) -> None:

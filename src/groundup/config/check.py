@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from groundup.config.asked_images import refuse_wrong_images
 from groundup.config.contradictions import (
     refuse_contradictions,
     refuse_monitor_without_validation,
@@ -188,13 +189,16 @@ def _check_predictions(config: Mapping[str, Any]) -> None:
 
 
 def check_predict(cfg: DictConfig) -> dict[str, Any]:
-    """The config of `predict.py`; its run and checkpoint, or the file of its network, and its images are there.
+    """The config of `predict.py`; its run and checkpoint, or the file of its network, and its images are there, if any.
 
     Raises:
         UserError: they are not, or a key is wrong.
     """
     config = _check_reader(cfg, Predict)
-    if config["images"] != "-":
+    make_absolute(config["data"], "root")
+    make_absolute(config["data"], "mirror")
+    refuse_wrong_images(config)
+    if config["images"] not in (None, "-"):
         make_absolute(config, "images")
         if not os.path.lexists(config["images"]) and not has_magic(config["images"]):
             raise UserError(f"images={config['images']}: no such file or folder")
@@ -262,8 +266,8 @@ def _check_which_network(config: dict[str, Any]) -> None:
             raise UserError("run=null: must be given: a run directory; or model=FILE.onnx, which export.py wrote")
         return
     if config["run"] is not None:
-        raise UserError(f"model={config['model']} with run={config['run']}: accepted: one of them")
+        raise UserError(f"model={config['network']} with run={config['run']}: accepted: one of them")
     if not config["network"].endswith(".onnx") or not Path(config["network"]).is_file():
-        raise UserError(f"model={config['model']}: accepted: a file NAME.onnx that export.py wrote")
+        raise UserError(f"model={config['network']}: accepted: a file NAME.onnx that export.py wrote")
     if importlib.util.find_spec("onnxruntime") is None:
         raise UserError(f'model={config["network"]}: needs onnxruntime: pip install "groundup[export]"')

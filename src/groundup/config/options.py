@@ -30,6 +30,9 @@ def _of_validation(metric: str) -> str:
     return metric
 
 
+Split = Literal["train", "val", "test"]
+Invert = Literal["auto"] | bool
+Digits = Literal["mnist"] | None
 # Packages of the user's own; what their names may be, see `groundup.config.trusted`.
 Trust = list[str] | str | None
 
@@ -75,8 +78,10 @@ class Call(Node):
 
     accelerator: Accelerator = "auto"
     draws: Positive = 1
-    split: Literal["train", "val", "test"] = "test"
+    split: Split = "test"
     top: Positive = 1
+    prepare: Digits = None
+    invert: Invert = "auto"
 
 
 class EvaluateData(Node):
@@ -90,7 +95,7 @@ class Evaluate(Node):
     run: Text
     ckpt: Text
     draws: Positive
-    split: Literal["train", "val", "test"] = "test"
+    split: Split = "test"
     predictions: Text | None = None
     out: Text | None
     trust: Trust = None
@@ -115,16 +120,19 @@ class Export(Node):
 
 
 class PredictData(Node):
-    invert: Literal["auto"] | bool
+    invert: Invert
+    root: Text | None = None
+    mirror: Mirror | None = None
 
 
 class Predict(Node):
     run: Text | None
     network: Text | None
-    images: Text
+    images: Text | None
+    split: Split | None
     ckpt: Text
     out: Text | None
     trust: Trust = None
     top: Positive
-    prepare: Literal["mnist"] | None
+    prepare: Digits
     data: PredictData

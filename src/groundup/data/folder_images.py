@@ -55,6 +55,10 @@ class FolderImages(Dataset):
     def labels(self) -> Tensor:
         return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(file for file, _ in self.samples)
+
     def pick(self, positions: Tensor) -> FolderImages:
         """Some of the images."""
         return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.manner)
@@ -75,8 +79,8 @@ class FolderImages(Dataset):
             return doubt
 
         whole = self._each(read, skip)
-        images = Images(pixels, self.labels)
-        return images if len(whole) == len(self) else Images(pixels[whole], self.labels[whole])
+        images = Images(pixels, self.labels, self.files)
+        return images if len(whole) == len(self) else images.pick(torch.tensor(whole))
 
     def check(self, skip: bool = False) -> FolderImages:
         """Reads the headers of them all, which is many times faster; what is damaged behind them is not seen.

@@ -221,7 +221,7 @@ class ImageData(LightningDataModule):
         if "train" in found and found["val"] is None and self.cuts_validation:
             train = found["train"]
             assert train is not None, "every data set has a training split"
-            found["train"], found["val"] = (self._pick(train, positions) for positions in self.cut(train.labels))
+            found["train"], found["val"] = (train.pick(positions) for positions in self.cut(train.labels))
         self.splits |= found
         if stage != "test":
             warn_of_small_amounts(self.augment, self.amounts, self.spec.image_size)
@@ -373,11 +373,6 @@ class ImageData(LightningDataModule):
     def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The positions of a training split with these labels to train on, and those held out for validation."""
         return self.held_out.cut(labels, self.class_names, self.seed)
-
-    def _pick(self, images: Images | FolderImages, positions: Tensor) -> Images | FolderImages:
-        if isinstance(images, Images):
-            return Images(images.pixels[positions], images.labels[positions])
-        return images.pick(positions)
 
     def _loader(
         self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1, plain: bool = False

@@ -22,8 +22,16 @@ WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch
 
 
 class Images(NamedTuple):
+    """The images of a split in memory; of a folder also the files that they were read from."""
+
     pixels: Tensor
     labels: Tensor
+    files: tuple[str, ...] | None = None
+
+    def pick(self, positions: Tensor) -> Images:
+        """Some of the images."""
+        files = None if self.files is None else tuple(self.files[position] for position in positions.tolist())
+        return Images(self.pixels[positions], self.labels[positions], files)
 
 
 def held(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from groundup.data.images import Manner, decode_array
 from groundup.errors import UserError
 from groundup.printable import printable
+from groundup.run.bar import bar_of_images, beside_bars
 from groundup.run.digits import Invert, as_mnist, expects_light_on_dark, inverted, is_dark_on_light
 from groundup.spec import DatasetSpec
 
@@ -24,6 +26,7 @@ AT_ONCE = 2**26  # numbers that a batch may take in a network, of which layers a
 PER_NUMBER = 64
 FAR = 1.5  # standard deviations of training pixels, that the mean of images is off
 FLAT = 0.25  # of the contrast of training pixels: less is nearly none
+NO_NUMBER = "the network's output is no number (NaN or infinite)"
 
 
 class Network(Protocol):
@@ -48,18 +51,28 @@ class Prepare:
     digits: Literal["mnist"] | None = None
 
 
+def as_said(invert: str | bool, prepare: str | None) -> Prepare:
+    """Of values of the config, which have been checked."""
+    return Prepare(str(invert).lower(), prepare)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The class of one image and how probable the network holds it, 0..1; the likeliest first where several.
 
     Attributes:
+        image: its file; None where it has none of its own, as one of published data.
         error: why it has no class; None where it has.
+        number: its place in the split that it belongs to, from 0; None of one that belongs to none.
+        true: the class that it is of; None where nobody says.
     """
 
-    image: Path
+    image: Path | None
     classes: tuple[str, ...] = ()
     probabilities: tuple[float, ...] = ()
     error: str | None = None
+    number: int | None = None
+    true: str | None = None
 
 
 def classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare) -> Iterator[Prediction]:
@@ -79,19 +92,27 @@ def classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare
 def _classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare) -> Iterator[Prediction]:
     seen = _Seen(network.spec)
     count = batch_size(network.spec)
-    for start in range(0, len(files), count):
-        read = [(file, _read(file, network, prepare, seen)) for file in files[start : start + count]]
-        images = [image for _, image in read if isinstance(image, np.ndarray)]
-        for shown in images:
-            seen.look_at(shown)
-        found = iter(_answers(network, images, top) if images else [])
-        for file, image in read:
-            if isinstance(image, str):
-                yield Prediction(file, error=image)
-                continue
-            answer = next(found)
-            yield Prediction(file, error=answer) if isinstance(answer, str) else Prediction(file, *answer)
+    with bar_of_images(len(files), count) as bar:
+        for start in range(0, len(files), count):
+            read = []
+            for file in files[start : start + count]:
+                read.append((file, _read(file, network, prepare, seen)))
+                bar.update()
+            yield from _classified(network, read, top, seen)
     seen.say()
+
+
+def _classified(
+    network: Network, read: Sequence[tuple[Path, NDArray[np.uint8] | str]], top: int, seen: _Seen
+) -> Iterator[Prediction]:
+    """Predictions of a batch: of files with their images, or with why they have none."""
+    images = [image for _, image in read if isinstance(image, np.ndarray)]
+    for shown in images:
+        seen.look_at(shown)
+    found = iter(_answers(network, images, top) if images else [])
+    for file, image in read:
+        answer = image if isinstance(image, str) else next(found)
+        yield Prediction(file, error=answer) if isinstance(answer, str) else Prediction(file, *answer)
 
 
 def batch_size(spec: DatasetSpec) -> int:
@@ -106,7 +127,8 @@ def _read(file: Path, network: Network, prepare: Prepare, seen: _Seen) -> NDArra
     try:
         image, doubt = decode_array(file, spec.channels, None if own_size else spec.image_size, network.manner)
         if doubt is not None:
-            log.warning("%s: %s", name, doubt)
+            with beside_bars(sys.stderr):
+                log.warning("%s: %s", name, doubt)
         if spec.channels > 1:
             return 255 - image if prepare.invert == "true" else image
         return _prepared(image[0], spec, prepare, seen)[None]
@@ -130,7 +152,7 @@ def _answers(
     probabilities = network.probabilities(np.stack(images))
     for row in probabilities:
         if not np.isfinite(row).all():
-            yield "the network's output is no number (NaN or infinite)"
+            yield NO_NUMBER
             continue
         best = np.argsort(-row, kind="stable")[:top]
         yield tuple(network.spec.class_names[c] for c in best), tuple(float(row[c]) for c in best)

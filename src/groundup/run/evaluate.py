@@ -6,7 +6,6 @@ import logging
 import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.progress import EvaluationProgress
 from groundup.config.data_module import arguments_of, look_at_test_data
 from groundup.config.own_code import warn_of_other_code
 from groundup.config.rooms import options_of
@@ -33,6 +33,7 @@ from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.answers import answering, is_accuracy
+from groundup.run.asked import Asked, into_file
 from groundup.run.failures import one_line_cause
 from groundup.run.learners import NO_MEAN, build_predictor
 from groundup.run.quiet import quiet
@@ -43,7 +44,6 @@ from groundup.run.trainer import accelerator_for
 from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
 from groundup.rundir.figure import deviation
-from groundup.rundir.predictions import write_predictions
 from groundup.rundir.results import as_json
 from groundup.spec import DatasetSpec
 
@@ -60,15 +60,14 @@ def evaluate(
     split: str = "test",
     predictions: Path | None = None,
 ) -> dict[str, Any]:
-    """Runs the test split, or another, through a run's network. Training images are not augmented.
-
-    Classes are those of the network, told by their names: images may lie where their classes sort otherwise.
+    """Runs the test split, or another, through a run's network, as `evaluate_as_asked` says.
 
     Args:
+        run_dir: of the run.
         ckpt: `best`, `last` or a path.
+        accelerator: cpu, cuda, mps or auto.
+        data: data keys to use instead of the run's own, such as `root` where the files have moved.
         draws: how often, where predictions depend on random numbers.
-        data: data keys to use instead of the run's own, such as `root` where the files have moved. Missing files are
-            fetched from the published address, or from the `mirror` given here, never from the run's.
         trust: packages of your own, parts of which the run's data, network and loss may be; see `config.trusted`.
         split: `train`, `val` or `test`, as the run has cut them; names of metrics begin with it.
         predictions: a file that the answers are written to, see `rundir.predictions`; of several draws, the first.
@@ -80,14 +79,30 @@ def evaluate(
         the sum of all counts.
 
     Raises:
+        UserError: as there, or the file cannot be written.
+    """
+    asked = Asked(split, draws) if predictions is None else Asked(split, draws, *into_file(predictions, split))
+    return evaluate_as_asked(run_dir, ckpt, accelerator, data or {}, trust, asked)
+
+
+def evaluate_as_asked(
+    run_dir: Path, ckpt: str, accelerator: str, data: Mapping[str, Any], trust: Collection[str], asked: Asked
+) -> dict[str, Any]:
+    """The metrics of a split; what asks for the answers gets them. Training images are not augmented.
+
+    Classes are those of the network, told by their names: images may lie where their classes sort otherwise. Missing
+    files are fetched from the published address, or from the `mirror` given here, never from the run's.
+
+    Raises:
         UserError: no such run or checkpoint, it has no such split, or one with classes that the network does not know.
     """
+    split = asked.split
     keep_freed_memory()
     config = read_config(run_dir, ("data", "model", "loss"), trust)
     warn_of_pruned(run_dir)
     saved = read_saved(run_dir, config, ckpt)
     checkpoint, trained = saved.checkpoint, saved.spec
-    options = data_options(run_dir, config["data"], data or {})
+    options = data_options(run_dir, config["data"], data)
     with quiet(), building_from(run_dir):
         spec = (test_spec if split == "test" else spec_of_training)(options, trained, config["seed"])
         refuse_heavy_parts(config, spec)
@@ -102,45 +117,18 @@ def evaluate(
     if split == "test":
         refuse_trained_on(module, checkpoint)
     else:
-        _refuse_views_of(split, data or {})
+        _refuse_views_of(split, data)
         turn_to(split, module, checkpoint)
-    asked = Asked(split, draws, predictions)
     if not isinstance(predictor, Predictor):
-        _refuse_draws(draws, config["model"])
-        _refuse_views(data or {}, config["model"])
+        _refuse_draws(asked.draws, config["model"])
+        _refuse_views(data, config["model"])
         with quiet(), StopOnSignal():
             return _evaluate_module(trainer, predictor, module, config["seed"], spec, asked)
-    if draws > 1 and not _is_random(predictor, config["model"], trained):
-        raise UserError(f"draws={draws}: the predictions of {config['model']['name']} are not random; accepted: 1")
+    if asked.draws > 1 and not _is_random(predictor, config["model"], trained):
+        raise UserError(
+            f"draws={asked.draws}: the predictions of {config['model']['name']} are not random; accepted: 1"
+        )
     return _evaluate_predictor(trainer, predictor, module, config["seed"], asked)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A split, how often it is evaluated, and where its first answers are written to, if anywhere."""
-
-    split: str
-    draws: int
-    predictions: Path | None
-
-    @property
-    def evaluates_as(self) -> str:
-        """What the Trainer takes the split for: it knows of two that are evaluated."""
-        return "val" if self.split == "val" else "test"
-
-    def keep(self, answers: Answered | None, spec: DatasetSpec) -> None:
-        """Writes the answers.
-
-        Raises:
-            UserError: they cannot be written.
-        """
-        if self.predictions is None or answers is None:
-            return
-        try:
-            write_predictions(self.predictions, answers.as_predictions(spec, self.split))
-        except (OSError, ValueError) as error:
-            cause = getattr(error, "strerror", None) or error
-            raise UserError(f"predictions={self.predictions}: cannot be written: {cause}") from error
 
 
 def _evaluate_predictor(
@@ -228,16 +216,16 @@ def _evaluate_module(
     trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
     found = _run(trainer, module, data, asked)
     metrics = fractions(evaluation.tested if asked.split == "test" else evaluation.own("val", found), set())
-    if not metrics and asked.predictions is None:  # it tests by nothing that answers could be held against
+    if not metrics and asked.keep is None:  # it tests by nothing that answers could be held against
         return metrics
     try:
         answers = _answers_of(trainer, module, data, asked, metrics)
     except UserError as error:
-        if asked.predictions is not None:
+        if asked.keep is not None:
             raise
         log.info(f"no figures of probabilities: {error}")
         return metrics
-    asked.keep(answers, spec)
+    asked.hand_on(answers, spec, data)
     of_answers = answers.figures if answers else {}
     return {f"{asked.split}/{name}": value for name, value in of_answers.items()} | metrics  # it may log its own
 
@@ -252,10 +240,10 @@ def _answers_of(
     except UserError:
         raise
     except Exception as error:  # of any kind: a forward may be for something else
-        raise UserError(f"predictions={asked.predictions}: {one_line_cause(error, Path())}") from error
+        raise UserError(f"{asked.name}: {one_line_cause(error, Path())}") from error
     answers = asks.answers.read(probabilities_of)
     if not is_accuracy(answers, metrics.get(f"{asked.split}/acc"), asked.split):
-        raise UserError(f"predictions={asked.predictions}: {type(module).__name__} does not evaluate by its forward")
+        raise UserError(f"{asked.name}: {type(module).__name__} does not evaluate by its forward")
     return answers
 
 
@@ -276,7 +264,7 @@ def _evaluate_draw(
     if answers is not None:
         metrics |= {f"{split}/{name}": value for name, value in answers.figures.items()}
     if draw == 0:
-        asked.keep(answers, predictor.spec)
+        asked.hand_on(answers, predictor.spec, data)
     per_class = dict(zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True))
     return metrics | {f"{split}/per_class": per_class, f"{split}/confusion": predictor.evaluated.confusion.tolist()}
 
@@ -320,6 +308,7 @@ def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:
             precision=precision,
             logger=False,
             enable_checkpointing=False,
+            callbacks=[EvaluationProgress()],
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
