@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from groundup.config.asked_images import refuse_wrong_images
+from groundup.config.balance import refuse_wrong_balance
 from groundup.config.contradictions import (
     refuse_contradictions,
     refuse_monitor_without_validation,
@@ -108,6 +109,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
                 make_absolute(node, key)
     drop_idle_nesterov(config["optimizer"])
     refuse_contradictions(config)
+    refuse_wrong_balance(config)
     fit_images(config)
     refuse_monitor_without_validation(config)
     refuse_wrong_scheduler(config)

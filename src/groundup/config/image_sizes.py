@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from groundup.config.balance import refuse_other_weights
 from groundup.config.contradictions import refuse_monitor_without_val_loader
 from groundup.config.data_module import look_at_data_module
 from groundup.config.given_sizes import refuse_other_sizes
@@ -59,6 +60,7 @@ def look_at_images(config: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
     ours = has_our_keys(data)
     spec = make_spec(data, scan) if ours else look_at_data_module(data, config["seed"])
     refuse_other_sizes(config["model"], spec)
+    refuse_other_weights(config["loss"], spec)
     refuse_heavy_network(config["model"], spec)
     if not ours:
         _refuse_small_images(config["model"], data, spec.image_size, "")

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 from groundup.data import augment as augmentation
 from groundup.data.amounts import Amounts, warn_of_small_amounts
 from groundup.data.augment_names import check_names
+from groundup.data.balanced import BalancedOrder
 from groundup.data.common_random import setting_up
 from groundup.data.download import ensure
 from groundup.data.finish import Finish
@@ -79,6 +80,7 @@ class ImageData(LightningDataModule):
         augment: the names of the augmentations of training images, in order.
         crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment, erasing_probability,
             erasing_area: how much they change, see `Amounts`.
+        sampler: `balanced` trains on every class equally often, see `BalancedOrder`; None on every image once an epoch.
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
             that share on; None keeps the size.
         tta: the views that `test/acc_tta` averages: `none`, `mirror`, `shift` or `mirror_shift`.
@@ -126,6 +128,7 @@ class ImageData(LightningDataModule):
         randaugment: Sequence[float] = (2, 9),
         erasing_probability: float = 0.5,
         erasing_area: Sequence[float] = (0.02, 0.33),
+        sampler: Literal["balanced"] | None = None,
         progressive_sizes: Sequence[tuple[float, int]] | None = None,
         tta: str = "none",
         in_memory: bool = True,
@@ -163,7 +166,7 @@ class ImageData(LightningDataModule):
             *(crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment),
             *(erasing_probability, erasing_area),
         )
-        self.progressive_sizes, self.tta = progressive_sizes, tta
+        self.sampler, self.progressive_sizes, self.tta = sampler, progressive_sizes, tta
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"
         self.splits: dict[str, Images | FolderImages | None] = {}
@@ -237,6 +240,13 @@ class ImageData(LightningDataModule):
     def train_size(self) -> int:
         """Images trained on, validation left out; known after `setup`."""
         return self._size("train")
+
+    @property
+    def training_labels(self) -> Tensor:
+        """Classes `(N,)` of the images trained on, validation left out; known after `setup`."""
+        images = self.splits["train"]
+        assert images is not None, "every data set has a training split"
+        return images.labels
 
     @property
     def val_size(self) -> int:
@@ -391,14 +401,10 @@ class ImageData(LightningDataModule):
     def _order(self, split: str, batch_size: int, shuffle: bool = False, passes: int = 1) -> EpochOrder:
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        return EpochOrder(
-            *(self._size(split), batch_size),
-            seed=self.seed,
-            shuffle=shuffle,
-            passes=passes,
-            rank=rank,
-            world_size=world_size,
-        )
+        options: dict[str, Any] = {"seed": self.seed, "passes": passes, "rank": rank, "world_size": world_size}
+        if shuffle and self.sampler == "balanced":
+            return BalancedOrder(self.training_labels, batch_size, **options)
+        return EpochOrder(self._size(split), batch_size, shuffle=shuffle, **options)
 
     def finish(self, split: str, count: int, device: torch.device, rank: int = 0) -> Finish:
         """What makes batches of the `count` images of a split ready: training images are augmented."""

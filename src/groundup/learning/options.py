@@ -52,26 +52,33 @@ class FeedbackAlignment(Model):
         return weights_between([inputs, *options["hidden_dims"], classes])
 
 
+ClassWeights = Literal["balanced"] | Annotated[list[NotNegative], Field(min_length=2)] | None
+
+
 class CrossEntropy(Loss):
     target: Literal["groundup.learning.losses.CrossEntropy"] = Field(alias="_target_")
     name: Literal["cross_entropy"]
     label_smoothing: Part
+    class_weights: ClassWeights = None
 
 
 class MeanSquaredError(Loss):
     target: Literal["groundup.learning.losses.MeanSquaredError"] = Field(alias="_target_")
     name: Literal["mse"]
+    class_weights: ClassWeights = None
 
 
 class SquaredError(Loss):
     target: Literal["groundup.learning.losses.SquaredError"] = Field(alias="_target_")
     name: Literal["squared_error"]
     reduction: Literal["mean", "batchmean", "half"]
+    class_weights: ClassWeights = None
 
 
 class BinaryCrossEntropy(Loss):
     target: Literal["groundup.learning.losses.BinaryCrossEntropy"] = Field(alias="_target_")
     name: Literal["bce"]
+    class_weights: ClassWeights = None
 
 
 class NumPySgd(Optimizer):

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 
 from groundup.borrowed.hydra import locate
+from groundup.config.balance import refuse_weights_nobody_looks_at
 from groundup.config.build import build, build_by_name, named_arguments, of_bases
 from groundup.config.given_sizes import refuse_other_sizes, sizes_of
 from groundup.config.model_kinds import learns_by_itself, model_kind
@@ -89,6 +90,7 @@ def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
         log.warning(NO_MEAN)
     learner = _network_or_learner(model, spec, parts)
     if isinstance(learner, Learner):
+        refuse_weights_nobody_looks_at(config)  # of a function that did not say what it makes
         return learner
     way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
     return way(learner, **parts)

@@ -87,9 +87,11 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return f"data={config['data']['name']}: only our own data sets can be stacked"
     if not config["data"].get("in_memory", True):
         return "data.in_memory=false: stacked training holds the images in memory"
-    for key, ordinary in {"progressive_sizes": None, "tta": "none"}.items():
+    for key, ordinary in {"progressive_sizes": None, "tta": "none", "sampler": None}.items():
         if config["data"].get(key, ordinary) != ordinary:
             return f"data.{key}={config['data'][key]}: not made for stacked training"
+    if (weights := config["loss"].get("class_weights")) is not None:
+        return f"loss.class_weights={weights}: not made for stacked training"
     for group in ("callbacks", "logger"):
         for name, node in config[group].items():
             if node and node["_target_"] not in WATCHERS:
