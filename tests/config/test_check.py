@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
@@ -33,6 +34,7 @@ def images(tmp_path):
         folder = tmp_path / "train" / name
         folder.mkdir(parents=True)
         (folder / "1.png").write_bytes(b"")
+    np.savez(tmp_path / "all.npz", x=np.full((8, 32, 32), 200, np.uint8), y=np.arange(8) % 2)
     return tmp_path
 
 
@@ -53,7 +55,8 @@ def test_every_model_goes_with_every_data_set(compose_config, images):
 
     models = [alone("model", option).model for option in MODELS]
     for option in DATA:
-        cfg = alone("data", option, *([f"data.root={images}"] if option == "image_folder" else []))
+        own = {"image_folder": [f"data.root={images}"], "arrays": [f"data.file={images / 'all.npz'}"]}
+        cfg = alone("data", option, *own.get(option, []))
         for cfg.model in models:
             check(cfg)
 

@@ -6,6 +6,7 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -42,6 +43,9 @@ def folder(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "images" / "train" / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "images" / "train" / name / "1.png")
+    np.savez(
+        tmp_path / "images" / "all.npz", x=np.arange(8 * 64, dtype=np.float32).reshape(8, 8, 8) / 511, y=[0, 1] * 4
+    )
     return tmp_path / "images"
 
 
@@ -50,7 +54,8 @@ def test_every_shipped_option_becomes_a_run_that_could_learn(compose_config, fol
     if option in ("logger=wandb", "logger=mlflow"):
         pytest.importorskip(option.partition("=")[2])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    extra = [f"data.root={folder}"] if option == "data=image_folder" else []
+    own = {"data=image_folder": [f"data.root={folder}"], "data=arrays": [f"data.file={folder / 'all.npz'}"]}
+    extra = own.get(option, [])
     config = check(compose_config(option, *extra))
     assert config["seed"] == 0
     config["trainer"]["accelerator"] = "cpu"

@@ -167,6 +167,7 @@ def test_no_accepted_class_takes_a_file_but_those_whose_argument_is_refused():
         ("model", "RoIHeads"): {"bbox_reg_weights"},
         ("model", "DualGraphModule"): {"root"},  # wants objects that no config can write
         ("data", "ImageData"): {"root", "mirror", "file_column"},  # `groundup.run.evaluate` sees to them
+        ("data", "ArrayData"): {"root", "file", "test_file"},  # read as numbers, wherever they are
         ("callbacks", "ModelCheckpoint"): {"dirpath", "filename", "save_weights_only"},
         ("callbacks", "OnExceptionCheckpoint"): {"dirpath", "filename"},
         ("callbacks", "SpikeDetection"): {"exclude_batches_path"},
@@ -216,8 +217,8 @@ def test_every_shipped_config_is_accepted(group, compose_config):
     from groundup.paths import CONF
 
     for option in options(CONF, group):
-        root = ["data.root=/x"] if option == "image_folder" else []
-        config = OmegaConf.to_container(compose_config(f"{group}={option}", *root), resolve=True)
+        own = {"image_folder": ["data.root=/x", "data.file_column=id"], "arrays": ["data.file=/x.npz"]}.get(option, [])
+        config = OmegaConf.to_container(compose_config(f"{group}={option}", *own), resolve=True)
         if group == "logger" and option not in ("none", "tensorboard"):  # which write where their node says
             with pytest.raises(UserError, match="accepted in the config of a run are loggers of groundup"):
                 refuse_foreign_targets(config)

@@ -45,6 +45,7 @@ from groundup.rundir.names import CONFIG, EXPORTED, PREDICTIONS
 from groundup.spec import DatasetSpec
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")  # packages that write it and compute it
+FILES_OF_DATA = ("table", "file", "test_file")
 FOLDERS_OF_LOGGERS = ("save_dir", "root_dir", "log_dir", "dir")  # as Lightning's call them
 
 
@@ -96,7 +97,8 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     trusted(config.pop("trust", None))  # no part of a run, whose directory has no say in it
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
-    make_absolute(config["data"], "table")
+    for key in FILES_OF_DATA:
+        make_absolute(config["data"], key)
     settle_folds(config["data"], typed_words() if words is None else words)
     if config["resume"] != "auto":
         make_absolute(config, "resume")
@@ -173,7 +175,8 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     _check_predictions(config)
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
-    make_absolute(config["data"], "table")
+    for key in FILES_OF_DATA:
+        make_absolute(config["data"], key)
     return config
 
 
@@ -218,7 +221,8 @@ def check_export(cfg: DictConfig) -> dict[str, Any]:
     to = config["to"]
     make_absolute(config["data"], "root")
     make_absolute(config["data"], "mirror")
-    make_absolute(config["data"], "table")
+    for key in FILES_OF_DATA:
+        make_absolute(config["data"], key)
     file = Path(config["out"] or Path(config["run"]) / EXPORTED[to])
     if file.suffix != f".{to}":
         raise UserError(f"out={config['out']}: accepted with to={to}: a file whose name ends in .{to}")

@@ -86,6 +86,9 @@ class Call(Node):
 
 class EvaluateData(Node):
     root: Text | None
+    file: Text | None = None
+    test_file: Text | None = None
+    table: Text | None = None
     mirror: Mirror | None
     tta: Views | None
     eval_batch_size: Positive | None
@@ -105,6 +108,9 @@ class Evaluate(Node):
 
 class ExportData(Node):
     root: Text | None
+    file: Text | None = None
+    test_file: Text | None = None
+    table: Text | None = None
     mirror: Mirror | None
 
 

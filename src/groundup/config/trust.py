@@ -18,7 +18,7 @@ from groundup.borrowed.hydra import locate
 from groundup.config.extras import EXTRAS, refuse_without
 from groundup.config.located import located
 from groundup.config.nodes import items, nodes
-from groundup.config.rooms import NAMED_GROUPS, accepted, all_options, rooms_of
+from groundup.config.rooms import NAMED_GROUPS, accepted, all_options, options_of, rooms_of
 from groundup.config.theirs import classes, why_not_theirs
 from groundup.config.trusted import is_name, is_within
 from groundup.errors import UserError
@@ -246,8 +246,15 @@ def _makes_networks(found: Any) -> bool:
 
 
 def _refuse_reaching_out(place: tuple[str, ...], node: Mapping[str, Any], found: Any) -> None:
-    """Refuses arguments that name files or ask for weights, by default too, or that have no names at all."""
+    """Refuses arguments that name files or ask for weights, by default too, or that have no names at all.
+
+    Where images lie, the keys of our own data say: they are read there, as pictures and numbers, and nothing else is.
+    """
+    options = options_of("data", node) if place == ("data",) else None
+    of_data = set() if options is None else set(options.model_fields)
     for key, value in items(node):
+        if key in of_data:
+            continue
         if key == "_args_" and not _is_layer(found):
             raise UserError(f"{_key((*place, key))}: refused in the config of a run: arguments without names")
         if value not in (None, False) and key != "_target_" and (FILES.search(key) or WEIGHTS.search(key)):

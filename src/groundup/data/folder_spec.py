@@ -130,8 +130,8 @@ def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _per_channel(key: str, values: Sequence[float] | None, channels: int, default: float) -> tuple[float, ...]:
-    if values is None:
+    if values is None or values == "auto":  # which is measured when the images have been read
         return (default,) * channels
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
-        raise UserError(f"data.{key}={values}: accepted: a list of {channels} (data.channels) numbers, or null")
+        raise UserError(f"data.{key}={values}: accepted: a list of {channels} (data.channels) numbers, auto, or null")
     return tuple(float(value) for value in values)

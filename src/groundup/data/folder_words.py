@@ -13,6 +13,7 @@ from groundup.data.classes import listed
 from groundup.data.folder import Split
 from groundup.data.folder_spec import FolderSpec
 from groundup.printable import printable
+from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def tell_what_is_there(spec: FolderSpec, splits: Mapping[str, Any], limits: Mapp
         splits: by name, the images as they are used, validation cut from training; None where there are none.
         limits: by name of the split, how many images are used at most.
     """
-    log.info(_counts(spec, splits))
+    tell_counts(spec, splits, " (test cut by data.test_fraction)" if spec.is_cut else "")
     folder = spec.folder
     for name in ("train", "val", "test"):
         split = folder.split(name)
@@ -38,20 +39,27 @@ def tell_what_is_there(spec: FolderSpec, splits: Mapping[str, Any], limits: Mapp
             log.info(f"{len(others):,} files in {where} are no images and are not read: {printable(others[0])}")
         if split.empty and name != "train":
             log.warning(f"{name}: no images of {listed(split.empty)}; nothing is measured of these classes there")
-    _warn_of_counts(spec, splits)
+    warn_of_counts(spec, splits)
     _warn_of_case(spec)
     if limits.get("train") is None and limits.get("test") is None:
         warn_of_copies(folder.train, folder.val, folder.test)
 
 
-def _counts(spec: FolderSpec, splits: Mapping[str, Any]) -> str:
+def tell_counts(spec: DatasetSpec, splits: Mapping[str, Any], remark: str = "") -> None:
+    """Logs one line of counts.
+
+    Args:
+        spec: of the images.
+        splits: by name, the images as they are used, validation cut from training; None where there are none.
+        remark: to end the line.
+    """
     used = {name: 0 if images is None else len(images.labels) for name, images in splits.items()}
     parts = [f"{name} {used[name]:,}" for name in ("train", "val", "test") if name in used]
-    cut = " (test cut by data.test_fraction)" if spec.is_cut else ""
-    return f"{sum(used.values()):,} images of {spec.num_classes} classes: {', '.join(parts)}{cut}"
+    log.info(f"{sum(used.values()):,} images of {spec.num_classes} classes: {', '.join(parts)}{remark}")
 
 
-def _warn_of_counts(spec: FolderSpec, splits: Mapping[str, Any]) -> None:
+def warn_of_counts(spec: DatasetSpec, splits: Mapping[str, Any]) -> None:
+    """Says where classes have too few images, or very different numbers of them; as of `tell_counts`."""
     counts = {name: images.labels.bincount(minlength=spec.num_classes) for name, images in splits.items() if images}
     train = counts["train"].tolist()
     for name, there in counts.items():

@@ -138,8 +138,8 @@ class ImageData(LightningDataModule):
         seed: int = 0,
         image_size: int | None = None,
         channels: int | None = None,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: Sequence[float] | Literal["auto"] | None = None,
+        std: Sequence[float] | Literal["auto"] | None = None,
         resize: Literal["squash", "crop", "pad"] = "squash",
         decode: Literal["fast", "exact"] = "exact",
         bits: int | None = None,
@@ -170,6 +170,7 @@ class ImageData(LightningDataModule):
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"
         self.splits: dict[str, Images | FolderImages | None] = {}
+        self.measures = tuple(key for key, value in (("mean", mean), ("std", std)) if value == "auto")
         self.takes_all_to_test = test_fraction == 1
         self.passes = 1  # over the training images that make up an epoch
         self.positions = False  # True: training batches are positions of images, which the learner makes images of

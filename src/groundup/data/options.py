@@ -130,13 +130,33 @@ class FinelyLabelledImages(ImageData):
     labels: Literal["fine", "coarse"]
 
 
+Statistics = Literal["auto"] | list[float]
+Deviations = Literal["auto"] | list[Rate]
+
+
+class Arrays(ImageData):
+    target: Literal["groundup.data.arrays.ArrayData"] = Field(alias="_target_")
+    name: Literal["arrays"]
+    file: Text
+    test_file: Text | None
+    label_column: Text | int | None
+    layout: Literal["NHWC", "NCHW"] | None
+    white: Rate | None
+    transpose: bool | None
+    class_names: list[Text] | None
+    mean: Statistics | None
+    std: Deviations | None
+    test_fraction: Share | None
+    test_seed: Count
+
+
 class ImageFolder(ImageData):
     target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
     name: Literal["image_folder"]
     image_size: Pixels
     channels: Literal[1, 3]
-    mean: list[float] | None
-    std: list[Rate] | None
+    mean: Statistics | None
+    std: Deviations | None
     background: Annotated[Any, AfterValidator(_colour)]
     in_memory: bool
     resize: Literal["squash", "crop", "pad"] = "squash"

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _LARGEST = 1 << 28  # bytes of a table
 _SHOWN = 10
+USUAL_LABELS = ("label", "labels", "class", "class_name", "category", "target", "species", "breed")
 _USUAL = {
     "file_column": (
         "file",
@@ -32,7 +33,7 @@ _USUAL = {
         "filepath",
         "id",
     ),
-    "label_column": ("label", "labels", "class", "class_name", "category", "target", "species", "breed"),
+    "label_column": USUAL_LABELS,
     "split_column": ("split", "subset", "set"),
 }  # by key, how columns are usually called, in any case
 

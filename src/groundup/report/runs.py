@@ -46,11 +46,12 @@ class Run:
 
     @property
     def data(self) -> str | None:
-        """The name of the data set; of CIFAR-100 with coarse labels, and of image folders with where they are, more."""
+        """The name of the data set; of CIFAR-100 with coarse labels, and of images of one's own with their place."""
         name, node = self.choice("data"), self.config.get("data")
         options = node if isinstance(node, dict) else {}
-        if name == "image_folder" and options.get("root"):
-            return f"{name} {options['root']}"
+        for kind, key in (("image_folder", "root"), ("arrays", "file")):
+            if name == kind and options.get(key):
+                return f"{name} {options[key]}"
         return f"{name} coarse" if options.get("labels") == "coarse" else name
 
     @property

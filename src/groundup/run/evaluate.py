@@ -174,6 +174,8 @@ def data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, 
                 f"accepted: {accepted}"
             )
         return {**of_run, **chosen}
+    if unknown := next((key for key in ("file", "test_file", "table") if key in chosen and key not in of_run), None):
+        raise UserError(f"data.{unknown}={chosen[unknown]}: data={of_run.get('name')} of this run has no such key")
     options = {**of_run, "mirror": None, **chosen}
     own = tells_its_spec(of_run) is not None or "root" in chosen or options.get("root") == home().data_root()
     if not own and not is_there(str(options.get("name")), str(options.get("root"))):

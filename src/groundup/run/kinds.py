@@ -24,6 +24,8 @@ from groundup.config.data_module import arguments_of, build_data_module
 from groundup.config.rooms import options_of
 from groundup.data.loader_spec import LoaderSpec
 from groundup.data.loaders import take_over
+from groundup.data.module import ImageData
+from groundup.data.statistics import measured as measure
 from groundup.data.whose import ACCEPTED, has_our_keys
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import MakeOptimizer
@@ -111,6 +113,20 @@ def data(node: Mapping[str, Any], spec: DatasetSpec, seed: int, passes: int = 1)
                 prints = None
             take_over(made, str(node.get("name")), spec, seed, passes, prints)
     return made
+
+
+def measured(node: Mapping[str, Any], spec: DatasetSpec, seed: int) -> tuple[DatasetSpec, dict[str, Any]]:
+    """The spec with the mean and deviation of the training images, where the data asks for them, and what was read.
+
+    Raises:
+        UserError: the images cannot be read.
+    """
+    if not has_our_keys(node):
+        return spec, {}
+    made = data(node, spec, seed)
+    if not isinstance(made, ImageData) or not made.measures:
+        return spec, {}
+    return measure(made), made.splits
 
 
 def model(node: Mapping[str, Any], make: Callable[[], Any], spec: DatasetSpec) -> nn.Module:

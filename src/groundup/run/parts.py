@@ -83,11 +83,13 @@ def assemble(
 ) -> Parts:
     """Builds data, network, learner and trainer of a config; its `spec` too, where nobody has made it before."""
     seed = config["seed"]
-    spec = spec or look_at_images(config)
+    spec, read = kinds.measured(config["data"], spec or look_at_images(config), seed)
     seed_everything(seed)
     learner = build_learner(config, spec)
     is_ours = options_of("model", config["model"]) is not None
     data = kinds.data(config["data"], spec, seed, learner.passes if isinstance(learner, Learner) else 1)
+    if isinstance(data, ImageData):
+        data.splits |= read
     _try(config, learner, spec, is_ours)
     if config["trainer"].get("capture") and not isinstance(learner, CapturedClassifier):
         log.warning(not_captured(f"model={config['model']['name']} has a step of its own"))

@@ -87,6 +87,8 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return f"data={config['data']['name']}: only our own data sets can be stacked"
     if not config["data"].get("in_memory", True):
         return "data.in_memory=false: stacked training holds the images in memory"
+    if "auto" in (config["data"].get("mean"), config["data"].get("std")):
+        return "data.mean=auto or data.std=auto: every job measures its own training images"
     for key, ordinary in {"progressive_sizes": None, "tta": "none", "sampler": None}.items():
         if config["data"].get(key, ordinary) != ordinary:
             return f"data.{key}={config['data'][key]}: not made for stacked training"
