@@ -124,7 +124,7 @@ def test_shell_completion_is_installed_and_lists_options(command):
         ("evaluate.py", ["run=run", "split=all"], "split=all: must be 'train', 'val' or 'test'"),
         ("evaluate.py", ["run=run", "predictions=no/a.npz"], "no/a.npz: no such folder"),
         ("evaluate.py", ["run=run", "data.eval_batch_size=0"], "greater than or equal to 1"),
-        ("predict.py", ["run=run"], "images=???: must be given"),
+        ("predict.py", ["run=run"], "images=null: must be given"),
         ("predict.py", ["run=run", "images=nowhere"], "nowhere: no such file or folder"),
         ("predict.py", ["run=run", "images=run", "top=0"], "top=0: must be greater than or equal to 1"),
     ],
