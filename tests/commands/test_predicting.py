@@ -136,10 +136,23 @@ def test_a_folder_of_odd_files_does_not_hang_and_loses_none(digits_run, tmp_path
     assert found.keys() - good == {"dead.png", "pipe.png"}
 
 
-def test_a_pipe_that_is_named_is_refused_at_once(digits_run, tmp_path):
+def test_one_file_that_is_named_has_its_error_in_the_table_as_one_of_many_has(digits_run, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(UserError, match=r"pipe\.png: "):
-        list(predict(digits_run, tmp_path / "pipe.png"))
+    with pytest.raises(RunFailed, match="1 of 1 images could not be classified"):
+        publish(predict(digits_run, tmp_path / "pipe.png"), tmp_path / "out.csv")
+    [row] = rows_of(tmp_path / "out.csv")
+    assert row["class"] == ""
+    assert row["error"]
+
+
+def test_a_table_is_written_over_a_table_alone(compose_config, digits_run, images, tmp_path):
+    words = (f"run={digits_run}", f"images={images}")
+    for name, content in (("old.csv", "image,rank,class\n"), ("empty.csv", ""), ("split.csv", "number,image,true\n")):
+        (tmp_path / name).write_text(content)
+        check_predict(compose_config(*words, f"out={tmp_path / name}", name="predict"))
+    (tmp_path / "notes.md").write_text("images of my thesis\n")
+    with pytest.raises(UserError, match=r"out=.*notes\.md: is there, and is no table of predictions; accepted: "):
+        check_predict(compose_config(*words, f"out={tmp_path / 'notes.md'}", name="predict"))
 
 
 @pytest.mark.parametrize("name", ["photo", "photo.data", ".hidden.png", "._x.png", "-.png"])

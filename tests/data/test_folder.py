@@ -34,6 +34,11 @@ def test_what_is_not_read_is_listed_images_beside_the_class_folders_too(tmp_path
     assert names(tmp_path / "train", train.images["a"]) == ["a/1.png", "a/more/2.png"]
 
 
+def test_folders_beside_those_of_splits_are_named(tmp_path):
+    touch(tmp_path, "train/a/1.png", "train/b/1.png", "dev/a/1.png", "cat/1.png", "notes/x.txt", ".git/x")
+    assert scan(tmp_path).beside == ("cat", "dev", "notes")
+
+
 def test_class_folders_need_no_split_folders(tmp_path):
     touch(tmp_path, "cat/1.png", "dog/deep/2.png", "__MACOSX/cat/1.png", "list.csv")
     folder = scan(tmp_path)
@@ -71,7 +76,10 @@ def test_split_folders_are_called_as_people_call_them(called, tmp_path):
             ["train/a/1.png", "train/b/1.png", "test/A/1.png"],
             "test/ has a class that train/ lacks: A; train/ has a, and",
         ),
-        (["val/a/1.png", "a/1.png", "b/1.png"], "train holds no class folders; accepted: train/CLASS"),
+        (["val/a/1.png", "a/1.png", "b/1.png"], "it holds val/ as the val split, and no train/; .* Is val a class"),
+        (["train/1.png", "bus/1.png"], "train holds no class folders; .* Is train a class"),
+        (["1.png"], ": it holds no class folders; accepted: train/CLASS"),
+        (["photos/a/1.png", "photos/b/1.png"], "only folder holds the folders a, b; .*: data.root=.*photos"),
         (["train/a/1.png", "train/b/x.txt"], "no images in .*/train/b; accepted: .png"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from groundup.command.place import Place
+from groundup.command.standard_streams import open_closed_streams
 
 
 def door(
@@ -29,4 +30,5 @@ def door(
 
 
 def _enter(main: Callable[[Place, list[str]], None], place: Place) -> None:
+    open_closed_streams()
     main(place, sys.argv[1:])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import groundup
 from groundup.cli.completion import complete
+from groundup.command.standard_streams import open_closed_streams
 
 COMMANDS = {
     "train": "trains a model on a data set, or runs a sweep: groundup train model=cnn data=cifar10",
@@ -30,6 +31,7 @@ BAD_REQUEST = 2
 
 def main() -> None:
     """Does what the command line asks for; exit codes are those of the commands."""
+    open_closed_streams()
     first, *words = [*sys.argv[1:], ""]
     if first in ("-sc", "--shell-completion"):
         complete(words[:-1], COMMANDS, enter)

@@ -1,11 +1,15 @@
-"""Which images `predict` is asked about: those of a path, or those of a run's own data. No torch."""
+"""Which images `predict` is asked about, those of a path or of a run's own data, and where it writes to. No torch."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+from groundup.data.folder import EXTENSIONS
 from groundup.errors import UserError
+
+COLUMNS = ("image", "number")  # of which a table of predictions begins with one
 
 
 def refuse_wrong_images(config: Mapping[str, Any]) -> None:
@@ -34,3 +38,27 @@ def _refuse_with_split(config: Mapping[str, Any], with_split: str) -> None:
         raise UserError(f"prepare={config['prepare']} {with_split}: the run's images stay as they are; accepted: null")
     if invert != "auto":
         raise UserError(f"data.invert={invert} {with_split}: the run's images stay as they are; accepted: auto")
+
+
+def refuse_wrong_out(config: Mapping[str, Any]) -> None:
+    """Refuses to write the table over a file that is no such table.
+
+    Raises:
+        UserError: the file is there, or is named as an image.
+    """
+    out = config["out"]
+    if out is None:
+        return
+    if out == config["images"] or out.lower().endswith(EXTENSIONS):
+        raise UserError(f"out={out}: this is an image, and the table would overwrite it; accepted: a CSV file")
+    if os.path.isfile(out) and not _may_be_overwritten(out):
+        raise UserError(f"out={out}: is there, and is no table of predictions; accepted: a new file, or such a table")
+
+
+def _may_be_overwritten(file: str) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            start = opened.read(16)
+    except OSError:  # which is said when it is opened to be written
+        return True
+    return not start or start.startswith(tuple(f"{column},".encode() for column in COLUMNS))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from groundup.config.asked_images import refuse_wrong_images
+from groundup.config.asked_images import refuse_wrong_images, refuse_wrong_out
 from groundup.config.balance import refuse_wrong_balance
 from groundup.config.contradictions import (
     refuse_contradictions,
@@ -35,7 +35,7 @@ from groundup.config.partials import refuse_without_partial
 from groundup.config.schedulers import refuse_wrong_scheduler
 from groundup.config.trusted import trusted
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
-from groundup.data.folder import EXTENSIONS, scan
+from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
 from groundup.errors import UserError
 from groundup.options import Node
@@ -207,7 +207,7 @@ def check_predict(cfg: DictConfig) -> dict[str, Any]:
         make_absolute(config, "images")
         if not os.path.lexists(config["images"]) and not has_magic(config["images"]):
             raise UserError(f"images={config['images']}: no such file or folder")
-    _refuse_to_write_over_an_image(config)
+    refuse_wrong_out(config)
     return config
 
 
@@ -233,12 +233,6 @@ def check_export(cfg: DictConfig) -> dict[str, Any]:
         raise UserError(f'to=onnx: needs {", ".join(missing)}: pip install "groundup[export]"')
     small = file.with_suffix(".int8.onnx") if config["int8"] else None
     return {**config, "out": file, "int8": small}
-
-
-def _refuse_to_write_over_an_image(config: Mapping[str, Any]) -> None:
-    out = config["out"]
-    if out is not None and (out == config["images"] or out.lower().endswith(EXTENSIONS)):
-        raise UserError(f"out={out}: this is an image, and the table would overwrite it; accepted: a CSV file")
 
 
 def _check_reader(cfg: DictConfig, options: type[Node]) -> dict[str, Any]:

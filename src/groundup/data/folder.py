@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from groundup.data.layout import entries_of, is_folder, refuse_other_split_names, split_folders
+from groundup.data.classes import listed
+from groundup.data.layout import Layout, entries_of, is_folder, layout_of, refuse_other_split_names
 from groundup.data.signatures import is_image
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -59,6 +60,7 @@ class Folder:
     Attributes:
         is_flat: class folders lie in the root itself, with all images in `train`.
         root: below which all of it lies.
+        beside: the names of folders beside those of splits, which are not read.
     """
 
     class_names: tuple[str, ...]
@@ -67,6 +69,7 @@ class Folder:
     test: Split = Split()
     is_flat: bool = False
     root: str = ""
+    beside: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """The one that is called `train`, `val` or `test`."""
@@ -80,15 +83,19 @@ def scan(root: str | os.PathLike[str]) -> Folder:
         UserError: `root` is not there, it has fewer than two classes or a class to train on without images or with a
             name that is no text, another split has a class that train lacks, or a folder cannot be listed.
     """
-    root, folders = _look_at(root)
+    root, layout = _look_at(root)
+    folders = layout.splits
     if not folders:
         return _flat(root)
     if "train" not in folders:
-        raise UserError(f"data.root={root}: {root / 'train'} holds no class folders; accepted: {LAYOUTS}")
+        raise _no_train(root, folders)
     train = _scan_split(folders["train"])
     name = folders["train"].name
     if not train.images:
-        raise UserError(f"data.root={root}: {folders['train']} holds no class folders; accepted: {LAYOUTS}")
+        raise UserError(
+            f"data.root={root}: {folders['train']} holds no class folders; accepted: {LAYOUTS}. Is {name} a class? "
+            "Call it otherwise, for this is the name of a split"
+        )
     _refuse_few_classes(root, train, f"{name}/")
     val, test = (_scan_split(folders[name]) if name in folders else Split() for name in ("val", "test"))
     for name, split in (("val", val), ("test", test)):
@@ -96,7 +103,7 @@ def scan(root: str | os.PathLike[str]) -> Folder:
             alike = {known.casefold(): known for known in train.images}.get(unknown[0].casefold())
             other = f"; train/ has {alike}, and upper and lower case are told apart" if alike else ""
             raise UserError(f"data.root={root}: {name}/ has a class that train/ lacks: {', '.join(unknown)}{other}")
-    return Folder(tuple(train.images), train, val, test, root=str(root))
+    return Folder(tuple(train.images), train, val, test, root=str(root), beside=layout.others)
 
 
 def scan_test(root: str | os.PathLike[str]) -> Folder:
@@ -105,7 +112,8 @@ def scan_test(root: str | os.PathLike[str]) -> Folder:
     Raises:
         UserError: as `scan`, but that one class is enough.
     """
-    root, folders = _look_at(root)
+    root, layout = _look_at(root)
+    folders = layout.splits
     if not folders:
         whole = _scan_split(root)
         return Folder(tuple(whole.images), train=whole, is_flat=True, root=str(root))
@@ -142,19 +150,40 @@ def _flat(root: Path) -> Folder:
     """Class folders that lie in the root itself."""
     whole = _scan_split(root)
     if not whole.images:
-        raise UserError(f"data.root={root}: {root / 'train'} holds no class folders; accepted: {LAYOUTS}")
-    if len(whole.images) == 1 and split_folders(only := root / next(iter(whole.images))):
-        raise UserError(f"data.root={root}: its only folder holds the splits; accepted: data.root={only}")
+        raise UserError(f"data.root={root}: it holds no class folders; accepted: {LAYOUTS}")
+    if len(whole.images) == 1:
+        _refuse_folder_around(root, root / next(iter(whole.images)))
     _refuse_few_classes(root, whole, "it")
     refuse_other_split_names(root, whole.images)
     return Folder(tuple(whole.images), whole, is_flat=True, root=str(root))
 
 
-def _look_at(root: str | os.PathLike[str]) -> tuple[Path, dict[str, Path]]:
+def _refuse_folder_around(root: Path, only: Path) -> None:
+    """Refuses the folder around the one that is meant, as an archive leaves it that was unpacked into its own name."""
+    if layout_of(only).splits:
+        raise UserError(f"data.root={root}: its only folder holds the splits; accepted: data.root={only}")
+    within = sorted(entry.name for entry in entries_of(only) if is_folder(entry))
+    if len(within) > 1:
+        raise UserError(
+            f"data.root={root}: its only folder holds the folders {listed(within)}; accepted, if these are the "
+            f"classes: data.root={only}"
+        )
+
+
+def _no_train(root: Path, folders: Mapping[str, Path]) -> UserError:
+    there = {name: folder.name for name, folder in folders.items()}
+    called = " and ".join(f"{folder}/ as the {name} split" for name, folder in there.items())
+    return UserError(
+        f"data.root={root}: it holds {called}, and no train/; accepted: {LAYOUTS}. Is {next(iter(there.values()))} a "
+        "class? Call it otherwise, for this is the name of a split"
+    )
+
+
+def _look_at(root: str | os.PathLike[str]) -> tuple[Path, Layout]:
     root = Path(root).expanduser()
     if not root.is_dir():
         raise UserError(f"data.root={root}: no such folder; accepted: one that holds {LAYOUTS}")
-    return root, split_folders(root)
+    return root, layout_of(root)
 
 
 def _refuse_few_classes(root: Path, train: Split, where: str) -> None:

@@ -21,7 +21,7 @@ from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
 
-_PROBLEMS_SHOWN = 10
+_PROBLEMS_SHOWN = 1000  # a line each; beyond, it is the folder that is no folder of images
 _AS_IT_IS = Manner()
 _SOON = 2.0  # seconds after which a bar is shown
 

@@ -32,6 +32,8 @@ def tell_what_is_there(spec: FolderSpec, splits: Mapping[str, Any], limits: Mapp
     """
     tell_counts(spec, splits, " (test cut by data.test_fraction)" if spec.is_cut else "")
     folder = spec.folder
+    if folder.beside:
+        log.warning(f"beside the folders of the splits {listed(folder.beside)} are not read: no split is called so")
     for name in ("train", "val", "test"):
         split = folder.split(name)
         if others := split.passed_over:

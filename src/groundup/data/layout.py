@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.errors import UserError
@@ -44,16 +45,33 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
 
 
-def split_folders(root: Path) -> dict[str, Path]:
-    """By split, `train`, `val` and `test`, the folder in `root` that is called so; {} where class folders lie there.
+@dataclass(frozen=True)
+class Layout:
+    """The folders in a root.
+
+    Attributes:
+        splits: by split, `train`, `val` and `test`, the one that is called so; {} where class folders lie there.
+        others: the names of those that no split is called as, sorted.
+    """
+
+    splits: dict[str, Path]
+    others: tuple[str, ...]
+
+
+def layout_of(root: Path) -> Layout:
+    """Looks at the folders in a root, and no further.
 
     Raises:
         UserError: two folders are called as the same split, or something else than a folder is.
     """
     found: dict[str, Path] = {}
+    others: list[str] = []
     for entry in sorted(entries_of(root), key=lambda entry: entry.name):
         split = SPLITS.get(entry.name.casefold())
-        if split is None or not (is_folder(entry) or entry.is_symlink()):
+        if split is None:
+            others += [entry.name] if is_folder(entry) else []
+            continue
+        if not (is_folder(entry) or entry.is_symlink()):
             continue
         if not is_folder(entry):  # a link to a disk that is not mounted, say: not the same as having none
             raise UserError(f"{entry.path}: is no folder; accepted: a folder of class folders, or nothing of that name")
@@ -63,13 +81,13 @@ def split_folders(root: Path) -> dict[str, Path]:
                 "accepted: one of them"
             )
         found[split] = Path(entry.path)
-    return found
+    return Layout(found, tuple(others))
 
 
 def has_val_folder(root: str | os.PathLike[str]) -> bool:
     """Whether a root has images to validate on; False where it cannot be looked at, of which `scan` speaks."""
     try:
-        return "val" in split_folders(Path(root).expanduser())
+        return "val" in layout_of(Path(root).expanduser()).splits
     except UserError:
         return False
 

@@ -81,8 +81,8 @@ def _folder(found: Mapping[str, tuple[str, str]], root: Path, table: Path, has_s
         if label not in splits[split].images:
             raise UserError(f"data.table={table}: {split} has a class that train lacks: {printable(label)}")
         splits[split].images[label].append(path)
-    used = {name: split if split.count else Split() for name, split in splits.items()}
-    return Folder(tuple(names), **used, is_flat=not has_splits, root=str(root))
+    train, val, test = (split if split.count else Split() for split in splits.values())
+    return Folder(tuple(names), train, val, test, is_flat=not has_splits, root=str(root))
 
 
 def _rows(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

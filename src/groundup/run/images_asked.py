@@ -5,12 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from groundup.data.folder import EXTENSIONS, image_files_below
 from groundup.errors import UserError
-from groundup.run.classified import Prediction
 
 LISTED = "-"
 
@@ -35,23 +33,6 @@ def find_images(images: Path) -> list[Path]:
     if not files:
         raise UserError(f"images={images}: no file matches")
     return list(dict.fromkeys(files))  # of `**` a folder and what is in it
-
-
-def is_file(images: Path) -> bool:
-    """Whether a single file was named: what is wrong with it is said as of any other word."""
-    return str(images) != LISTED and os.path.lexists(images) and not images.is_dir()
-
-
-def refuse_errors(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-    """Predictions of a file that was itself named.
-
-    Raises:
-        UserError: it has no class.
-    """
-    for prediction in predictions:
-        if prediction.error is not None:
-            raise UserError(f"{prediction.image}: {prediction.error}")
-        yield prediction
 
 
 def _below(images: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.classified import Prediction, Prepare, batch_size, classify
-from groundup.run.images_asked import find_images, is_file, refuse_errors
+from groundup.run.images_asked import find_images
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.trained import build_trained, read_saved
 from groundup.run.trials import check_answer, refuse_sigmoids
@@ -50,8 +50,7 @@ def predict(
         `error` and holds up no other.
 
     Raises:
-        UserError: no such run, checkpoint or images; or, when its turn comes, a file that was itself named by `images`
-            cannot be read.
+        UserError: no such run, checkpoint or images.
     """
     keep_freed_memory()
     config = read_config(run_dir, ("model", "loss"), trust)
@@ -75,8 +74,7 @@ def predict(
         seed_all(mix_seed(config["seed"], INFERENCE, 0), predictor.device)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
     manner = manner_of(config["data"]) if ours else Manner()  # other data, and older runs, do not say
-    predictions = classify(_Trained(predictor, spec, manner), files, top, prepare)
-    return refuse_errors(predictions) if is_file(images) else predictions
+    return classify(_Trained(predictor, spec, manner), files, top, prepare)
 
 
 class _Trained:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from groundup.config.sizes import refuse_heavy_images
 from groundup.run.classified import Prediction, Prepare, batch_size, classify
-from groundup.run.images_asked import find_images, is_file, refuse_errors
+from groundup.run.images_asked import find_images
 from groundup.run.onnx_network import read_onnx
 
 
@@ -20,5 +20,4 @@ def predict_by_file(model: Path, images: Path, top: int, prepare: Prepare) -> It
     network = read_onnx(model)
     files = find_images(images)
     refuse_heavy_images({}, network.spec, 4 * min(batch_size(network.spec), len(files)))
-    predictions = classify(network, files, top, prepare)
-    return refuse_errors(predictions) if is_file(images) else predictions
+    return classify(network, files, top, prepare)
