@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fake_files import idx, md5, zip_of
 from reading import read
 
 from groundup.data import published
 from groundup.data.download import ensure
 from groundup.data.module import ImageData
+from groundup.data.published import emnist as published_emnist
 from groundup.data.published import published_names, published_set
+from groundup.data.published import svhn as published_svhn
 from groundup.data.specs import make_spec
 from groundup.errors import UserError
 
@@ -110,6 +114,85 @@ def test_cifar100_is_what_torchvision_reads(server, fake_cifar100, tmp_path, mon
         assert ours.labels.tolist() == theirs.targets
 
 
+@pytest.mark.parametrize("kind", ["balanced", "letters"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_emnist_is_what_torchvision_reads_upright_and_from_0(tmp_path, monkeypatch, kind, packed):
+    """From its archive of archives, and from the files that torchvision has unpacked; small ones in their format."""
+    from torchvision.datasets import EMNIST
+
+    random = np.random.default_rng(0)
+    shapes = {"images": (9, 28, 28), "labels": (9,)}
+    files = {
+        published_emnist._file(kind, split, what): idx(random.integers(1, 27, shape))
+        for split in ("train", "test")
+        for what, shape in shapes.items()
+    }
+    content = zip_of({f"gzip/{name}.gz": gzip.compress(data) for name, data in files.items()})
+    members = {f"EMNIST/raw/{name}": len(data) for name, data in files.items()}
+    found = published_set("emnist").kinds[kind]
+    archive = replace(found.archives[0], md5=md5(content), members=members, unpacked=sum(members.values()))
+    small = replace(found, archives=(archive,))
+    monkeypatch.setitem(published_emnist.KINDS, kind, small)
+    (tmp_path / "mirror").mkdir()
+    for name, data in ({"gzip.zip": content} if packed else files).items():
+        (tmp_path / "mirror" / name).write_bytes(data)
+    ensure("emnist", tmp_path / "root", str(tmp_path / "mirror"), kind={"split": kind})
+    for split in ("train", "test"):
+        theirs = EMNIST(tmp_path / "root", split=kind, train=split == "train")
+        pixels, labels = small.read(tmp_path / "root", split)
+        assert np.array_equal(pixels[:, 0], theirs.data.numpy().transpose(0, 2, 1))
+        assert [small.spec.class_names[label] for label in labels] == [
+            theirs.classes[label] for label in theirs.targets
+        ]
+    damaged = tmp_path / "root" / next(iter(members))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"it has 7,\d\d\d bytes, the published file 7,"):
+        ensure("emnist", tmp_path / "root", kind={"split": kind})
+
+
+def test_svhn_is_what_torchvision_reads(tmp_path, monkeypatch):
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    random = np.random.default_rng(0)
+    (tmp_path / "mirror").mkdir()
+    archives = []
+    for archive, count in zip(published_set("svhn").kinds[True].archives, (12, 7, 5), strict=True):
+        file = tmp_path / "mirror" / archive.filename
+        labels = (np.arange(count) % 10 + 1)[:, None].astype(np.uint8)  # 10 stands for 0
+        savemat(file, {"X": random.integers(0, 256, (32, 32, 3, count), np.uint8), "y": labels})
+        archives.append(
+            replace(archive, md5=md5(file.read_bytes()), members={archive.filename: md5(file.read_bytes())})
+        )
+    small = replace(published_set("svhn").kinds[True], archives=tuple(archives))
+    monkeypatch.setitem(published_svhn.KINDS, True, small)
+    ensure("svhn", tmp_path / "root", str(tmp_path / "mirror"), kind={"extra": True})
+    monkeypatch.setattr(SVHN, "_check_integrity", lambda self: True)  # it knows the published files alone
+    for split, parts in {"train": ["train", "extra"], "test": ["test"]}.items():
+        theirs = [SVHN(tmp_path / "root", split=part) for part in parts]
+        pixels, labels = small.read(tmp_path / "root", split)
+        assert np.array_equal(pixels, np.concatenate([each.data for each in theirs]))
+        assert labels.tolist() == [int(label) for each in theirs for label in each.labels]
+    assert 0 in labels or len(labels) < 10
+
+
+def test_what_is_known_of_new_sets_is_what_torchvision_knows():
+    from torchvision.datasets import EMNIST, KMNIST, SVHN
+
+    kmnist, emnist, svhn = (published_set(name) for name in ("kmnist", "emnist", "svhn"))
+    assert [(archive.filename, archive.md5) for archive in kmnist.archives] == KMNIST.resources
+    assert [f"{kmnist.archives[0].servers[0]}"] == KMNIST.mirrors
+    assert list(kmnist.spec.class_names) == KMNIST.classes
+    assert set(emnist.kinds) == set(EMNIST.splits)
+    for kind, found in emnist.kinds.items():
+        theirs = [name for name in EMNIST.classes_split_dict[kind] if name != "N/A"]
+        assert list(found.spec.class_names) == theirs
+        [archive] = found.archives
+        assert (archive.servers[0] + archive.filename, archive.md5) == (EMNIST.url, EMNIST.md5)
+    known = {name: (url, md5) for url, name, md5 in SVHN.split_list.values()}
+    assert {a.filename: (a.servers[0] + a.filename, a.md5) for a in svhn.kinds[True].archives} == known
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "kind"), [("mnist", "MNIST"), ("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")])
 def test_the_published_files_are_what_torchvision_reads(name, kind, real_root):
@@ -151,8 +234,8 @@ def test_files_that_are_not_as_the_spec_says_are_refused(server, fake_mnist, tmp
         {"height": 20},
     ):
         changed = replace(known, spec=replace(known.spec, **other))
-        monkeypatch.setattr("groundup.data.module.published", lambda name, labels, found=changed: found)
-        monkeypatch.setattr("groundup.data.specs.published", lambda name, labels, found=changed: found)
+        monkeypatch.setattr("groundup.data.module.published", lambda data, found=changed: found)
+        monkeypatch.setattr("groundup.data.specs.published", lambda data, found=changed: found)
         with pytest.raises(UserError, match="data=mnist: its train split gives"):
             read(make_spec({"name": "mnist"}), tmp_path, "train")
 

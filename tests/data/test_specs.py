@@ -45,7 +45,7 @@ def test_image_size_resizes_to_a_square():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"name": "minst"}, r"data\.name=minst: unknown; accepted: cifar10, .*mnist, image_folder"),
+        ({"name": "minst"}, r"data\.name=minst: unknown; accepted: cifar10, .*mnist, svhn, arrays, image_folder"),
         ({"name": "digits", "image_size": 0}, r"data\.image_size=0"),
         ({"name": "cifar100", "labels": "medium"}, r"data\.labels=medium: accepted: fine, coarse"),
         ({"name": "cifar10", "labels": "coarse"}, r"data\.labels=coarse: cifar10"),

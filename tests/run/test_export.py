@@ -113,7 +113,7 @@ def _test_images(run_dir):
     """From the published file, not by what exports."""
     from groundup.data.specs import published
 
-    return np.ascontiguousarray(np.asarray(published("digits", "fine").read(run_dir, "test")[0]))
+    return np.ascontiguousarray(np.asarray(published({"name": "digits"}).read(run_dir, "test")[0]))
 
 
 # Twins

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A published archive, and the files it unpacks to: paths below the data root and their MD5s."""
+    """A published archive, and the files it unpacks to: paths below the data root and their MD5s.
+
+    Where nobody has published the MD5 of a file that an archive unpacks to, it is known by its bytes.
+    """
 
     filename: str
     md5: str
@@ -16,7 +20,7 @@ class Archive:
     unpacked: int  # bytes of all members together
     servers: tuple[str, ...]
     folder: str  # where torchvision keeps the archive, below the data root
-    members: dict[str, str]
+    members: Mapping[str, str | int]
 
     @property
     def path(self) -> str:

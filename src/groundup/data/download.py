@@ -7,14 +7,14 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundup.data.archive import Archive
 from groundup.data.intact import is_intact, is_unpacked
-from groundup.data.published import published_set
+from groundup.data.published import published_kind
 from groundup.data.transfer import Failed, NotThere, transfer
 from groundup.data.unpack import unpack
 from groundup.errors import UserError
@@ -31,7 +31,11 @@ SOON, A_WHILE = 2.0, 60.0  # seconds after which it is said that another process
 
 
 def ensure(
-    name: str, root: str | os.PathLike[str], mirror: str | None = None, sleep: Callable[[float], None] = time.sleep
+    name: str,
+    root: str | os.PathLike[str],
+    mirror: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    kind: Mapping[str, Any] | None = None,
 ) -> None:
     """Makes sure that the files of a data set lie below `root`, whole; fetches those that do not.
 
@@ -43,6 +47,7 @@ def ensure(
         mirror: a URL or a folder to take the files from, instead of the published address: the archives, or the
             unpacked files, in torchvision's layout or all in one folder.
         sleep: waits a number of seconds between attempts.
+        kind: the keys that choose one of several kinds.
 
     Raises:
         UserError: the files cannot be had, or one that is there is damaged. Nothing is ever deleted.
@@ -50,29 +55,37 @@ def ensure(
     root = Path(root).expanduser()
     if mirror is not None and "://" not in mirror:
         mirror = os.path.expanduser(mirror)
-    missing = [archive for archive in archives_of(name) if not is_unpacked(archive, root)]
+    archives = archives_of(name, kind)
+    missing = [archive for archive in archives if not is_unpacked(archive, root)]
     if not missing:
         return
     with _lock(name, root):
-        _remove_leftovers(name, root)
+        _remove_leftovers(name, archives, root)
         for archive in missing:
             if not is_unpacked(archive, root):  # another process may have finished while this one waited
-                _provide(name, archive, root, mirror, sleep)
+                _provide(name, archive, archives, root, mirror, sleep)
 
 
-def archives_of(name: str) -> tuple[Archive, ...]:
-    """The archives of a data set; none where it has no published files."""
-    found = published_set(name)
+def archives_of(name: str, kind: Mapping[str, Any] | None = None) -> tuple[Archive, ...]:
+    """The archives of a data set, of the kind that some keys choose; none where it has no published files."""
+    found = published_kind({**(kind or {}), "name": name})
     return found.archives if found is not None else ()
 
 
-def is_there(name: str, root: str | os.PathLike[str]) -> bool:
+def is_there(name: str, root: str | os.PathLike[str], kind: Mapping[str, Any] | None = None) -> bool:
     """Whether all files of a data set lie below `root`, whole or damaged: nothing would be fetched."""
-    members = [member for archive in archives_of(name) for member in archive.members]
+    members = [member for archive in archives_of(name, kind) for member in archive.members]
     return all(Path(root, member).exists() for member in members)
 
 
-def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep: Callable[[float], None]) -> None:
+def _provide(
+    name: str,
+    archive: Archive,
+    archives: Iterable[Archive],
+    root: Path,
+    mirror: str | None,
+    sleep: Callable[[float], None],
+) -> None:
     here = root / archive.path
     try:
         if not is_intact(here, archive.md5):
@@ -81,13 +94,13 @@ def _provide(name: str, archive: Archive, root: Path, mirror: str | None, sleep:
             _fetch_archive(archive, here, mirror, sleep)
         unpack(archive, here, root, prefix=_unpacking(name))
     except Failed as error:
-        raise UserError(_advice(name, root, mirror, str(error))) from error
+        raise UserError(_advice(name, archives, root, mirror, str(error))) from error
     except OSError as error:
         raise UserError(f"data.root={root}: cannot write {archive.filename}: {error.strerror or error}") from error
 
 
-def _advice(name: str, root: Path, mirror: str | None, reason: str) -> str:
-    missing = [archive for archive in archives_of(name) if not is_unpacked(archive, root)]
+def _advice(name: str, archives: Iterable[Archive], root: Path, mirror: str | None, reason: str) -> str:
+    missing = [archive for archive in archives if not is_unpacked(archive, root)]
     source = f"data.mirror={mirror}" if mirror else "the published address"
     return (
         f"data={name}: files are missing and could not be taken from {source} ({reason}).\n"
@@ -130,9 +143,9 @@ def _acquire(lock: BaseFileLock, name: str) -> None:
             return
 
 
-def _remove_leftovers(name: str, root: Path) -> None:
+def _remove_leftovers(name: str, archives: Iterable[Archive], root: Path) -> None:
     """What killed processes have left half fetched or half unpacked. We hold the lock under which they work."""
-    for archive in archives_of(name):
+    for archive in archives:
         for place in (archive.path, *archive.members):
             for end in (UNFINISHED, ".part"):  # the second is what earlier versions wrote
                 for file in (root / place).parent.glob(f".{glob.escape(Path(place).name)}.*{end}"):
@@ -167,7 +180,7 @@ def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[f
     return True
 
 
-def _fetch(sources: list[str], destination: Path, md5: str, size: int, sleep: Callable[[float], None]) -> None:
+def _fetch(sources: list[str], destination: Path, md5: str | int, size: int, sleep: Callable[[float], None]) -> None:
     """Fetches a file from the first source that has it, whole or not at all.
 
     Raises:

@@ -24,16 +24,22 @@ _LARGEST = 1 << 30  # bytes that are looked at
 _CHUNK = 1 << 20
 
 
-def archives(folder: str, servers: tuple[str, ...], files: Mapping[str, tuple[str, int, str]]) -> tuple[Archive, ...]:
+def archives(
+    folder: str, servers: tuple[str, ...], files: Mapping[str, tuple[str, int, str | None]]
+) -> tuple[Archive, ...]:
     """The archives of a data set that is published as MNIST is.
 
     Args:
         folder: of its files, below the data root.
         servers: that have the archives.
-        files: by kind, `train-images` and so on: MD5 and bytes of the archive, and the MD5 of the file it unpacks to.
+        files: by kind, `train-images` and so on: MD5 and bytes of the archive, and the MD5 of the file it unpacks to,
+            None where that is not known.
     """
     return tuple(
-        Archive(f"{_file(kind)}.gz", md5, size, _SIZES[kind], servers, folder, {f"{folder}/{_file(kind)}": unpacked})
+        Archive(
+            *(f"{_file(kind)}.gz", md5, size, _SIZES[kind], servers, folder),
+            members={f"{folder}/{_file(kind)}": unpacked or _SIZES[kind]},
+        )
         for kind, (md5, size, unpacked) in files.items()
     )
 

@@ -16,17 +16,21 @@ def is_unpacked(archive: Archive, root: Path) -> bool:
     Raises:
         UserError: one is there but not what was published.
     """
-    return all([is_intact(root / member, md5) for member, md5 in archive.members.items()])
+    return all([is_intact(root / member, known) for member, known in archive.members.items()])
 
 
-def is_intact(path: Path, md5: str) -> bool:
-    """Whether a file is there.
+def is_intact(path: Path, md5: str | int) -> bool:
+    """Whether a file is there, with this MD5, or of so many bytes.
 
     Raises:
         UserError: it is there but not what was published.
     """
     if not path.exists():
         return False
+    if isinstance(md5, int):
+        if (size := path.stat().st_size) != md5:
+            raise UserError(f"{path} {_what_else(path, f'it has {size:,} bytes, the published file {md5:,}')}")
+        return True
     found = _md5(path)
     if found != md5:
         raise UserError(f"{path} {_what_else(path, f'its MD5 is {found}, that of the published file {md5}')}")

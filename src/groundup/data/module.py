@@ -93,6 +93,8 @@ class ImageData(LightningDataModule):
         max_pixels: likewise.
         on_error: `stop` where images of a folder cannot be read, or `skip` them.
         labels: the `fine` or the `coarse` classes of cifar100.
+        split: of emnist, `balanced`, `letters` and so on.
+        extra: whether the easier images of svhn are trained on, too.
         test_fraction: what the spec of an image folder was cut by, if it has no test split of its own.
         test_seed: likewise.
         table: what the spec of an image folder was read from, if it is one.
@@ -135,6 +137,8 @@ class ImageData(LightningDataModule):
         workers: int = 0,
         background: Background = "white",
         labels: str = "fine",
+        split: str = "balanced",
+        extra: bool = False,
         seed: int = 0,
         image_size: int | None = None,
         channels: int | None = None,
@@ -156,7 +160,8 @@ class ImageData(LightningDataModule):
         if not (in_memory or isinstance(spec, FolderSpec)):
             raise UserError(f"data.in_memory=false: {spec.name} is always read into memory; accepted: true")
         self.spec = spec
-        self.root, self.mirror, self.labels = Path(root).expanduser(), mirror, labels
+        self.root, self.mirror = Path(root).expanduser(), mirror
+        self._kind = {"name": spec.name, "labels": labels, "split": split, "extra": extra}
         self.batch_size = batch_size
         self.eval_batch_size = at_most(eval_batch_size, (spec.channels, *spec.image_size))
         self.held_out = HeldOut(val_fraction, folds, fold)
@@ -192,7 +197,7 @@ class ImageData(LightningDataModule):
         `train_size` and `test_size` are those of the whole splits, 0 for a split that is missing. `mean` and `std` are
         those of training pixels scaled to 0..1.
         """
-        return published(data.get("name"), data.get("labels") or "fine").spec
+        return published(data).spec
 
     def load_split(self, split: str) -> tuple[Any, Any] | None:
         """Images `(N, C, H, W)` of uint8 and class numbers `(N,)` of a split, as tensors or arrays. Override it.
@@ -202,11 +207,11 @@ class ImageData(LightningDataModule):
         Args:
             split: `train`, `val` or `test`.
         """
-        return None if split == "val" else published(self.spec.name, self.labels).read(self.root, split)
+        return None if split == "val" else published(self._kind).read(self.root, split)
 
     def prepare_data(self) -> None:
         if self._is_published:
-            ensure(self.spec.name, self.root, self.mirror)
+            ensure(self.spec.name, self.root, self.mirror, kind=self._kind)
 
     def setup(self, stage: str) -> None:
         """Reads what has not been read before; a split that is not there is None in `splits`.

@@ -115,19 +115,33 @@ class ImageData(Data):
 
 
 _published = {name: published_set(name) for name in published_names()}
-_finely_labelled = tuple(name for name, found in _published.items() if found is not None and found.coarse is not None)
-_published_otherwise = tuple(name for name in _published if name not in _finely_labelled)
+_of_one_kind, _labelled, _split, _with_extra = (
+    tuple(name for name, found in _published.items() if found is not None and found.key == key)
+    for key in (None, "labels", "split", "extra")
+)
 
 
 class PublishedImages(ImageData):
     target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
-    name: Literal[_published_otherwise]  # type: ignore[valid-type]
+    name: Literal[_of_one_kind]  # type: ignore[valid-type]
 
 
 class FinelyLabelledImages(ImageData):
     target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
-    name: Literal[_finely_labelled]  # type: ignore[valid-type]
+    name: Literal[_labelled]  # type: ignore[valid-type]
     labels: Literal["fine", "coarse"]
+
+
+class SplitImages(ImageData):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    name: Literal[_split]  # type: ignore[valid-type]
+    split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
+
+
+class ExtraImages(ImageData):
+    target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
+    name: Literal[_with_extra]  # type: ignore[valid-type]
+    extra: bool
 
 
 Statistics = Literal["auto"] | list[float]

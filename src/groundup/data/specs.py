@@ -16,7 +16,7 @@ from groundup.data.folder_spec import (
     folder_test_spec,
     image_size_in,
 )
-from groundup.data.published import PublishedSet, published_names, published_set
+from groundup.data.published import PublishedSet, published_kind, published_names, published_set
 from groundup.data.whose import refusal, tells_its_spec
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, class_name, refuse_statistics_of_bytes
@@ -34,8 +34,9 @@ def make_spec(data: Mapping[str, Any], scan: Scan = scan) -> DatasetSpec:
 
     Args:
         data: the plain mapping of the config's data node. Where `_target_` is left out, or our own, `name` and, where
-            present, `image_size` (images are resized to N x N) and `labels` (`fine` or `coarse`, of cifar100) are
-            read; of an image folder also `root`, `channels`, `mean` and `std`. A class of somebody else's is asked.
+            present, `image_size` (images are resized to N x N) and what chooses one of several kinds (`labels`,
+            `split`, `extra`) are read; of an image folder also `root`, `channels`, `mean` and `std`. A class of
+            somebody else's is asked.
         scan: looks through an image folder; one who makes many specs may remember what was found.
 
     Raises:
@@ -70,22 +71,25 @@ def make_test_spec(data: Mapping[str, Any], trained: DatasetSpec) -> DatasetSpec
     return replace(spec, class_names=names, mean=trained.mean, std=trained.std)
 
 
-def published(name: object, labels: str = "fine") -> PublishedSet:
-    """The published data set of this name, with these labels, `fine` or `coarse`.
+def published(data: Mapping[str, Any]) -> PublishedSet:
+    """The published data set that a data config describes, by `name` and what chooses one of several kinds of it.
 
     Raises:
-        UserError: there is none, or it has no such labels.
+        UserError: there is none, or it has no such kind.
     """
+    name = data.get("name")
     found = published_set(name)
     if found is None:
-        raise UserError(f"data.name={name}: unknown; accepted: {', '.join((*published_names(), IMAGE_FOLDER))}")
-    if labels not in ("fine", "coarse"):
-        raise UserError(f"data.labels={labels}: accepted: fine, coarse")
-    if labels == "fine":
-        return found
-    if found.coarse is None:
-        raise UserError(f"data.labels=coarse: {name} has one kind of labels; accepted: fine")
-    return found.coarse
+        raise UserError(
+            f"data.name={name}: unknown; accepted: {', '.join((*published_names(), 'arrays', IMAGE_FOLDER))}"
+        )
+    for key, only in (("labels", "fine"), ("split", "balanced"), ("extra", False)):
+        if found.key != key and data.get(key) not in (None, only):
+            raise UserError(f"data.{key}={data[key]}: {name} has one kind of {key}; accepted: {only}")
+    kind = published_kind(data)
+    if kind is None:
+        raise UserError(f"data.{found.key}={data[found.key or '']}: accepted: {', '.join(map(str, found.kinds))}")
+    return kind
 
 
 def image_size(data: Mapping[str, Any]) -> tuple[int, int]:
@@ -125,7 +129,7 @@ def _their_spec(data: Mapping[str, Any], kind: Any) -> DatasetSpec:
 
 
 def _published_spec(data: Mapping[str, Any]) -> DatasetSpec:
-    return _resized(published(data.get("name"), data.get("labels") or "fine").spec, data)
+    return _resized(published(data).spec, data)
 
 
 def _resized(spec: DatasetSpec, data: Mapping[str, Any]) -> DatasetSpec:

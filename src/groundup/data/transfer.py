@@ -28,13 +28,13 @@ class Failed(Exception):
     """A file could not be fetched, or not whole; the message says why."""
 
 
-def transfer(source: str, destination: Path, md5: str, size: int) -> None:
+def transfer(source: str, destination: Path, md5: str | int, size: int) -> None:
     """Fetches a file, or leaves nothing.
 
     Args:
         source: a URL or a path.
         destination: what it is called here.
-        md5: of the published file.
+        md5: of the published file; or its bytes, where nobody has published its MD5.
         size: of it, in bytes: more is not taken.
 
     Raises:
@@ -51,7 +51,9 @@ def transfer(source: str, destination: Path, md5: str, size: int) -> None:
                 raise NotThere(f"{source}: more than the {size:,} bytes of the published file")
             digest.update(chunk)
             file.write(chunk)
-        if digest.hexdigest() != md5:
+        if isinstance(md5, int) and taken != md5:
+            raise Failed(f"{source}: {taken:,} bytes, the published file has {md5:,}")
+        if isinstance(md5, str) and digest.hexdigest() != md5:
             raise Failed(f"{source}: damaged on the way: MD5 {digest.hexdigest()}, expected {md5}")
 
 

@@ -52,7 +52,9 @@ class Run:
         for kind, key in (("image_folder", "root"), ("arrays", "file")):
             if name == kind and options.get(key):
                 return f"{name} {options[key]}"
-        return f"{name} coarse" if options.get("labels") == "coarse" else name
+        which = "coarse" if options.get("labels") == "coarse" else "extra" if options.get("extra") is True else None
+        which = options.get("split") if name == "emnist" else which
+        return f"{name} {which}" if which else name
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, 
         raise UserError(f"data.{unknown}={chosen[unknown]}: data={of_run.get('name')} of this run has no such key")
     options = {**of_run, "mirror": None, **chosen}
     own = tells_its_spec(of_run) is not None or "root" in chosen or options.get("root") == home().data_root()
-    if not own and not is_there(str(options.get("name")), str(options.get("root"))):
+    if not own and not is_there(str(options.get("name")), str(options.get("root")), options):
         raise UserError(
             f"run={run_dir}: files of {options['name']} are missing in {options['root']}, the folder that its "
             "config.yaml names, and nothing is downloaded to such a folder; name the folder: data.root=DIR"

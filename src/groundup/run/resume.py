@@ -29,7 +29,19 @@ log = logging.getLogger(__name__)
 FREE_KEYS = ("resume", "callbacks", "logger")
 FOLDS = ("folds", "fold")
 # Otherwise images once trained on would be validated on, and the best checkpoint chosen between unlike figures.
-DATA_KEYS = ("name", "val_fraction", *FOLDS, "limit_train", "labels", "image_size", "channels", "mean", "std")
+DATA_KEYS = (
+    "name",
+    "val_fraction",
+    *FOLDS,
+    "limit_train",
+    "labels",
+    "split",
+    "extra",
+    "image_size",
+    "channels",
+    "mean",
+    "std",
+)
 # Of a data module of somebody else's, by the names that everybody gives them
 CHANGES_NO_IMAGE = ("root", "data_dir", "workers", "num_workers", "pin_memory", "persistent_workers", "prefetch_factor")
 

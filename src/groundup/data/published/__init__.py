@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundup.data.archive import Archive
 from groundup.spec import DatasetSpec
@@ -30,13 +30,15 @@ class PublishedSet:
         read: gives the images `(N, C, H, W)` and labels `(N,)` of a split, `train` or `test`, whose files lie whole
             below a data root.
         archives: that hold the files, in torchvision's layout; none where a package brings them.
-        coarse: the same images with labels of fewer and larger classes, where these are published too.
+        key: of the config, whose value chooses one of several sets that are published together.
+        kinds: these, by the value; this set is one of them itself.
     """
 
     spec: DatasetSpec
     read: Callable[[Path, str], tuple[NDArray[uint8], NDArray[int64]]]
     archives: tuple[Archive, ...] = ()
-    coarse: PublishedSet | None = None
+    key: str | None = None
+    kinds: Mapping[Any, PublishedSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if max(*self.spec.mean, *self.spec.std) > 1:
@@ -46,6 +48,14 @@ class PublishedSet:
 def published_names() -> tuple[str, ...]:
     """The names of all published data sets."""
     return tuple(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def published_kind(data: Mapping[str, Any]) -> PublishedSet | None:
+    """The published data set that the keys of a data config choose; None where there is none."""
+    found = published_set(data.get("name"))
+    if found is None or found.key is None or data.get(found.key) is None:
+        return found
+    return found.kinds.get(data[found.key])
 
 
 def published_set(name: object) -> PublishedSet | None:

@@ -47,9 +47,8 @@ def read(root: Path, split: str, labels: str) -> tuple[Any, Any]:
     return read_batches([root / FOLDER / split], labels)
 
 
-DATA = PublishedSet(
-    FINE,
-    partial(read, labels="fine_labels"),
-    ARCHIVES,
-    coarse=PublishedSet(COARSE, partial(read, labels="coarse_labels"), ARCHIVES),
-)
+KINDS = {
+    "fine": PublishedSet(FINE, partial(read, labels="fine_labels"), ARCHIVES),
+    "coarse": PublishedSet(COARSE, partial(read, labels="coarse_labels"), ARCHIVES),
+}
+DATA = replace(KINDS["fine"], key="labels", kinds=KINDS)
