@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from PIL import Image
+from torch import Tensor
 
 from groundup.callbacks.shown_images import first_images, pixels_of
 from groundup.callbacks.watcher import Watcher, begins, write_picture
+from groundup.data.mixing import Mixing
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
 from groundup.learning.learner import Learner
-from groundup.pictures.ink import GREEN
-from groundup.pictures.tiles import as_tiles, draw_tiles
+from groundup.pictures.ink import BLUE, GREEN
+from groundup.pictures.tiles import Caption, as_tiles, draw_tiles
+from groundup.seeds import mix_seed
 
 VERSIONS = 3
 
@@ -21,7 +26,8 @@ VERSIONS = 3
 class Samples(Watcher):
     """Picture `samples/train`: the first training images, each beside what augmentation makes of it in three epochs.
 
-    Without augmentation the images alone. Written once, before the first step.
+    Mixtures of two images have both classes below them, with their shares. Without augmentation the images alone.
+    Written once, before the first step.
 
     Args:
         count: images.
@@ -43,8 +49,34 @@ def _draw(images: Images, data: ImageData) -> Image.Image:
         return draw_tiles(as_tiles(images.pixels.numpy()), "training images", columns=4, side=56, captions=names)
     finish = data.finish("train", data.train_size, torch.device("cpu"))
     index = torch.arange(len(names))
-    made = [pixels_of(finish(images.pixels, index, epoch, 0), data.spec) for epoch in range(VERSIONS)]
-    rows = np.stack([images.pixels.numpy(), *made], axis=1)  # an image, then its versions
-    captions = [caption for name in names for caption in (name, *[()] * VERSIONS)]
+    made = [finish(images.pixels, index, epoch, 0) for epoch in range(VERSIONS)]
+    shown: list[Sequence[Caption]] = [names, *[[()] * len(names)] * VERSIONS]
+    if data.mixing is not None:
+        made, shown[1:] = _mixed(data.mixing, made, images.labels, data)
+    rows = np.stack([images.pixels.numpy(), *(pixels_of(version, data.spec) for version in made)], axis=1)
+    captions = [caption for row in zip(*shown, strict=True) for caption in row]  # an image, then its versions
     title = f"training images, each beside {VERSIONS} versions: {', '.join(data.augment)}"
-    return draw_tiles(as_tiles(np.concatenate(rows)), title, columns=2 * (1 + VERSIONS), side=28, captions=captions)
+    across, side = (2, 28) if data.mixing is None else (1, 84)  # two classes and their shares need room
+    columns = across * (1 + VERSIONS)
+    return draw_tiles(as_tiles(np.concatenate(rows)), title, columns=columns, side=side, captions=captions)
+
+
+def _mixed(
+    mixing: Mixing, made: Sequence[Tensor], labels: Tensor, data: ImageData
+) -> tuple[list[Tensor], list[Sequence[Caption]]]:
+    """Versions of images, mixed with each other, and below each both classes with their shares."""
+    names, mixtures = data.spec.class_names, []
+    captions: list[Sequence[Caption]] = []
+    with torch.random.fork_rng([]):
+        torch.manual_seed(mix_seed(data.seed))
+        for version in made:
+            mixed = mixing(version)
+            mixtures.append(mixed.images)
+            others = labels[mixed.partner].tolist()
+            captions.append(
+                [
+                    ((f"{share:.0%} {names[own]}", GREEN), (f"{1 - share:.0%} {names[other]}", BLUE))
+                    for share, own, other in zip(mixed.share.tolist(), labels.tolist(), others, strict=True)
+                ]
+            )
+    return mixtures, captions

@@ -20,6 +20,7 @@ from groundup.config.contradictions import (
 )
 from groundup.config.folds import settle_folds
 from groundup.config.image_sizes import fit_images, look_at_images
+from groundup.config.mixing import refuse_wrong_mixing
 from groundup.config.normal_form import (
     drop_idle_nesterov,
     drop_sweep,
@@ -112,6 +113,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     drop_idle_nesterov(config["optimizer"])
     refuse_contradictions(config)
     refuse_wrong_balance(config)
+    refuse_wrong_mixing(config)
     fit_images(config)
     refuse_monitor_without_validation(config)
     refuse_wrong_scheduler(config)

@@ -26,6 +26,8 @@ class Amounts:
         randaugment: how many operations, and their strength of 0..30.
         erasing_probability: with which an image loses a rectangle.
         erasing_area: least and largest area of that, in parts of the image's.
+        mixup_alpha: shares of two images are of Beta(alpha, alpha): equal ones are rare below 1, and frequent above.
+        cutmix_alpha: likewise, of the areas.
     """
 
     crop_padding: float = 4
@@ -37,6 +39,8 @@ class Amounts:
     randaugment: Sequence[float] = (2, 9)
     erasing_probability: float = 0.5
     erasing_area: Sequence[float] = (0.02, 0.33)
+    mixup_alpha: float = 0.2
+    cutmix_alpha: float = 1.0
 
 
 def pixels(size: float, image_size: Sequence[int]) -> int:

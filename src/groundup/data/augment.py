@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from groundup.data.amounts import Amounts, pixels
+from groundup.data.augment_names import MIXING
 from groundup.data.colour import color_jitter
 from groundup.data.draws import Random, coins, integers
 from groundup.data.geometric import erasing, random_resized_crop, rotation, vflip
@@ -76,7 +77,7 @@ def chain(names: Sequence[str], amounts: Amounts, *, fill: Tensor, two_sides: Te
     """Chains augmentations by name, in the order given, into one `(images, index, epoch, generator) -> images`.
 
     Args:
-        names: as `check_names` gives them; none at all give None.
+        names: as `check_names` gives them; none at all give None. Those that mix images are left out: see `mixing`.
         amounts: how much each of them changes.
         fill: `(C, 1, 1)` of uint8 on the images' device: what is put where nothing of an image is.
         two_sides: `(number of training images,)` of bool on the images' device, the coins of `alternating_flip`.
@@ -97,7 +98,7 @@ def chain(names: Sequence[str], amounts: Amounts, *, fill: Tensor, two_sides: Te
     }
     steps: dict[str, Step] = {name: partial(_drawn_only, change) for name, change in drawing.items()}
     steps["alternating_flip"] = lambda images, index, epoch, g: alternating_flip(images, two_sides[index], epoch)
-    chosen = [steps[name] for name in names]
+    chosen = [steps[name] for name in names if name not in MIXING]
     return partial(_run, chosen) if chosen else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 from groundup.data.amounts import pixels
@@ -22,8 +23,11 @@ Name = Literal[
     "trivialaugment",
     "erasing",
     "cutout",
+    "mixup",
+    "cutmix",
 ]
 NAMES: tuple[str, ...] = get_args(Name)
+MIXING = ("mixup", "cutmix")  # two images, with a share of either label: of batches, and last
 _ONE_OF = (("flip", "alternating_flip"), ("crop", "random_resized_crop"), ("randaugment", "trivialaugment"))
 
 
@@ -31,7 +35,7 @@ def check_names(names: str | Sequence[str], crop_padding: float, image_size: tup
     """Gives the names as a list, `none` dropped.
 
     Raises:
-        UserError: an unknown name, two of one kind, or a crop whose padding is not less than the image.
+        UserError: an unknown name, two of one kind, a wrong order, or a crop whose padding is not less than the image.
     """
     names = [names] if isinstance(names, str) else list(names)
     if unknown := [name for name in names if name not in NAMES]:
@@ -40,6 +44,10 @@ def check_names(names: str | Sequence[str], crop_padding: float, image_size: tup
     for pair in _ONE_OF:
         if set(pair) <= set(names):
             raise UserError(f"data.augment=[{','.join(names)}]: has {' and '.join(pair)}: choose one")
+    if any(name in MIXING and other not in MIXING for name, other in pairwise(names)):
+        raise UserError(
+            f"data.augment=[{','.join(names)}]: mixup and cutmix mix images that are finished; accepted: at the end"
+        )
     if "crop" in names and pixels(crop_padding, image_size) >= min(image_size):
         raise UserError(
             f"data.crop_padding={crop_padding}: must be less than the image's {min(image_size)} pixels, because it "

@@ -28,6 +28,7 @@ from groundup.data.held_out import HeldOut
 from groundup.data.images import MAX_PIXELS, Background, Manner, plain_manner
 from groundup.data.listing import packed, refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches, at_most
+from groundup.data.mixing import mixing
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
 from groundup.data.sources import Images, held, warn_of_common_images
@@ -79,7 +80,7 @@ class ImageData(LightningDataModule):
         limit_test: takes only the first N images of the test split.
         augment: the names of the augmentations of training images, in order.
         crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment, erasing_probability,
-            erasing_area: how much they change, see `Amounts`.
+            erasing_area, mixup_alpha, cutmix_alpha: how much they change, see `Amounts`.
         sampler: `balanced` trains on every class equally often, see `BalancedOrder`; None on every image once an epoch.
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
             that share on; None keeps the size.
@@ -130,6 +131,8 @@ class ImageData(LightningDataModule):
         randaugment: Sequence[float] = (2, 9),
         erasing_probability: float = 0.5,
         erasing_area: Sequence[float] = (0.02, 0.33),
+        mixup_alpha: float = 0.2,
+        cutmix_alpha: float = 1.0,
         sampler: Literal["balanced"] | None = None,
         progressive_sizes: Sequence[tuple[float, int]] | None = None,
         tta: str = "none",
@@ -169,8 +172,9 @@ class ImageData(LightningDataModule):
         self.augment = check_names(augment, crop_padding, spec.image_size)
         self.amounts = Amounts(
             *(crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment),
-            *(erasing_probability, erasing_area),
+            *(erasing_probability, erasing_area, mixup_alpha, cutmix_alpha),
         )
+        self.mixing = mixing(self.augment, {"mixup": mixup_alpha, "cutmix": cutmix_alpha})
         self.sampler, self.progressive_sizes, self.tta = sampler, progressive_sizes, tta
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"

@@ -106,6 +106,8 @@ class ImageData(Data):
     randaugment: Annotated[list[float], AfterValidator(_randaugment)] = Field([2, 9])
     erasing_probability: Share = 0.5
     erasing_area: Annotated[list[Share], AfterValidator(_range)] = Field([0.02, 0.33])
+    mixup_alpha: Rate = 0.2
+    cutmix_alpha: Rate = 1.0
     sampler: Literal["balanced"] | None = None
     progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
     tta: Views

@@ -16,6 +16,7 @@ from groundup.borrowed.hydra import locate
 from groundup.config.balance import refuse_weights_nobody_looks_at
 from groundup.config.build import build, build_by_name, named_arguments, of_bases
 from groundup.config.given_sizes import refuse_other_sizes, sizes_of
+from groundup.config.mixing import refuse_mixing
 from groundup.config.model_kinds import learns_by_itself, model_kind
 from groundup.config.own_training import GROUPS, is_own
 from groundup.config.rooms import options_of
@@ -91,6 +92,7 @@ def _learner(config: Mapping[str, Any], spec: DatasetSpec) -> Learner:
     learner = _network_or_learner(model, spec, parts)
     if isinstance(learner, Learner):
         refuse_weights_nobody_looks_at(config)  # of a function that did not say what it makes
+        refuse_mixing(config)
         return learner
     way = CapturedClassifier if config["trainer"].get("capture") else Classifier  # a run made before has no key
     return way(learner, **parts)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from groundup.config.mixing import mixes
 from groundup.config.trainer_arguments import TRAINER_ARGUMENTS
 from groundup.data.published import published_set
 from groundup.data.whose import theirs
@@ -92,6 +93,8 @@ def why_not(config: Mapping[str, Any]) -> str | None:
     for key, ordinary in {"progressive_sizes": None, "tta": "none", "sampler": None}.items():
         if config["data"].get(key, ordinary) != ordinary:
             return f"data.{key}={config['data'][key]}: not made for stacked training"
+    if mixed := mixes(config["data"]):
+        return f"data.augment={mixed[0]}: not made for stacked training"
     if (weights := config["loss"].get("class_weights")) is not None:
         return f"loss.class_weights={weights}: not made for stacked training"
     for group in ("callbacks", "logger"):
