@@ -71,6 +71,7 @@ class Model(Node):
     min_image_size: ClassVar[int] = 1  # pixels a side
     any_image_size: ClassVar[bool] = False  # from there on, whatever it was made for
     sizes: ClassVar[tuple[str, ...]] = ()  # the keys that its weights are as many by as one likes
+    begins_with: ClassVar[str | None] = None  # the key that names weights: a training begins with them, no reader asks
 
     @classmethod
     def smallest_image(cls, options: Mapping[str, Any]) -> int:

@@ -39,10 +39,10 @@ def said(word, command="train"):
     [
         ("ckpt_path=X", "ckpt_path=X: there is no key 'ckpt_path'; here: resume=X to go on with a run, init_from=X to"),
         ("resume_from_checkpoint=X", "here: resume=X"),
-        ("pretrained=true", "here: init_from=FILE"),
-        ("model.pretrained=true", "here: init_from=FILE"),
+        ("pretrained=true", "here: model=timm model.weights=default, or init_from=FILE"),
+        ("model.pretrained=true", "here: model=timm model.weights=default, or init_from=FILE"),
         ("datamodule=mnist", "here: data=mnist"),
-        ("dataset=mnist", "did you mean data=mnist?"),
+        ("dataset=mnist", "here: data=mnist"),
         ("net=cnn", "here: model=cnn"),
         ("lr=0.1", "did you mean optimizer.lr=0.1?"),
         ("learning_rate=0.1", "did you mean optimizer.lr=0.1?"),
@@ -116,7 +116,10 @@ def test_those_that_read_runs_have_their_own():
         (("-b", "64"), "data.batch_size=64"),
         (("--model", "resnet18"), "model=resnet18"),
         (("--epochs=5",), "trainer.max_epochs=5"),
-        (("--pretrained", "--lr", "1"), "init_from=FILE, of a run or of a state_dict; nothing is downloaded"),
+        (
+            ("--pretrained", "--lr", "1"),
+            "model=timm model.weights=default, or init_from=FILE, of a run or of a state_dict",
+        ),
         (("--wd", "seed=1"), "optimizer.weight_decay=VALUE"),
     ],
 )
@@ -136,7 +139,7 @@ def test_a_key_that_was_added_is_answered_too(key, value, expected):
 def test_every_answer_is_a_key_or_an_option_that_there_is():
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", EXTRA.split())
-        others = [compose("train", [word]) for word in ("scheduler=step", "model=mlp")]
+        others = [compose("train", [word]) for word in ("scheduler=step", "model=mlp", "model=timm")]
     answers = [*table.SETTINGS.values(), *table.OPTIONS.values(), *(f"{part}x=" for part in table.WITHIN.values())]
     keys = {key for answer in answers for key in re.findall(r"(?<![\w/.+])(\w+(?:\.\w+)*)=", answer)} - {"run"}
     unknown = {key for key in keys if not key.endswith(".x") and not any(_has(each, key) for each in (cfg, *others))}

@@ -35,7 +35,6 @@ DIFFERENT = {  # where the YAML says something else than the options or the sign
     ("data=digits", "batch_size"): "few images",
     ("data=image_folder", "channels"): "a folder has none of its own, other data sets have",
     ("data=image_folder", "decode"): "runs of older versions, which do not say it, decoded all of every file",
-    ("data=image_folder", "image_size"): "a folder has none of its own, other data sets have",
     ("optimizer=sgd", "lr"): PLAIN,
     ("optimizer=sgd", "momentum"): PLAIN,
     ("optimizer=sgd", "nesterov"): PLAIN,

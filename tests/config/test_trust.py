@@ -166,6 +166,9 @@ def test_no_accepted_class_takes_a_file_but_those_whose_argument_is_refused():
         ("model", "MaskRCNN"): {"bbox_reg_weights"},
         ("model", "RoIHeads"): {"bbox_reg_weights"},
         ("model", "DualGraphModule"): {"root"},  # wants objects that no config can write
+        ("model", "Backbone"): {"weights"},  # which a training alone asks for: `groundup.learning.pretrained`
+        ("model", "TimmNetwork"): {"weights"},
+        ("model", "TorchvisionNetwork"): {"weights"},
         ("data", "ImageData"): {"root", "mirror", "file_column"},  # `groundup.run.evaluate` sees to them
         ("data", "ArrayData"): {"root", "file", "test_file"},  # read as numbers, wherever they are
         ("callbacks", "ModelCheckpoint"): {"dirpath", "filename", "save_weights_only"},

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from groundup.config.asked_images import refuse_wrong_images, refuse_wrong_out
+from groundup.config.backbones import settle_backbone
 from groundup.config.balance import refuse_wrong_balance
 from groundup.config.contradictions import (
     refuse_contradictions,
@@ -112,6 +113,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
                 make_absolute(node, key)
     drop_idle_nesterov(config["optimizer"])
     refuse_contradictions(config)
+    settle_backbone(config)
     refuse_wrong_balance(config)
     refuse_wrong_mixing(config)
     fit_images(config)

@@ -14,6 +14,8 @@ from groundup.errors import UserError
 
 EXTRAS = {  # by what is imported
     "torchvision": "vision",
+    "timm": "timm",
+    "safetensors": "timm",
     "torchdiffeq": "ode",
     "optuna": "sweeps",
     "wandb": "wandb",

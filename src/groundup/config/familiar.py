@@ -13,8 +13,8 @@ SETTINGS = {
     "checkpoint": "resume={} to go on with a run, init_from={} to begin with its weights",
     "load_from_checkpoint": "init_from={}",
     "initial_checkpoint": "init_from={}",
-    "weights": "init_from=FILE, of a run or of a state_dict",
-    "pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
+    "weights": "model.weights={}, with model=timm or model=torchvision; init_from=FILE, of a run or of a state_dict",
+    "pretrained": "model=timm model.weights=default, or init_from=FILE, of a run or of a state_dict",
     "start_epoch": "resume=RUN, which knows its epoch",
     # data
     "jobs": "+jobs={}, with -m: the jobs of a sweep in a file",
@@ -44,10 +44,10 @@ SETTINGS = {
     "model.net.lin1_size": "model=mlp model.hidden_dims=[{},256,64]",
     "model.net.lin2_size": "model=mlp model.hidden_dims=[128,{},64]",
     "model.net.lin3_size": "model=mlp model.hidden_dims=[128,256,{}]",
-    "model.pretrained": "init_from=FILE, of a run or of a state_dict; nothing is downloaded",
+    "model.pretrained": "model=timm model.weights=default, or init_from=FILE, of a run or of a state_dict",
     "model.num_classes": "nothing to type: the data know their classes",
     # network, loss, optimizer
-    "arch": "model={}",
+    "arch": "model={}, or model=timm model.arch={}",
     "net": "model={}",
     "network": "model={}",
     "dropout": "model.dropout={}",

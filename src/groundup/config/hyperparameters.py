@@ -21,7 +21,8 @@ WITHOUT_EFFECT = {
 }
 
 
-UNSET = ("data.folds", "data.fold")  # younger than the first runs, which are the same as those without them
+# Younger than the first runs, which are the same as those without them.
+UNSET = ("data.folds", "data.fold", "data.mean", "data.std")
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:

@@ -37,10 +37,7 @@ def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
         UserError: a value that is wrong, or a folder that cannot be used.
     """
     known = _what_is_said(data)
-    try:
-        refuse_statistics_of_bytes(known["mean"], known["std"])
-    except ValueError as error:
-        raise UserError(f"data.{error}") from error
+    refuse_wrong_statistics(known["mean"], known["std"])
     whole = read_table(data) if data.get("table") is not None else scan(data["root"])
     folder = _with_test(whole, data)
     if empty := folder.train.empty:
@@ -122,16 +119,34 @@ def _what_is_said(data: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"data.channels={channels}: accepted: 1 (grey), 3 (colour)")
     if not data.get("root"):
         raise UserError(f"data.root is not set: the folder that holds {LAYOUTS}")
-    mean = _per_channel("mean", data.get("mean"), channels, default=0.5)
-    std = _per_channel("std", data.get("std"), channels, default=0.25)
-    if min(std) <= 0:
-        raise UserError(f"data.std={list(std)}: every value must be greater than 0")
+    mean = per_channel("mean", data.get("mean"), channels, (0.5,) * channels)
+    std = per_channel("std", data.get("std"), channels, (0.25,) * channels)
     return {"name": IMAGE_FOLDER, "channels": channels, "height": size, "width": size, "mean": mean, "std": std}
 
 
-def _per_channel(key: str, values: Sequence[float] | None, channels: int, default: float) -> tuple[float, ...]:
+def per_channel(key: str, values: Any, channels: int, default: Sequence[float]) -> tuple[float, ...]:
+    """A statistic that the config gives, or the default.
+
+    Raises:
+        UserError: it is no list of so many numbers, or one of a deviation is not above 0.
+    """
     if values is None or values == "auto":  # which is measured when the images have been read
-        return (default,) * channels
+        return tuple(default)
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
         raise UserError(f"data.{key}={values}: accepted: a list of {channels} (data.channels) numbers, auto, or null")
-    return tuple(float(value) for value in values)
+    numbers = tuple(float(value) for value in values)
+    if key == "std" and min(numbers) <= 0:
+        raise UserError(f"data.std={list(numbers)}: every value must be greater than 0")
+    return numbers
+
+
+def refuse_wrong_statistics(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Makes sure that statistics which a config gives can be those of pixels in 0..1.
+
+    Raises:
+        UserError: they are of bytes.
+    """
+    try:
+        refuse_statistics_of_bytes(mean, std)
+    except ValueError as error:
+        raise UserError(f"data.{error}") from error

@@ -86,6 +86,10 @@ Size = Pixels | Annotated[float, Field(gt=0, lt=1)]  # in parts of the shorter s
 Views = Literal["none", "mirror", "shift", "mirror_shift"]
 
 
+Statistics = Literal["auto"] | list[float]
+Deviations = Literal["auto"] | list[Rate]
+
+
 class ImageData(Data):
     root: Text
     mirror: Mirror | None
@@ -112,6 +116,8 @@ class ImageData(Data):
     progressive_sizes: Annotated[list[list[float]], AfterValidator(_rising)] | None
     tta: Views
     image_size: Pixels | None
+    mean: Statistics | None = None
+    std: Deviations | None = None
     in_memory: Annotated[bool, AfterValidator(_in_memory)]
     workers: Workers
 
@@ -146,10 +152,6 @@ class ExtraImages(ImageData):
     extra: bool
 
 
-Statistics = Literal["auto"] | list[float]
-Deviations = Literal["auto"] | list[Rate]
-
-
 class Arrays(ImageData):
     target: Literal["groundup.data.arrays.ArrayData"] = Field(alias="_target_")
     name: Literal["arrays"]
@@ -160,8 +162,6 @@ class Arrays(ImageData):
     white: Rate | None
     transpose: bool | None
     class_names: list[Text] | None
-    mean: Statistics | None
-    std: Deviations | None
     test_fraction: Share | None
     test_seed: Count
 
@@ -169,10 +169,7 @@ class Arrays(ImageData):
 class ImageFolder(ImageData):
     target: Literal["groundup.data.module.ImageData"] = Field(alias="_target_")
     name: Literal["image_folder"]
-    image_size: Pixels
     channels: Literal[1, 3]
-    mean: Statistics | None
-    std: Deviations | None
     background: Annotated[Any, AfterValidator(_colour)]
     in_memory: bool
     resize: Literal["squash", "crop", "pad"] = "squash"

@@ -15,6 +15,8 @@ from groundup.data.folder_spec import (
     folder_spec,
     folder_test_spec,
     image_size_in,
+    per_channel,
+    refuse_wrong_statistics,
 )
 from groundup.data.published import PublishedSet, published_kind, published_names, published_set
 from groundup.data.whose import refusal, tells_its_spec
@@ -105,6 +107,17 @@ def image_size(data: Mapping[str, Any]) -> tuple[int, int]:
     return _published_spec(data).image_size
 
 
+def channels_of(data: Mapping[str, Any]) -> int:
+    """Channels of the images that a data config describes, known without a look at them.
+
+    Raises:
+        UserError: an unknown name or value.
+    """
+    if (kind := tells_its_spec(data)) is not None:
+        return _their_spec(data, kind).channels
+    return data.get("channels", 3) if data.get("name") == IMAGE_FOLDER else _published_spec(data).channels
+
+
 def _their_spec(data: Mapping[str, Any], kind: Any) -> DatasetSpec:
     """Of images that a subclass of `ImageData` brings, in the size that they are resized to."""
     try:
@@ -133,5 +146,10 @@ def _published_spec(data: Mapping[str, Any]) -> DatasetSpec:
 
 
 def _resized(spec: DatasetSpec, data: Mapping[str, Any]) -> DatasetSpec:
+    """Of images in the size, and normalised by what, the config says."""
+    if data.get("mean") is not None or data.get("std") is not None:
+        mean, std = (per_channel(key, data.get(key), spec.channels, getattr(spec, key)) for key in ("mean", "std"))
+        refuse_wrong_statistics(mean, std)
+        spec = replace(spec, mean=mean, std=std)
     size = image_size_in(data)
     return spec if size is None else ResizedSpec(**spec.plain() | {"height": size, "width": size}, brought=spec)

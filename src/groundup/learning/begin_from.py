@@ -69,10 +69,7 @@ def fit(module: nn.Module, weights: Mapping[str, Tensor], left_out: frozenset[st
         left_out: names in the module that stay as they are.
     """
     own = {short(module, name): (name, value) for name, value in module.state_dict().items() if name not in left_out}
-    unwrapped = {".".join(part for part in name.split(".") if part not in WRAPPERS): w for name, w in weights.items()}
-    ways = [{name.removeprefix(prefix): weight for name, weight in unwrapped.items()} for prefix in PREFIXES]
-    ways += [{f"{prefix}{name}": weight for name, weight in unwrapped.items()} for prefix in PREFIXES[1:]]
-    given = max(ways, key=lambda way: sum(name in own and _fits(own[name][1], way[name]) for name in way))
+    given = named_as({name: value for name, (_, value) in own.items()}, weights)
     known = [name for name in own if name in given]
     return Fit(
         {own[name][0]: given[name] for name in known if _fits(own[name][1], given[name])},
@@ -80,6 +77,14 @@ def fit(module: nn.Module, weights: Mapping[str, Tensor], left_out: frozenset[st
         [name for name in own if name not in given],
         [name for name in given if name not in own],
     )
+
+
+def named_as(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with or without what PREFIXES and WRAPPERS are in their names, whichever fits a module's own best."""
+    unwrapped = {".".join(part for part in name.split(".") if part not in WRAPPERS): w for name, w in weights.items()}
+    ways = [{name.removeprefix(prefix): weight for name, weight in unwrapped.items()} for prefix in PREFIXES]
+    ways += [{f"{prefix}{name}": weight for name, weight in unwrapped.items()} for prefix in PREFIXES[1:]]
+    return max(ways, key=lambda way: sum(name in own and _fits(own[name], way[name]) for name in way))
 
 
 def put(module: nn.Module, fitted: Fit, path: Path) -> None:

@@ -16,7 +16,7 @@ from groundup.learning.losses import check_labels
 from groundup.learning.meter import Diverged
 from groundup.learning.predictor import Predictor, Validation
 from groundup.learning.random_numbers import seed_generators
-from groundup.learning.rates import set_rates
+from groundup.learning.rates import apart, put_shares, set_rates
 from groundup.learning.schedules import Schedule
 from groundup.learning.torch_schedulers import TorchScheduler, refuse_state_of_objects
 from groundup.learning.training_progress import TrainingProgress, steps_of
@@ -109,11 +109,17 @@ class Learner(Predictor):
         """The parameters that learn, in groups that always learn in the same steps."""
         return [[p for p in self.parameters() if p.requires_grad]]
 
+    def rate_shares(self) -> Mapping[nn.Parameter, float]:
+        """The shares of the learning rate of those parameters that do not learn at the whole of it."""
+        return getattr(self.net, "rate_shares", {})
+
     def configure_optimizers(self) -> Any:
         names = {parameter: name for name, parameter in self.named_parameters()}
         learning = [[p for p in group if p.requires_grad] for group in self.parameter_groups()]
-        groups = [{"params": [(names[p], p) for p in group]} for group in learning if group]
-        optimizer = self._make_optimizer(groups)
+        shares = self.rate_shares()
+        parts = [part for group in learning for part in apart(group, shares)]
+        optimizer = self._make_optimizer([{"params": [(names[p], p) for p in part]} for part in parts])
+        put_shares(optimizer.param_groups, shares)
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         if not isinstance(self.lr_schedule, TorchScheduler):
             return optimizer

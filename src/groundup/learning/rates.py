@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from groundup.learning.schedules import falling
 
@@ -29,3 +29,17 @@ def set_rates(
             group["lr"].fill_(rate)  # a captured step reads it there
         else:
             group["lr"] = rate
+
+
+def apart(group: Sequence[nn.Parameter], shares: Mapping[nn.Parameter, float]) -> list[list[nn.Parameter]]:
+    """A group in parts of one share of the learning rate each, those of the largest first; one of nothing is none."""
+    kinds = sorted({shares.get(parameter, 1.0) for parameter in group}, reverse=True)
+    return [[parameter for parameter in group if shares.get(parameter, 1.0) == kind] for kind in kinds]
+
+
+def put_shares(groups: Sequence[dict[str, Any]], shares: Mapping[nn.Parameter, float]) -> None:
+    """Has the groups of an optimizer that was made of such parts learn at their share of the rate that it gave them."""
+    for group in groups:
+        share = shares.get(group["params"][0], 1.0)
+        if share != 1.0:
+            group["lr"] = group["lr"] * share

@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from groundup.options import Activation, Depth, Model, Part, Pixels, Rate, Stages, Units, UnitsOfLayers, weights_between
+from groundup.options import (
+    Activation,
+    Depth,
+    Model,
+    Part,
+    Pixels,
+    Positive,
+    Rate,
+    Stages,
+    Text,
+    Units,
+    UnitsOfLayers,
+    weights_between,
+)
 
 
 class Mlp(Model):
@@ -75,3 +88,26 @@ class SpeedNet(Model):
     def fewest_weights(cls, options: Mapping[str, Any], inputs: int, classes: int) -> int:
         widths, more = options["widths"], options["depth"] - 1
         return 9 * (weights_between(widths) + more * sum(width**2 for width in widths))
+
+
+class Backbone(Model):
+    """Of a network of a library of networks, by its name there."""
+
+    begins_with = "weights"
+    min_image_size = 32
+    arch: Text
+    weights: Text | None
+    freeze: Literal["none", "backbone"] | Positive
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] | None
+
+
+class Timm(Backbone):
+    package = "timm"
+    target: Literal["groundup.models.timm_network.TimmNetwork"] = Field(alias="_target_")
+    name: Literal["timm"]
+
+
+class Torchvision(Backbone):
+    package = "torchvision"
+    target: Literal["groundup.models.torchvision_network.TorchvisionNetwork"] = Field(alias="_target_")
+    name: Literal["torchvision"]

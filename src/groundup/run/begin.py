@@ -20,6 +20,7 @@ from groundup.spec import DatasetSpec
 log = logging.getLogger(__name__)
 
 SHOWN = 8  # names in a line
+TRAINED_BY = ("weights", "freeze", "backbone_rate")  # keys of a model that change nothing that its weights mean
 
 
 def begin_from(module: LightningModule, config: Mapping[str, Any], spec: DatasetSpec) -> dict[str, Tensor]:
@@ -105,6 +106,7 @@ def _meant_otherwise(
     network = checkpoint.get(NETWORK)
     for group in ("model", "loss"):
         its, own = dict((network or {}).get(group) or {}), network_of(config)[group]
+        its, own = ({key: value for key, value in node.items() if key not in TRAINED_BY} for node in (its, own))
         different = [key for key in {**own, **its} if its.get(key) != own.get(key)] if its else []
         if different:
             key = min(different, key=lambda key: key != "name")

@@ -56,7 +56,8 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
     except UserError:
         raise
     except Exception as error:
-        if options_of(place.partition(".")[0], node) is not None and not isinstance(error, _ABOUT_ARGUMENTS):
+        options = options_of(place.partition(".")[0], node)
+        if options is not None and options.package is None and not isinstance(error, _ABOUT_ARGUMENTS):
             raise  # of a part of ours that is a bug
         log_of_tracebacks.error(f"traceback of {place}", exc_info=error)
         raise refusal(place, node, _cause(error, str(node["_target_"])), accepted) from error

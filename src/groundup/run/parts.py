@@ -32,6 +32,8 @@ from groundup.learning.continued import Continued
 from groundup.learning.learner import Learner
 from groundup.learning.numpy_net import NumPyNet
 from groundup.learning.predictor import Predictor
+from groundup.learning.pretrained import begin_pretrained
+from groundup.models.backbone import Backbone
 from groundup.run import kinds
 from groundup.run.accompany import accompany
 from groundup.run.begin import begin_from, keep_frozen
@@ -102,9 +104,13 @@ def assemble(
         callbacks.append(EarlyStopHolds())
     prune = Prune(judge) if judge else None
     callbacks += [prune] if prune else []
-    callbacks += keep_frozen(learner, config.get("freeze") or [])
+    backbone = getattr(learner, "net", None)
+    backbone = backbone if isinstance(backbone, Backbone) else None
+    callbacks += keep_frozen(learner, [*(config.get("freeze") or []), *(backbone.frozen if backbone else [])])
     checkpoint = checkpoint_of(learner, spec, resume, config) if resume else None
     if checkpoint is None:
+        if backbone is not None:
+            begin_pretrained(backbone, spec)
         given = begin_from(learner, config, spec)
         if isinstance(learner, Learner):
             learner.weights_given = given

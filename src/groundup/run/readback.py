@@ -36,10 +36,16 @@ def read_config(run_dir: Path, built: Sequence[str], trust: Collection[str] = ()
     if not (run_dir / CONFIG).is_file():
         raise UserError(f"run={run_dir}: no {CONFIG} there; accepted: a run directory such as outputs/runs/*/*")
     config = load_config(run_dir)
-    refuse_foreign_targets({group: config[group] for group in built}, trusted(trust))
+    refuse_foreign_targets({group: _read_back(group, config[group]) for group in built}, trusted(trust))
     for group in ("data", *built):  # of which predictions take the background
         _refuse_wrong_values(run_dir, group, config[group])
     return {key: config[key] for key in (*GROUPS, "seed")}
+
+
+def _read_back(group: str, node: dict[str, Any]) -> dict[str, Any]:
+    """A node without the weights that its training began with: whoever builds it to read it back asks for none."""
+    options = options_of("model", node) if group == "model" else None
+    return node if options is None else {key: value for key, value in node.items() if key != options.begins_with}
 
 
 def warn_of_pruned(run_dir: Path) -> None:

@@ -1,0 +1,96 @@
+"""The networks of timm (Wightman 2019, "PyTorch image models")."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+from timm.models import get_pretrained_cfg, group_parameters
+from torch import Tensor, nn
+
+from groundup.errors import UserError
+from groundup.models.backbone import MIN_SIZE, Backbone, Freeze, Input
+from groundup.models.image_size import require_image_size
+
+
+class TimmNetwork(Backbone):
+    """A network of timm, by its name there.
+
+    Args:
+        in_channels, image_size, num_classes: of the data.
+        arch: `resnet18`, or with the tag of published weights `resnet18.a1_in1k`.
+        weights, freeze, backbone_rate: see `Backbone`. Stages are those of timm, the stem being the first.
+
+    Raises:
+        UserError: it has not so many stages, or the images are smaller than 32x32.
+    """
+
+    library = "timm"
+
+    def __init__(
+        self,
+        in_channels: int,
+        image_size: tuple[int, int],
+        num_classes: int,
+        arch: str,
+        weights: str | None = None,
+        freeze: Freeze = "none",
+        backbone_rate: float | None = None,
+    ):
+        require_image_size("timm", image_size, minimum=MIN_SIZE)
+        network = _create(arch, image_size, num_classes=num_classes, in_chans=in_channels)
+        heads = _heads(network)
+        super().__init__(network, heads, _stages(network, heads), arch, weights, freeze, backbone_rate)
+        self._image_size = image_size
+
+    def published_weights(self) -> Mapping[str, Tensor]:
+        config = get_pretrained_cfg(self.arch)
+        if config is None or not config.has_weights:
+            raise UserError(f"model.weights=default: timm has no weights of {self.arch}; accepted: null, or a path")
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of each try; what came of them is said
+        try:
+            return _create(self.arch, self._image_size, pretrained=True).state_dict()
+        except (OSError, RuntimeError) as error:
+            where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
+            raise self.not_fetched(f"model.safetensors of {where}", error) from error
+
+    def converted(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        filters = vars(sys.modules[type(self.network).__module__])
+        convert = filters.get("checkpoint_filter_fn")  # each file of timm's models has its own, by this name
+        return weights if convert is None else convert(dict(weights), self.network)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [*timm.list_models(), *timm.list_models(pretrained=True)]
+
+    @classmethod
+    def input_of(cls, arch: str) -> Input:
+        config = get_pretrained_cfg(arch)
+        assert config is not None, "the name is known"
+        return Input(config.input_size[-1], tuple(config.mean), tuple(config.std))
+
+
+def _create(arch: str, image_size: tuple[int, int], **options: Any) -> nn.Module:
+    config = get_pretrained_cfg(arch)
+    if config is not None and config.fixed_input_size and config.input_size[1:] != tuple(image_size):
+        options["img_size"] = image_size
+    return timm.create_model(arch, **options)
+
+
+def _heads(network: nn.Module) -> list[str]:
+    """By what timm says of the network; without a word of it, its last layer."""
+    said = getattr(network, "pretrained_cfg", {}).get("classifier")
+    names = [said] if isinstance(said, str) else list(said or ())
+    modules = dict(network.named_modules())
+    known = [name for name in names if isinstance(modules.get(name), nn.Linear | nn.Conv2d)]
+    return known or [[name for name, layer in modules.items() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]]
+
+
+def _stages(network: nn.Module, heads: list[str]) -> list[list[str]]:
+    matcher = network.group_matcher(coarse=True)  # type: ignore[operator]
+    groups = group_parameters(network, matcher, reverse=False)
+    names = [[name for name in groups[key] if name.rpartition(".")[0] not in heads] for key in sorted(groups)]
+    return [stage for stage in names if stage]
