@@ -37,7 +37,7 @@ class Home:
         here, checkout = Path.cwd(), find_checkout()
         if checkout is not None and here.resolve().is_relative_to(checkout):
             return cls.of_project(checkout)
-        return cls(here / "outputs", _user_cache() / "groundup" / "data")
+        return cls(here / "outputs", user_cache() / "groundup" / "data")
 
     def data_root(self) -> str:
         return os.environ.get("GROUNDUP_DATA") or str(self.data)  # set but empty is unset, never the current folder
@@ -64,8 +64,8 @@ def find_checkout() -> Path | None:
     return folder if is_one else None
 
 
-def _user_cache() -> Path:
-    """See the XDG Base Directory Specification."""
+def user_cache() -> Path:
+    """Where a user's programs keep what they can make again; see the XDG Base Directory Specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
 
 

@@ -33,6 +33,7 @@ DIFFERENT = {  # where the YAML says something else than the options or the sign
     ("data=cifar10", "augment"): "photographs are worth augmenting",
     ("data=cifar100", "augment"): "photographs are worth augmenting",
     ("data=digits", "batch_size"): "few images",
+    ("data=image_folder", "cache"): "runs of older versions, which do not say it, had none",
     ("data=image_folder", "channels"): "a folder has none of its own, other data sets have",
     ("data=image_folder", "decode"): "runs of older versions, which do not say it, decoded all of every file",
     ("optimizer=sgd", "lr"): PLAIN,

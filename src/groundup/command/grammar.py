@@ -20,7 +20,7 @@ from groundup.errors import UserError
 # Keys whose values are paths: of those what the grammar cannot read is taken as it is.
 PATHS = {
     *("data.root", "data.mirror", "resume", "init_from", "sweep.resume", "jobs", "hydra.run.dir", "hydra.sweep.dir"),
-    *("run", "images", "ckpt", "out"),
+    *("run", "images", "ckpt", "out", "data.file", "data.test_file", "data.table", "data.cache"),
 }
 FUNCTIONS = ("choice", "range", "interval", "glob", "sort", "shuffle", "tag", "int", "float", "str", "bool")
 DASHES = "\u2010\u2013\u2014\u2212"  # that look like a hyphen

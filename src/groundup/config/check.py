@@ -101,6 +101,8 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     make_absolute(config["data"], "mirror")
     for key in FILES_OF_DATA:
         make_absolute(config["data"], key)
+    if config["data"].get("cache") != "auto":
+        make_absolute(config["data"], "cache")
     settle_folds(config["data"], typed_words() if words is None else words)
     if config["resume"] != "auto":
         make_absolute(config, "resume")

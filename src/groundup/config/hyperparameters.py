@@ -11,6 +11,7 @@ WITHOUT_EFFECT = {
     "data.root",
     "data.mirror",
     "data.eval_batch_size",
+    "data.cache",
     "data.in_memory",
     "data.workers",
     "optimizer.batch_size",  # is data.batch_size

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,7 +15,9 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from groundup.data.folder_spec import FolderSpec
+from groundup.data.image_reader import Reader, digest_of
 from groundup.data.images import Decoded, Manner, decode, inspect
+from groundup.data.listing import CONTENTS, LABELS, digests, packed
 from groundup.data.sources import Images
 from groundup.errors import UserError
 from groundup.printable import printable
@@ -42,8 +46,14 @@ class BrokenImages(UserError):
 class FolderImages(Dataset):
     """The images of a folder's split, read when asked for: `(image (C, H, W) of uint8, label, position)`."""
 
-    def __init__(self, samples: list[tuple[str, int]], spec: DatasetSpec, manner: Manner = _AS_IT_IS):
-        self.samples, self.spec, self.manner = samples, spec, manner
+    def __init__(
+        self,
+        samples: list[tuple[str, int]],
+        spec: DatasetSpec,
+        manner: Manner = _AS_IT_IS,
+        reader: Reader | None = None,
+    ):
+        self.samples, self.spec, self.manner, self.reader = samples, spec, manner, reader
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -61,7 +71,9 @@ class FolderImages(Dataset):
 
     def pick(self, positions: Tensor) -> FolderImages:
         """Some of the images."""
-        return FolderImages([self.samples[position] for position in positions.tolist()], self.spec, self.manner)
+        return FolderImages(
+            [self.samples[position] for position in positions.tolist()], self.spec, self.manner, self.reader
+        )
 
     def load(self, skip: bool = False) -> Images:
         """Reads them all, into memory.
@@ -78,7 +90,11 @@ class FolderImages(Dataset):
             pixels[position], doubt = self._decoded(position)
             return doubt
 
-        whole = self._each(read, skip)
+        try:
+            whole = self._each(read, skip)
+        finally:  # a stopped command has not decoded for nothing
+            if self.reader is not None:
+                self.reader.flush()
         images = Images(pixels, self.labels, self.files)
         return images if len(whole) == len(self) else images.pick(torch.tensor(whole))
 
@@ -92,6 +108,8 @@ class FolderImages(Dataset):
         return self if len(whole) == len(self) else self.pick(torch.tensor(whole))
 
     def _decoded(self, position: int) -> Decoded:
+        if self.reader is not None:
+            return self.reader.read(self.samples[position][0])
         return decode(self.samples[position][0], self.spec.channels, self.spec.image_size, manner=self.manner)
 
     def _each(self, look: Callable[[int], str | None], skip: bool) -> list[int]:
@@ -103,7 +121,7 @@ class FolderImages(Dataset):
         problems: list[str] = []
         doubts: list[str] = []
         whole: list[int] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
+        with _threads() as pool:  # Pillow decodes outside Python's lock
             tasks = [pool.submit(look, position) for position in range(len(self))]
             bar = tqdm(tasks, "reading images", unit=" images", delay=_SOON, leave=False, disable=None)
             for position, task in enumerate(bar):
@@ -124,16 +142,51 @@ class FolderImages(Dataset):
         return whole
 
 
+def files_of(spec: FolderSpec, limit: int | None, root: Path, reader: Reader | None) -> dict[str, Tensor]:
+    """Which image files a folder has to train and to validate on, for a checkpoint, see `listing.changes`.
+
+    Args:
+        spec: of the folder.
+        limit: only the first so many training images.
+        root: below which their names are.
+        reader: knows the contents of those that it has read; the others are read. None: contents are not told.
+    """
+    splits = (open_folder(spec, split, limit if split == "train" else None) for split in ("train", "val"))
+    samples = [sample for images in splits if images is not None for sample in images.samples]
+    named = {os.path.relpath(path, root): (path, label) for path, label in samples}
+    ordered = [named[name] for name in sorted(named, key=os.fsencode)]
+    found = {"files": packed(named), LABELS: digests(spec.class_names[label].encode() for _, label in ordered)}
+    if reader is None:
+        return found
+    with _threads() as pool:
+        contents = pool.map(lambda path: reader.digests.get(path) or digest_of(path), (path for path, _ in ordered))
+        return found | {CONTENTS: digests(contents)}
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """A thread for each core; who leaves early does not wait for what has not begun."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _counted(problems: list[str], count: int) -> tuple[int, int, str]:
     return len(problems), count, "\n  ".join(problems)
 
 
 def open_folder(
-    spec: FolderSpec, split: str, limit: int | None = None, manner: Manner = _AS_IT_IS
+    spec: FolderSpec,
+    split: str,
+    limit: int | None = None,
+    manner: Manner = _AS_IT_IS,
+    reader: Reader | None = None,
 ) -> FolderImages | None:
     """The images of a folder's split in turns, one of every class; None where there is no such split."""
     samples = spec.folder.split(split).samples(spec.class_names)
-    return FolderImages(samples[:limit], spec, manner) if samples else None
+    return FolderImages(samples[:limit], spec, manner, reader) if samples else None
 
 
 def read_folder(
@@ -143,6 +196,7 @@ def read_folder(
     manner: Manner = _AS_IT_IS,
     in_memory: bool = True,
     skip: bool = False,
+    reader: Reader | None = None,
 ) -> Images | FolderImages | None:
     """Reads a folder's split, or its headers alone; None where there is no such split.
 
@@ -153,11 +207,12 @@ def read_folder(
         manner: how images are decoded.
         in_memory: False leaves the images on the disk.
         skip: leaves out what cannot be read, and says so.
+        reader: of the files; None decodes them.
 
     Raises:
         BrokenImages: some cannot be read.
     """
-    images = open_folder(spec, split, limit, manner)
+    images = open_folder(spec, split, limit, manner, reader)
     if images is None or in_memory:
         return images.load(skip) if images is not None else None
     images = images.check(skip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import logging
 import os
 import stat
@@ -111,6 +112,7 @@ def decode(
     image_size: tuple[int, int],
     background: Background = "white",
     manner: Manner | None = None,
+    content: bytes | None = None,
 ) -> Decoded:
     """Reads an image as `(channels, H, W)` of uint8, turned as its EXIF data says and resized (bilinear, antialiased).
 
@@ -123,21 +125,26 @@ def decode(
         image_size: height and width.
         background: what shows through where the image is transparent.
         manner: all that is said of it, the background too; None: as `Manner` has it.
+        content: of the file, where it has been read already.
 
     Raises:
         UserError: the file cannot be read, is no such image, or has too many pixels.
     """
     import torch
 
-    pixels, doubt = decode_array(path, channels, image_size, manner or Manner(background))
+    pixels, doubt = decode_array(path, channels, image_size, manner or Manner(background), content)
     return Decoded(torch.from_numpy(pixels), doubt)
 
 
 def decode_array(
-    path: str | os.PathLike[str], channels: int, image_size: tuple[int, int] | None, manner: Manner
+    path: str | os.PathLike[str],
+    channels: int,
+    image_size: tuple[int, int] | None,
+    manner: Manner,
+    content: bytes | None = None,
 ) -> tuple[NDArray[np.uint8], str | None]:
     """As `decode`, but an array; an image of its own size where that is None. Takes no torch."""
-    with _opened(path, manner.max_pixels) as image:
+    with _opened(path, manner.max_pixels, content) as image:
         turn = _turn(image) if image.format == "JPEG" and manner.decode == "fast" else None
         if image_size is not None and image.format == "JPEG" and manner.decode == "fast":
             _draft(image, image_size, turn)
@@ -188,12 +195,16 @@ def inspect(path: str | os.PathLike[str], manner: Manner | None = None) -> str |
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], max_pixels: int) -> Iterator[Image.Image]:
+def _opened(path: str | os.PathLike[str], max_pixels: int, content: bytes | None = None) -> Iterator[Image.Image]:
     """An image file whose header is read. Whatever is raised inside, by a decoder say, becomes words about the file."""
     name = printable(os.fspath(path))
     try:
-        _refuse_other_than_a_file(path)
-        with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
+        if content is None:
+            _refuse_other_than_a_file(path)
+        with (
+            open(path, "rb") if content is None else io.BytesIO(content) as file,
+            Image.open(file, formats=_FORMATS) as image,
+        ):
             if image.width * image.height > max_pixels:
                 raise UserError(
                     f"{name}: {image.width}x{image.height} pixels; accepted: at most {max_pixels:,} in all "

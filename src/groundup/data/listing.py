@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,16 @@ def packed(names: Iterable[str]) -> Tensor:
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
 
+LABELS, CONTENTS = "file_labels", "file_contents"  # of a checkpoint, in the order of the names of files, sorted
+_DIGEST = 8  # bytes
+
+
+def digests(parts: Iterable[bytes]) -> Tensor:
+    """A short digest of each part, `(N, 8)` of uint8."""
+    short = b"".join(hashlib.sha256(part).digest()[:_DIGEST] for part in parts)
+    return torch.frombuffer(bytearray(short), dtype=torch.uint8).view(-1, _DIGEST)
+
+
 def refuse_other_images(before: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> None:
     """Makes sure that a run goes on with the images that it was begun with.
 
@@ -36,15 +47,38 @@ def refuse_other_images(before: Mapping[str, Any], now: Mapping[str, Any], root:
     """
     why = "a run goes on with the images it was begun with, lest some that it was trained on be validated on"
     for key in now:
-        if key in before and key != "files" and before[key] != now[key]:
+        if key in before and not isinstance(now[key], Tensor) and before[key] != now[key]:
             name = key if key == "seed" else f"data.{key}"
             then, here = ("null" if value is None else value for value in (before[key], now[key]))
             raise UserError(f"{name}={here} with resume: that run has {name}={then}; {why}")
-    if "files" in before and "files" in now and (changed := difference(before["files"], now["files"])):
+    if changed := changes(before, now):
         raise UserError(
             f"data.root={root} with resume: its images are others ({printable(changed)}); {why}. Put the folder back "
             "as it was, or begin a new run without resume"
         )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """What has come of the names, classes and contents of a checkpoint's image files, in words; None where nothing has.
+
+    Raises:
+        zlib.error: a list holds no names.
+    """
+    if "files" not in before or "files" not in now:
+        return None
+    if changed := difference(before["files"], now["files"]):
+        return changed
+    names = sorted(_names(now["files"]), key=os.fsencode)
+    said = {LABELS: "another class", CONTENTS: "another content"}
+    parts = []
+    for key, what in said.items():
+        then, here = before.get(key), now.get(key)
+        if not isinstance(then, Tensor) or not isinstance(here, Tensor) or then.shape != here.shape:
+            continue  # of an older version, or not held in memory
+        if len(rows := (then != here).any(1).nonzero()[:, 0].tolist()):
+            count = f"{len(rows):,} of {len(names):,} images have {what}"
+            parts.append(f"{count}{', first' if len(rows) > 1 else ':'} {names[rows[0]]}")
+    return "; ".join(parts) or None
 
 
 def difference(before: Tensor, now: Tensor) -> str | None:

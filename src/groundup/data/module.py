@@ -21,12 +21,13 @@ from groundup.data.balanced import BalancedOrder
 from groundup.data.common_random import setting_up
 from groundup.data.download import ensure
 from groundup.data.finish import Finish
-from groundup.data.folder_images import BrokenImages, FolderImages, open_folder, read_folder
+from groundup.data.folder_images import BrokenImages, FolderImages, files_of, read_folder
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.folder_words import tell_what_is_there
 from groundup.data.held_out import HeldOut
+from groundup.data.image_reader import Reader
 from groundup.data.images import MAX_PIXELS, Background, Manner, plain_manner
-from groundup.data.listing import packed, refuse_other_images
+from groundup.data.listing import refuse_other_images
 from groundup.data.loader import Batches, Positions, StreamedBatches, at_most
 from groundup.data.mixing import mixing
 from groundup.data.order import EpochOrder
@@ -92,6 +93,7 @@ class ImageData(LightningDataModule):
         decode: likewise, `fast` or `exact`.
         bits: likewise.
         max_pixels: likewise.
+        cache: where images of a folder are kept as they were decoded: `auto`, a folder, or None for nowhere.
         on_error: `stop` where images of a folder cannot be read, or `skip` them.
         labels: the `fine` or the `coarse` classes of cifar100.
         split: of emnist, `balanced`, `letters` and so on.
@@ -151,6 +153,7 @@ class ImageData(LightningDataModule):
         decode: Literal["fast", "exact"] = "exact",
         bits: int | None = None,
         max_pixels: int = MAX_PIXELS,
+        cache: str | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         test_fraction: float | None = None,
         test_seed: int = 0,
@@ -178,6 +181,7 @@ class ImageData(LightningDataModule):
         self.sampler, self.progressive_sizes, self.tta = sampler, progressive_sizes, tta
         self.in_memory, self.workers, self.seed = in_memory, workers, seed
         self.manner, self.skips = Manner(background, resize, decode, bits, max_pixels), on_error == "skip"
+        self.cache = cache
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.measures = tuple(key for key, value in (("mean", mean), ("std", std)) if value == "auto")
         self.takes_all_to_test = test_fraction == 1
@@ -240,6 +244,8 @@ class ImageData(LightningDataModule):
             warn_of_small_amounts(self.augment, self.amounts, self.spec.image_size)
         if isinstance(self.spec, FolderSpec) and stage != "test":
             tell_what_is_there(self.spec, self.splits, self.limits)
+            if self.reader is not None:
+                self.reader.tell(len(self.reader.digests))
 
     @property
     def cuts_validation(self) -> bool:
@@ -357,7 +363,8 @@ class ImageData(LightningDataModule):
 
     def _read(self, split: str) -> Images | FolderImages | None:
         if isinstance(self.spec, FolderSpec):
-            return read_folder(self.spec, split, self.limits[split], self.manner, self.in_memory, self.skips)
+            manner, reader = self.manner, self.reader
+            return read_folder(self.spec, split, self.limits[split], manner, self.in_memory, self.skips, reader)
         spec = self.spec.brought if isinstance(self.spec, ResizedSpec) else self.spec
         # published files are known by their MD5; how many images a split has of a `val`, nobody says
         count = None if self._is_published else {"train": spec.train_size, "test": spec.test_size}.get(split)
@@ -365,12 +372,19 @@ class ImageData(LightningDataModule):
             images = self.load_split(split)
         return held(spec, split, images, self.spec.image_size, count=count, limit=self.limits[split])
 
+    @cached_property
+    def reader(self) -> Reader | None:
+        """Of image files; None decodes each when it is asked for. What is not held in memory is kept where one says."""
+        if not self.in_memory and self.cache in (None, "auto"):
+            return None
+        return Reader((self.spec.channels, *self.spec.image_size), self.manner, self.cache)
+
     def state_dict(self) -> dict[str, Any]:
         """What decides which images are trained on: for a checkpoint, so that a run goes on with the same."""
         state = self.held_out.plain() | {"limit_train": self.limits["train"], "seed": self.seed}
         if not isinstance(self.spec, FolderSpec):  # the files of the others are those that were published
             return state
-        return state | plain_manner(self.manner) | {"files": self._files}
+        return state | plain_manner(self.manner) | self._begun_with
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes sure that a run goes on with the images that it was begun with.
@@ -383,12 +397,10 @@ class ImageData(LightningDataModule):
         refuse_other_images(state, self.state_dict(), self.root)
 
     @cached_property
-    def _files(self) -> Tensor:
-        """The names below `root` of the images of a folder to train and to validate on, packed."""
+    def _begun_with(self) -> dict[str, Tensor]:
+        """Names below `root`, classes and contents of the images of a folder to train and to validate on."""
         assert isinstance(self.spec, FolderSpec), "the files of a published data set are always the same"
-        splits = (open_folder(self.spec, split, self.limits[split]) for split in ("train", "val"))
-        paths = [path for images in splits if images is not None for path, _ in images.samples]
-        return packed(os.path.relpath(path, self.root) for path in paths)
+        return files_of(self.spec, self.limits["train"], self.root, self.reader if self.in_memory else None)
 
     def cut(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The positions of a training split with these labels to train on, and those held out for validation."""

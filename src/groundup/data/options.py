@@ -177,6 +177,7 @@ class ImageFolder(ImageData):
     bits: Annotated[int, Field(ge=8, le=16)] | None = None
     max_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 50_000_000  # beyond, Pillow refuses by itself
     on_error: Literal["stop", "skip"] = "stop"
+    cache: Text | None = None
     test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     test_seed: Count = 0
     table: Text | None = None

@@ -161,7 +161,8 @@ def test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> Datas
 def data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The data keys of the run, and what was chosen in their place.
 
-    Somebody else may have written the first: nothing is fetched from where they say, nor to a folder that they name.
+    Somebody else may have written the first: nothing is fetched from where they say, nor written to a folder that they
+    name.
 
     Raises:
         UserError: files would have to be fetched to such a folder.
@@ -177,6 +178,8 @@ def data_options(run_dir: Path, of_run: Mapping[str, Any], chosen: Mapping[str, 
     if unknown := next((key for key in ("file", "test_file", "table") if key in chosen and key not in of_run), None):
         raise UserError(f"data.{unknown}={chosen[unknown]}: data={of_run.get('name')} of this run has no such key")
     options = {**of_run, "mirror": None, **chosen}
+    if options.get("cache") is not None:  # nothing is written where somebody else says
+        options["cache"] = "auto"
     own = tells_its_spec(of_run) is not None or "root" in chosen or options.get("root") == home().data_root()
     if not own and not is_there(str(options.get("name")), str(options.get("root")), options):
         raise UserError(

@@ -159,7 +159,8 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in config.items() if key not in FREE_KEYS and value not in (None, [])}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key != "max_epochs"}
     # runs of older versions have no keys for folds
-    kept["data"] = {key: value for key, value in config["data"].items() if key not in FOLDS or value is not None}
+    data = config["data"].items()
+    kept["data"] = {key: value for key, value in data if key != "cache" and (key not in FOLDS or value is not None)}
     return kept
 
 

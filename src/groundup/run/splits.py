@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
 
 from groundup.config.data_module import look_at_data_module
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.folder_spec import FolderSpec
-from groundup.data.listing import common, difference
+from groundup.data.listing import changes, common
 from groundup.data.module import ImageData
 from groundup.data.specs import make_spec
 from groundup.data.whose import has_our_keys
@@ -67,15 +68,13 @@ def turn_to(split: str, module: LightningDataModule, checkpoint: Mapping[str, An
 def _refuse_other_images(split: str, module: ImageData, before: Mapping[str, Any]) -> None:
     """What has been trained on must not be taken for what was held out."""
     now = module.state_dict()
-    for key in before.keys() & now.keys():
-        if key == "files":
-            changed = difference(before[key], now[key])
-        else:
-            changed = f"{key}={now[key]}, the run has {before[key]}" if before[key] != now[key] else None
-        if changed:
-            raise UserError(
-                f"split={split}: the images are others than those of the run ({changed}); accepted: the same"
-            )
+    different = [
+        f"{key}={now[key]}, the run has {before[key]}"
+        for key in sorted(before.keys() & now.keys())
+        if not isinstance(now[key], Tensor) and before[key] != now[key]
+    ]
+    if changed := next(iter(different), None) or changes(before, now):
+        raise UserError(f"split={split}: the images are others than those of the run ({changed}); accepted: the same")
 
 
 def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
