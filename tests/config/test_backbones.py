@@ -39,7 +39,7 @@ def test_photos_are_read_in_the_size_of_the_weights(compose_config, tmp_path):
         (tmp_path / "train" / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "train" / name / "1.png")
     folder = ("data=image_folder", f"data.root={tmp_path}")
-    assert shown(check(compose_config("model=cnn", *folder))) == [32, None, None]
+    assert shown(check(compose_config("model=cnn", *folder))) == [32, "auto", "auto"]
     assert shown(check(compose_config(*TIMM, "model.weights=default", *folder))) == [224, *IMAGENET]
     assert shown(check(compose_config(*TIMM, "model.weights=default", *folder, "data.image_size=96"))) == [
         96,

@@ -42,7 +42,8 @@ RECIPES = [*EXPERIMENTS, *options("debug")]
 def folder(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "images" / "train" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / "images" / "train" / name / "1.png")
+        for grey in range(5):  # of which one is validated on
+            Image.new("RGB", (8, 8), (grey,) * 3).save(tmp_path / "images" / "train" / name / f"{grey}.png")
     np.savez(
         tmp_path / "images" / "all.npz", x=np.arange(8 * 64, dtype=np.float32).reshape(8, 8, 8) / 511, y=[0, 1] * 4
     )
