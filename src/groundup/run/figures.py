@@ -29,7 +29,7 @@ UNKNOWN_YET = (
 ENTRIES = {  # that are no metrics
     *(name for name in UNKNOWN_YET if "/" not in name),
     *("status", "reason", "model", "data", "seed", "overrides", "versions", "git", "error", "devices", "stacked"),
-    *("init_from", "run_dir", "test/per_class", "test/confusion", "temperature"),
+    *("init_from", "run_dir", "kind", "suggested_lr", "test/per_class", "test/confusion", "temperature"),
 }
 
 

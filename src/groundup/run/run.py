@@ -15,9 +15,11 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
+from groundup.callbacks.lr_range import LRRange
 from groundup.callbacks.prune import Judge
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
+from groundup.learning.meter import Diverged
 from groundup.run.allocator import keep_freed_memory
 from groundup.run.answers import keep_answers, test_answers, validation_answers
 from groundup.run.costs import PeakMemory
@@ -27,6 +29,7 @@ from groundup.run.processes import is_helper, leaving_in_order
 from groundup.run.quiet import quiet
 from groundup.run.recorded import Recorded
 from groundup.run.reread import use_what_is_read_back
+from groundup.rundir.state import LR_RANGE
 from groundup.spec import DatasetSpec
 
 
@@ -91,6 +94,9 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         (module.net if isinstance(module, Learner) else module).compile()
     try:
         trainer.fit(module, datamodule=parts.data, ckpt_path=resume, weights_only=True)
+    except Diverged:
+        if range_test_of(parts) is None:  # which goes on until then
+            raise
     except (MisconfigurationException, ValueError, ImportError) as error:
         if parts.course.total_steps or not _is_lightnings(error):  # training has begun
             raise
@@ -99,6 +105,9 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
         results |= training_figures(parts) | {"peak_memory": memory.read()}
     if trainer.global_step == 0:
         raise UserError("no training step was taken: see trainer.max_steps, max_time and limit_train_batches")
+    if (test := range_test_of(parts)) is not None:
+        results |= {"kind": LR_RANGE, "suggested_lr": test.conclude(trainer)}
+        return
     if parts.prune is not None:
         parts.prune.leave()
     if parts.checkpoints is not None:
@@ -112,6 +121,11 @@ def train_and_test(parts: Parts, results: dict[str, Any], resume: Path | None) -
     is_another = network is not getattr(module, "net", None)
     validated = validation_answers(parts, is_another)
     keep_answers(parts, results, validated, test_answers(parts, results) if is_tested else None)
+
+
+def range_test_of(parts: Parts) -> LRRange | None:
+    """The learning-rate range test that a run is; None where it is a training."""
+    return next((callback for callback in parts.trainer.callbacks if isinstance(callback, LRRange)), None)  # type: ignore[attr-defined]
 
 
 def _is_lightnings(error: Exception) -> bool:

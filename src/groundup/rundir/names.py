@@ -21,8 +21,17 @@ LAST = Path(CHECKPOINTS) / "last.ckpt"
 BEST = Path(CHECKPOINTS) / "best.ckpt"
 EXPORTED = {"onnx": "model.onnx", "pt2": "model.pt2"}  # the network for other programs, by `export`
 PREDICTIONS = {"test": "test_predictions.npz", "val": "val_predictions.npz"}
+RANGE_CURVE, RANGE_PICTURE = "lr_range.csv", "lr_range.png"  # of a learning-rate range test
 OF_A_RUN: tuple[str, ...] = (CONFIG, RESULTS, METRICS, MEASURED, LOG, EVENTS, PROJECTOR_CONFIG, LOCK, PRUNED, TRACKERS)
-OF_A_RUN += (CHECKPOINTS, f"{CHECKPOINTS}/*", PROJECTOR, f"{PROJECTOR}/*", *PREDICTIONS.values())
+OF_A_RUN += (
+    CHECKPOINTS,
+    f"{CHECKPOINTS}/*",
+    PROJECTOR,
+    f"{PROJECTOR}/*",
+    *PREDICTIONS.values(),
+    RANGE_CURVE,
+    RANGE_PICTURE,
+)
 
 # In the directory of a sweep, which holds its jobs' run directories, see `folders`
 JOBS = "jobs.jsonl"

@@ -21,21 +21,32 @@ from groundup.rundir.names import (
     PROJECTOR,
     PROJECTOR_CONFIG,
     PRUNED,
+    RANGE_CURVE,
+    RANGE_PICTURE,
     RESULTS,
     TRACKERS,
 )
 from groundup.rundir.results import DONE, read_results
 
+LR_RANGE = "lr_range"  # the `kind` in the results of a run that trained nothing
+RANGE_TEST = "range test"
+
 # What a run writes. Anything else in its directory is the user's own.
 WRITTEN = (
     *(CONFIG, RESULTS, METRICS, *PREDICTIONS.values(), CHECKPOINTS, EVENTS, PRUNED, TRACKERS, MEASURED),
+    *(RANGE_CURVE, RANGE_PICTURE),
     *(PROJECTOR, PROJECTOR_CONFIG, f"*{UNFINISHED}", LOCK),
 )
 
 
 @dataclass(frozen=True)
 class JobState:
-    """`finished`, `pruned`, `failed`, `interrupted`, `running`, `killed` (it left no results) or `not run`; and why."""
+    """What it came to, and why.
+
+    Attributes:
+        status: `finished`, `range test`, `pruned`, `failed`, `interrupted`, `running`, `killed` (it left no results) or
+            `not run`.
+    """
 
     status: str
     reason: str = ""
@@ -49,7 +60,7 @@ class JobState:
     @property
     def is_done(self) -> bool:
         """Whether it has come to the end that it was to have."""
-        return self.status in DONE
+        return self.status in (*DONE, RANGE_TEST)
 
 
 def read_state(run_dir: Path) -> JobState:
@@ -58,6 +69,9 @@ def read_state(run_dir: Path) -> JobState:
     status, reason = results.get("status"), one_line(results.get("error") or "")
     if status == "pruned":
         return JobState(status, one_line(results.get("reason") or ""), results)
+    if status == "finished" and results.get("kind") == LR_RANGE:
+        rate = results.get("suggested_lr")
+        return JobState(RANGE_TEST, f"suggests optimizer.lr={rate:.2g}" if isinstance(rate, float) else "", results)
     if status in ("finished", "failed"):
         return JobState(status, reason, results)
     checkpoint = run_dir / LAST if (run_dir / LAST).is_file() else None
