@@ -57,7 +57,7 @@ def test_a_loss_that_never_falls_suggests_nothing():
     assert suggest([0.1] * 5, [1.0 - step for step in range(5)]) is None  # too few steps to say
 
 
-@pytest.mark.parametrize("model", [(), ("model=numpy_mlp", "optimizer=numpy_adam"), ("model=forward_forward",)])
+@pytest.mark.parametrize("model", [(), ("model=numpy_mlp", "optimizer=numpy_adam"), ("model=feedback_alignment",)])
 def test_a_run_leaves_a_curve_and_is_no_training(make_config, tmp_path, model):
     words = [word for word in (*TESTED, "trainer.max_steps=60", *model) if model == () or "hidden_dims" not in word]
     results = run(make_config(*words, small=()), tmp_path)
