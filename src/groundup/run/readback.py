@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from groundup.config.extras import refuse_without
 from groundup.config.rooms import options_of
 from groundup.config.trust import refuse_foreign_targets
 from groundup.config.trusted import trusted
@@ -59,8 +60,10 @@ def warn_of_pruned(run_dir: Path) -> None:
 
 
 def _refuse_wrong_values(run_dir: Path, group: str, node: dict[str, Any]) -> None:
-    """Values of parts of ours must be what they are today; another version may have had more or fewer keys."""
+    """Packages must be there, and values of ours as they are today; another version may have had more or fewer keys."""
     options = options_of(group, node)
+    if options is not None and options.package is not None:
+        refuse_without(options.package, f"run={run_dir}: {group}={node.get('name')}")
     try:
         if options is not None:
             options.model_validate(node)
