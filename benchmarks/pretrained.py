@@ -75,7 +75,7 @@ def main() -> None:
         bench = Bench(options, Path(folder), rows)
         seconds = options.seconds
         if "tuned" in options.only:
-            seconds = bench.pretrained("tuned", "model.freeze=none", "optimizer.lr=0.002") or seconds
+            seconds = bench.pretrained("tuned", "model.freeze=none", "optimizer.lr=0.02") or seconds
         if "frozen" in options.only:
             bench.pretrained("frozen", "model.freeze=backbone", "optimizer.lr=0.02")
         if "scratch" in options.only or "begun" in options.only:

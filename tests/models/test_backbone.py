@@ -70,7 +70,8 @@ def test_a_head_of_other_classes_is_dropped_and_said(published, tmp_path, caplog
     images = torch.randn(2, 3, *SIZE)
     torch.testing.assert_close(network.network.eval().forward_features(images), published.forward_features(images))
     assert "new, for 10 classes: fc.weight, fc.bias" in caplog.text
-    assert "32x32 pixels, mean (0.4914, " in caplog.text
+    assert "images: 32x32 pixels, mean (0.4914, " in caplog.text
+    assert "trained on others: 160x160 pixels, mean (0.5, 0.5, 0.5), std (0.5, 0.5, 0.5)" in caplog.text
 
 
 def test_grey_images_are_answered_as_the_same_images_in_colour(published, tmp_path, caplog):

@@ -12,7 +12,7 @@ from torch import Tensor
 from groundup.errors import UserError
 from groundup.learning.begin_from import named_as, read_weights
 from groundup.learning.checkpoint import refuse_what_is_no_number
-from groundup.models.backbone import Backbone, adapted
+from groundup.models.backbone import Backbone, adapted, options_of_input
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -136,8 +136,16 @@ def _told(backbone: Backbone, fitted: Fitted, spec: DatasetSpec) -> list[str]:
     if fitted.first_layer is not None:
         how = "summed over" if spec.channels == 1 else "repeated from"
         lines.append(f"  its first layer, for images of {spec.channels} channels, is {how} {fitted.first_layer}")
-    lines.append(f"  images: {spec.height}x{spec.width} pixels, mean {_plain(spec.mean)}, std {_plain(spec.std)}")
+    lines.append(f"  images: {_seen(spec.height, spec.mean, spec.std)}")
+    wanted = options_of_input(backbone.input_of(backbone.arch), spec.channels)
+    known = _seen(wanted["image_size"], wanted.get("mean", ()), wanted.get("std", ()))
+    if known not in lines[-1]:  # the config says so, or the data are somebody else's
+        lines.append(f"  its published weights were trained on others: {known}")
     return lines
+
+
+def _seen(side: int, mean: Sequence[float], std: Sequence[float]) -> str:
+    return f"{side}x{side} pixels, mean {_plain(mean)}, std {_plain(std)}"
 
 
 def _plain(numbers: Sequence[float]) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import timm
+from huggingface_hub import constants, try_to_load_from_cache
 from timm.models import get_pretrained_cfg, group_parameters
 from torch import Tensor, nn
 
@@ -50,11 +54,14 @@ class TimmNetwork(Backbone):
         config = get_pretrained_cfg(self.arch)
         if config is None or not config.has_weights:
             raise UserError(f"model.weights=default: timm has no weights of {self.arch}; accepted: null, or a path")
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of each try; what came of them is said
+        for library in ("huggingface_hub", "timm"):
+            logging.getLogger(library).setLevel(logging.ERROR)  # they tell of each try; what came of it is said here
         try:
+            if config.hf_hub_id:
+                _try_to_reach(config.hf_hub_id)
             return _create(self.arch, self._image_size, pretrained=True).state_dict()
         except (OSError, RuntimeError) as error:
-            where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else config.url
+            where = f"{constants.ENDPOINT}/{config.hf_hub_id}" if config.hf_hub_id else config.url
             raise self.not_fetched(f"model.safetensors of {where}", error) from error
 
     def converted(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -71,6 +78,17 @@ class TimmNetwork(Backbone):
         config = get_pretrained_cfg(arch)
         assert config is not None, "the name is known"
         return Input(config.input_size[-1], tuple(config.mean), tuple(config.std))
+
+
+def _try_to_reach(repository: str) -> None:
+    """The hub's own client tries for a minute what a name that cannot be resolved tells at once.
+
+    Raises:
+        OSError: the hub cannot be reached, and its cache has not the file.
+    """
+    cached = try_to_load_from_cache(repository, "model.safetensors")
+    if not isinstance(cached, str) and not getproxies():  # a proxy resolves names itself
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
 
 
 def _create(arch: str, image_size: tuple[int, int], **options: Any) -> nn.Module:
