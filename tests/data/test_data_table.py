@@ -58,6 +58,9 @@ def test_a_column_of_splits_is_obeyed_and_numbers_are_sorted_as_numbers(tmp_path
         ("file,label\n0,a\n77,b\n", "1 of its files are not below .*images: 77; accepted: .*data.on_error=skip"),
         ("file,label\n0,a\n0,b\n", "line 3: 0 is there twice, with other labels"),
         ("file,label\n0,a\n1,\n", "line 3: no label"),
+        ("file,label\n0,a\n1,NaN\n", "line 3: label NaN, as programs write one that is missing"),
+        ("file,label,split\n0,a,train\n1,b,\n", "line 3: split left empty; accepted: train, "),
+        ("", "accepted: a CSV with a header, each name once, and a row for each image"),
         ("file,label\n../table.csv,a\n1,b\n", "line 2: ../table.csv lies outside data.root="),
         ("file,label,split\n0,a,train\n1,b,holdout\n", "line 3: split holdout; accepted: train, training, val"),
         ("file,label\n0,a\n1,a\n", "it has 1 classes to train on; at least 2 are needed"),
@@ -75,3 +78,22 @@ def test_files_that_are_not_there_are_passed_over_where_they_shall_be(tmp_path, 
     spec = make_spec(data)
     assert spec.train_size == 4
     assert caplog.messages == [f"data.on_error=skip: 1 files of {data['table']} are not there: 77"]
+
+
+def test_files_in_a_folder_within_are_said_to_be_there(tmp_path):
+    data = written(tmp_path, "file,label\n0,a\n1,b\n")
+    with pytest.raises(UserError, match=r"not below data.root=.*: data.root=.*/images, where the first of them"):
+        make_spec(data | {"root": str(tmp_path)})
+
+
+def test_a_table_of_another_encoding_is_told_what_is_accepted(tmp_path):
+    data = written(tmp_path, "")
+    (tmp_path / "table.csv").write_bytes("file,label\n0,Käse\n1,b\n".encode("utf-16"))
+    with pytest.raises(UserError, match="is not UTF-8; accepted: a CSV that is saved as UTF-8"):
+        make_spec(data)
+
+
+def test_a_column_of_no_table_is_refused(tmp_path):
+    data = written(tmp_path, "file,label\n0,a\n1,b\n")
+    with pytest.raises(UserError, match=r"data.label_column=label with data.table=null"):
+        make_spec(data | {"table": None, "label_column": "label"})

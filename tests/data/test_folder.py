@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from groundup.data.copies import warn_of_copies
 from groundup.data.folder import cut_test, image_files, image_files_below, scan, scan_test
 from groundup.errors import UserError
 
@@ -32,6 +33,47 @@ def test_what_is_not_read_is_listed_images_beside_the_class_folders_too(tmp_path
     train = scan(tmp_path).train
     assert names(tmp_path / "train", train.passed_over) == ["3.png", "a/notes.txt"]
     assert names(tmp_path / "train", train.images["a"]) == ["a/1.png", "a/more/2.png"]
+
+
+def test_a_link_to_a_folder_around_makes_no_images_of_another_class(tmp_path):
+    touch(tmp_path, "photos/cat/1.png", "photos/cat/more/2.png", "photos/dog/1.png", "elsewhere/3.png")
+    root = tmp_path / "photos"
+    (root / "cat" / "loop").symlink_to("..")
+    (root / "cat" / "more" / "itself").symlink_to("..")
+    (root / "cat" / "linked").symlink_to(tmp_path / "elsewhere")
+    found = names(root, scan(root).train.images["cat"])
+    assert found == ["cat/1.png", "cat/linked/3.png", "cat/more/2.png"]
+
+
+def test_a_folder_within_that_cannot_be_listed_stands_for_its_images(tmp_path, monkeypatch):
+    touch(tmp_path, "a/1.png", "a/locked/2.png")
+    scandir = os.scandir
+
+    def refusing(folder="."):
+        if os.fspath(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert names(tmp_path, image_files_below(tmp_path)) == ["a/1.png", "a/locked"]
+    with pytest.raises(UserError, match="locked: cannot be listed: Permission denied"):
+        image_files_below(tmp_path / "a" / "locked")
+
+
+def test_equal_images_of_two_classes_are_said(tmp_path, caplog):
+    touch(tmp_path, "cat/1.png", "cat/2.png", "dog/1.png")
+    for name, content in (("cat/1", b"one"), ("cat/2", b"two"), ("dog/1", b"one")):
+        (tmp_path / f"{name}.png").write_bytes(content)
+    folder = scan(tmp_path)
+    warn_of_copies(folder.train, folder.val, folder.test)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"1 training images are of two classes, byte by byte: {tmp_path}/cat/1.png and {tmp_path}/dog/1.png; a network "
+        "cannot learn both"
+    ]
+    caplog.clear()
+    (tmp_path / "dog/1.png").write_bytes(b"six")
+    warn_of_copies(folder.train, folder.val, folder.test)
+    assert not caplog.records
 
 
 def test_folders_beside_those_of_splits_are_named(tmp_path):

@@ -22,7 +22,7 @@ from groundup.command.config_files import find
 from groundup.command.explain_files import explain_file, file_of_choice
 from groundup.command.grammar import literal, wrong
 from groundup.command.resolvers import options
-from groundup.command.words import hide, show
+from groundup.command.words import hide, show, split_values
 from groundup.config.extras import LAUNCHERS, not_installed
 from groundup.config.familiar import familiar, familiar_option
 from groundup.config.interpolation import explain_interpolation, reason_of
@@ -225,7 +225,8 @@ def _reworded(message: str, overrides: Sequence[str], sweeps: bool) -> str:
     if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", message):
         key, _, values = ambiguous[1].partition("=")
         if not sweeps:
-            return f"{ambiguous[1]}: accepted: one value; quote a path with a comma: \"{key}='{values}'\""
+            text = ",".join(piece.strip("'") for piece in split_values(values))
+            return f"{key}={text}: accepted: one value; quote a path with a comma: \"{key}='{text}'\""
         return f"{ambiguous[1]}: several values are a sweep: add -m. A list is written {key}=[{values}]"
     if message.startswith("Config group override must be"):
         given = next((word for word in overrides if not _may_be_option(word)), "GROUP=null")

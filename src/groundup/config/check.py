@@ -275,7 +275,11 @@ def _check_which_network(config: dict[str, Any]) -> None:
         return
     if config["run"] is not None:
         raise UserError(f"model={config['network']} with run={config['run']}: accepted: one of them")
-    if not config["network"].endswith(".onnx") or not Path(config["network"]).is_file():
+    if config["ckpt"] != "best":
+        raise UserError(f"ckpt={config['ckpt']} with model={config['network']}: a checkpoint is of a run: run=DIR")
+    if not config["network"].endswith(".onnx"):
         raise UserError(f"model={config['network']}: accepted: a file NAME.onnx that export.py wrote")
+    if not Path(config["network"]).is_file():
+        raise UserError(f"model={config['network']}: no such file; accepted: one that export.py wrote")
     if importlib.util.find_spec("onnxruntime") is None:
         raise UserError(f'model={config["network"]}: needs onnxruntime: pip install "groundup[export]"')

@@ -210,10 +210,13 @@ def image_files(folder: str | os.PathLike[str]) -> list[str]:
 def image_files_below(folder: str | os.PathLike[str]) -> list[str]:
     """Lists `image_files` of a folder and of all folders in it, hidden ones passed over, sorted.
 
-    Every folder is looked through once, however many links lead to it: they may lead round and round.
+    Every folder is looked through once, however many links lead to it: they may lead round and round. A link to a
+    folder that this one lies in is not followed: of a class it would lead to the others.
+
+    One that cannot be listed stands for the images in it.
 
     Raises:
-        UserError: one of the folders cannot be listed.
+        UserError: the folder itself cannot be listed.
     """
     return _below(folder)[0]
 
@@ -222,14 +225,21 @@ def _below(folder: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
     """The images of a folder and of all folders in it, and the other files, each sorted."""
     images: list[str] = []
     others: list[str] = []
-    seen: set[str] = set()
+    seen: set[str] = set(map(str, Path(os.path.realpath(folder)).parents))
     pending = deque([os.fspath(folder)])
     while pending:
         current = pending.popleft()
         if (place := os.path.realpath(current)) in seen:
             continue
         seen.add(place)
-        for entry in sorted(entries_of(current), key=lambda entry: entry.name):
+        try:
+            entries = entries_of(current)
+        except UserError:
+            if current == os.fspath(folder):
+                raise
+            images.append(current)  # reading it refuses it by name, and costs no other image
+            continue
+        for entry in sorted(entries, key=lambda entry: entry.name):
             if is_folder(entry):  # by its own name, if it has one
                 pending.append(entry.path) if entry.is_symlink() else pending.appendleft(entry.path)
             else:

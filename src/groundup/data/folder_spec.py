@@ -38,6 +38,7 @@ def folder_spec(data: Mapping[str, Any], scan: Scan = scan) -> FolderSpec:
     """
     known = _what_is_said(data)
     refuse_wrong_statistics(known["mean"], known["std"])
+    _refuse_columns_of_no_table(data)
     whole = read_table(data) if data.get("table") is not None else scan(data["root"])
     folder = _with_test(whole, data)
     if empty := folder.train.empty:
@@ -88,6 +89,12 @@ def folder_image_size(data: Mapping[str, Any]) -> int:
     if size is None:
         raise UserError("data.image_size=null: an image folder needs a size, e.g. data.image_size=32")
     return size
+
+
+def _refuse_columns_of_no_table(data: Mapping[str, Any]) -> None:
+    for key in ("file_column", "label_column", "split_column"):
+        if data.get("table") is None and data.get(key) is not None:
+            raise UserError(f"data.{key}={data[key]} with data.table=null: a column is of a table: data.table=FILE.csv")
 
 
 def _tested(data: Mapping[str, Any]) -> Folder:

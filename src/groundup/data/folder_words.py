@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from groundup.data.classes import listed
-from groundup.data.folder import Split
+from groundup.data.copies import warn_of_copies
 from groundup.data.folder_spec import FolderSpec
 from groundup.printable import printable
 from groundup.spec import DatasetSpec
@@ -19,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _FEW = 5  # images of a class: an epoch shows them, and nothing is learnt from them
 _UNEVEN = 10  # times as many images of one class as of another
-_CHUNK = 1 << 20  # bytes
 
 
 def tell_what_is_there(spec: FolderSpec, splits: Mapping[str, Any], limits: Mapping[str, int | None]) -> None:
@@ -91,59 +88,3 @@ def _warn_of_case(spec: FolderSpec) -> None:
     for names in alike.values():
         if len(names) > 1:
             log.warning(f"{listed(names)} differ in case alone, and are {len(names)} classes")
-
-
-def warn_of_copies(train: Split, val: Split, test: Split) -> None:
-    """Says how many images to validate or test on are, byte by byte, among those trained on, or in several classes.
-
-    Only files of equal sizes are read.
-    """
-    for name, held_out in (("val", val), ("test", test)):
-        copies = _copies(train, held_out)
-        if copies:
-            one, other = copies[0]
-            log.warning(
-                f"{len(copies):,} {name} images are training images, too, byte by byte: {printable(other)} is "
-                f"{printable(one)}; what is measured of them is not of new images"
-            )
-
-
-def _copies(train: Split, held_out: Split) -> list[tuple[str, str]]:
-    """Pairs of a training image and an equal one that is held out, at most one for each of the second."""
-    by_size: dict[int, list[str]] = defaultdict(list)
-    for path in _paths(train):
-        by_size[_size(path)].append(path)
-    digests: dict[int, dict[bytes, str]] = {}
-    found = []
-    for path in _paths(held_out):
-        size = _size(path)
-        if size < 1 or size not in by_size:
-            continue
-        if size not in digests:
-            digests[size] = {_digest(other): other for other in by_size[size]}
-        if (other := digests[size].get(_digest(path))) is not None:
-            found.append((other, path))
-    return found
-
-
-def _paths(split: Split) -> list[str]:
-    return [path for paths in split.images.values() for path in paths]
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path) if os.path.isfile(path) else -1
-    except OSError:
-        return -1
-
-
-def _digest(path: str) -> bytes:
-    """Of a file's content; of one that cannot be read something that nothing else has."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError:
-        return os.fsencode(path)
-    return digest.digest()

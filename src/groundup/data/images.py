@@ -228,12 +228,16 @@ def _what_else(path: str | os.PathLike[str]) -> str:
     if os.path.getsize(path) == 0:
         return "empty"
     if begins_as_heif(beginning(path)):
-        return "HEIC, which needs the package pillow-heif (pip install 'groundup[heic]')"
+        return (
+            "a damaged HEIC"
+            if "HEIF" in _FORMATS
+            else "HEIC, which needs the package pillow-heif (pip install 'groundup[heic]')"
+        )
     return "not an image"
 
 
 def _words(error: Exception) -> str:
-    return printable(str(error)) or type(error).__name__
+    return printable(str(error).strip()) or type(error).__name__
 
 
 def _refuse_other_than_a_file(path: str | os.PathLike[str]) -> None:

@@ -184,6 +184,7 @@ class ImageData(LightningDataModule):
         self.cache = cache
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.measures = tuple(key for key, value in (("mean", mean), ("std", std)) if value == "auto")
+        self._is_told = False  # what there is
         self.takes_all_to_test = test_fraction == 1
         self.passes = 1  # over the training images that make up an epoch
         self.positions = False  # True: training batches are positions of images, which the learner makes images of
@@ -242,7 +243,8 @@ class ImageData(LightningDataModule):
         self.splits |= found
         if stage != "test":
             warn_of_small_amounts(self.augment, self.amounts, self.spec.image_size)
-        if isinstance(self.spec, FolderSpec) and stage != "test":
+        if isinstance(self.spec, FolderSpec) and stage == "fit" and not self._is_told:
+            self._is_told = True
             tell_what_is_there(self.spec, self.splits, self.limits)
             if self.reader is not None:
                 self.reader.tell(len(self.reader.digests))

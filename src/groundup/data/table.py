@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from groundup.data.folder import EXTENSIONS, Folder, Split
-from groundup.data.layout import SPLITS
+from groundup.data.layout import SPLITS, entries_of, is_folder
 from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.spec import class_name
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _LARGEST = 1 << 28  # bytes of a table
 _SHOWN = 10
 USUAL_LABELS = ("label", "labels", "class", "class_name", "category", "target", "species", "breed")
+NO_LABELS = ("NaN", "nan")  # of pandas and NumPy
 _USUAL = {
     "file_column": (
         "file",
@@ -61,9 +62,11 @@ def read_table(data: Mapping[str, Any]) -> Folder:
         elif found.setdefault(path, (label, split)) != (label, split):
             raise UserError(f"{table}, line {number}: {printable(name)} is there twice, with other labels or splits")
     if missing and (data.get("on_error") != "skip" or not found):
+        within = next((each for each in _folders_in(root) if _find(each, missing[0], "") is not None), None)
         raise UserError(
             f"data.table={table}: {len(missing):,} of its files are not below data.root={root}: {_listed(missing)}; "
-            "accepted: all of them, or data.on_error=skip"
+            f"accepted: {f'data.root={within}, where the first of them is' if within else 'all of them'}, or "
+            "data.on_error=skip"
         )
     if missing:
         log.warning("data.on_error=skip: %d files of %s are not there: %s", len(missing), table, _listed(missing))
@@ -95,9 +98,11 @@ def _rows(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             delimiter = max(",;\t", key=first.count)
             reader = csv.DictReader(file, delimiter=delimiter)
             rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            header = [name for name in reader.fieldnames or [] if name]
+    except UnicodeDecodeError as error:
+        raise UserError(f"data.table={table}: is not UTF-8; accepted: a CSV that is saved as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise UserError(f"data.table={table}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    header = [name for name in reader.fieldnames or [] if name]
     if not rows or len(set(header)) < len(header):
         raise UserError(f"data.table={table}: accepted: a CSV with a header, each name once, and a row for each image")
     return header, rows
@@ -120,9 +125,11 @@ def _values(row: Mapping[str, str | None], columns: Mapping[str, str | None], wh
     name, label, split = (None if key is None else (row.get(key) or "").strip() for key in columns.values())
     if not name or not label:
         raise UserError(f"{where}: no {'label' if name else 'file name'}")
+    if label in NO_LABELS:
+        raise UserError(f"{where}: label {label}, as programs write one that is missing; accepted: the name of a class")
     known = "train" if split is None else SPLITS.get(split.casefold())
     if known is None:
-        raise UserError(f"{where}: split {printable(split or '')}; accepted: {', '.join(SPLITS)}")
+        raise UserError(f"{where}: split {printable(split) if split else 'left empty'}; accepted: {', '.join(SPLITS)}")
     return name, class_name(label), known
 
 
@@ -134,6 +141,10 @@ def _find(root: Path, name: str, where: str) -> str | None:
     if os.path.isfile(path):
         return path
     return next((path + end for end in EXTENSIONS if os.path.isfile(path + end)), None)
+
+
+def _folders_in(root: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in entries_of(root) if is_folder(entry)) if root.is_dir() else []
 
 
 def _listed(missing: Sequence[str]) -> str:

@@ -91,7 +91,9 @@ def traced(network: Exported, images: Tensor, name: str) -> ExportedProgram:
 def as_pt2(program: ExportedProgram, facts: Mapping[str, Any]) -> bytes:
     """The file that `torch.export.load` reads; what is known of the network is its extra file `METADATA`."""
     file = io.BytesIO()
-    save(program, file, extra_files={f"{METADATA}.json": json.dumps(facts, ensure_ascii=False)})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No complete tensor found in the group")  # of a view: it is copied
+        save(program, file, extra_files={f"{METADATA}.json": json.dumps(facts, ensure_ascii=False)})
     return file.getvalue()
 
 
