@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from groundup.data.amounts import OF_NAMED
 from groundup.rundir.directory import GROUPS
 
 WITHOUT_EFFECT = {
@@ -23,7 +24,7 @@ WITHOUT_EFFECT = {
 
 
 # Younger than the first runs, which are the same as those without them.
-UNSET = ("data.folds", "data.fold", "data.mean", "data.std")
+UNSET = ("data.folds", "data.fold", "data.mean", "data.std", "data.sampler", "loss.class_weights")
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
@@ -33,7 +34,14 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | float | bool]:
     for group in GROUPS:
         params |= _flatten(group, config[group])
     params = {name: value for name, value in params.items() if name not in UNSET or value != "None"}
-    return {name: value for name, value in params.items() if name not in WITHOUT_EFFECT}
+    return {name: value for name, value in params.items() if name not in WITHOUT_EFFECT | _idle(config["data"])}
+
+
+def _idle(data: Mapping[str, Any]) -> set[str]:
+    """Amounts of augmentations that are not used. Somebody else's data may have such keys for something else."""
+    if not OF_NAMED.keys() <= data.keys():
+        return set()
+    return {f"data.{key}" for key, name in OF_NAMED.items() if name not in (data.get("augment") or ())}
 
 
 def chosen(overrides: Iterable[str]) -> set[str]:

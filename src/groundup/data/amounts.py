@@ -11,6 +11,18 @@ log = logging.getLogger(__name__)
 _LEAST = {"crop_padding": 1 / 32, "shift": 1 / 32, "cutout_size": 1 / 10}  # parts of a side that are worth it
 _NAMES = {"crop_padding": "crop", "shift": "shift", "cutout_size": "cutout"}
 
+# Keys that say something where their augmentation is named, and nothing else; younger than the first runs.
+OF_NAMED = {
+    "crop_scale": "random_resized_crop",
+    "rotation": "rotation",
+    "color_jitter": "color_jitter",
+    "randaugment": "randaugment",
+    "erasing_probability": "erasing",
+    "erasing_area": "erasing",
+    "mixup_alpha": "mixup",
+    "cutmix_alpha": "cutmix",
+}
+
 
 @dataclass(frozen=True)
 class Amounts:
