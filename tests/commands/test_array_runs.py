@@ -19,6 +19,7 @@ def test_a_run_on_arrays_is_evaluated_as_it_was_trained(tmp_path):
     results = train_here(tmp_path / "run", "data=arrays", f"data.file={tmp_path / 'mine.npz'}", *SMALL)
     spec = load_checkpoint(tmp_path / "run/checkpoints/last.ckpt")["spec"]
     assert spec["class_names"] == ("dark", "light")
+    assert results["normalisation"]["mean"] == list(spec["mean"])
     assert spec["mean"][0] == pytest.approx(images.mean() / 255, abs=0.02)
     found = evaluate(tmp_path / "run", accelerator="cpu")
     assert {key: found[key] for key in ("test/acc", "test/loss")} == {

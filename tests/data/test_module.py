@@ -309,7 +309,7 @@ def test_large_images_are_evaluated_in_small_batches_and_small_ones_as_said(tmp_
     for side in (32, 224):
         spec = make_spec({"name": "image_folder", "root": str(tmp_path), "image_size": side})
         sizes[side] = ImageData(spec, tmp_path).eval_batch_size
-    assert sizes == {32: 1000, 224: 27}  # of 16 MiB: 27 * 3 * 224 * 224 * 4 bytes
+    assert sizes == {32: 1000, 224: 10}  # of 6 MB: 10 * 3 * 224 * 224 * 4 bytes
 
 
 def test_batches_of_large_images_are_those_of_a_whole_chunk(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from groundup.rundir.verdict_words import as_data
 
 RUN, SWEEP = (DOCS / "reference" / f"{name}_directory.md" for name in ("run", "sweep"))
 # Of runs that end in another way, or on other machines, than the one that the tests make.
-ELSEWHERE = {"error", "reason", "stacked", "kind", "suggested_lr"}
+ELSEWHERE = {"normalisation", "error", "reason", "stacked", "kind", "suggested_lr"}
 
 
 def named(page, heading):

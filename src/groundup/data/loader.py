@@ -17,7 +17,9 @@ from groundup.errors import UserError
 
 CHUNK = 1024  # images made ready at once: a few large operations cost less than many small ones
 CHUNK_BYTES = 1 << 26  # of more, batches are made ready one by one, with the random numbers of their chunk all the same
-EVALUATED_BYTES = 1 << 24  # of a batch that is evaluated, whose activations take a hundred times as much
+# of a batch that is evaluated, whose activations take up to three hundred times as much; twice as many of small images,
+# so that 1,000 of 32 x 32 pixels in colour are a batch
+EVALUATED_BYTES, SMALL_IMAGE = 500 * 4 * 3 * 32 * 32, 4 * 3 * 32 * 32
 
 
 @contextmanager
@@ -37,7 +39,8 @@ def _one_thread() -> Iterator[None]:
 
 def at_most(images: int, shape: Sequence[int]) -> int:
     """How many images `(C, H, W)` of float32 are evaluated at once: as many as are asked for, of large ones fewer."""
-    return max(1, min(images, EVALUATED_BYTES // (4 * math.prod(shape))))
+    size = 4 * math.prod(shape)
+    return max(1, min(images, (2 if size <= SMALL_IMAGE else 1) * EVALUATED_BYTES // size))
 
 
 def _batches_of(chunk: int, sizes: Sequence[int]) -> int:

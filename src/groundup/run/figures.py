@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from groundup.data.module import ImageData
 from groundup.learning.answers import OF_ANSWERS
 from groundup.learning.companion import Companion
 from groundup.learning.learner import Learner
@@ -30,6 +31,7 @@ ENTRIES = {  # that are no metrics
     *(name for name in UNKNOWN_YET if "/" not in name),
     *("status", "reason", "model", "data", "seed", "overrides", "versions", "git", "error", "devices", "stacked"),
     *("init_from", "run_dir", "kind", "suggested_lr", "test/per_class", "test/confusion", "temperature"),
+    "normalisation",
 }
 
 
@@ -50,7 +52,9 @@ def first_results(config: Mapping[str, Any], overrides: list[str]) -> dict[str, 
 def describe(parts: Parts, layers: ModelSummary) -> dict[str, Any]:
     """What is known once the run is assembled."""
     device = parts.trainer.strategy.root_device
-    return {
+    measured = isinstance(parts.data, ImageData) and parts.data.measures
+    used = {"mean": list(parts.spec.mean), "std": list(parts.spec.std)}
+    return ({"normalisation": used} if measured else {}) | {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": parts.trainer.num_devices,
         "parameters": sum(p.numel() for p in parts.module.parameters()),
