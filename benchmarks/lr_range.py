@@ -4,7 +4,9 @@ For each pair of model, optimizer and data: a range test, and a sweep over seven
 before, of three epochs on 3,000 images, with the rate whose mean validation accuracy on 1,000 images is the best. Of
 rates that are equally good the middle one is the best. `digits` has fewer images: 1,078 and 360.
 
-Goal: the suggestion within a factor of three of the sweep's best on eight of ten pairs.
+Goal: the suggestion within a factor of three of the sweep's best on eight of ten pairs. Reached on nine, see
+`docs/results/lr_range.md`. The rule was chosen on five other pairs (`--pairs chosen_on --seeds 1`), of which it is
+within a factor of three on four, before these ten were looked at.
 """
 
 from __future__ import annotations
@@ -69,7 +71,10 @@ def measure(words: Sequence[str], seeds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         tested = groundup.train([*words, *COMMON, "debug=lr_range"], Path(folder) / "run")
         curve = (Path(folder) / "run" / "lr_range.csv").read_text()
-    return {"accuracies": found, "best": best[len(best) // 2], "suggested": tested["suggested_lr"], "curve": curve}
+    suggested = tested["suggested_lr"]
+    reached = accuracy(words, suggested, seeds) if suggested else 0.0
+    best_rate = best[len(best) // 2]
+    return {"accuracies": found, "best": best_rate, "suggested": suggested, "reached": reached, "curve": curve}
 
 
 def main() -> None:
@@ -89,8 +94,9 @@ def main() -> None:
         ratio = (found["suggested"] or float("nan")) / found["best"]
         within += 1 / 3 <= ratio <= 3
         accuracies = " ".join(f"{rate}:{share:.3f}" for rate, share in found["accuracies"].items())
-        rates = f"best {found['best']:.2g}  suggested {found['suggested'] or 0:.2g}"
-        print(f"{name:28s} {rates}  ratio {ratio:.2f}  {accuracies}", flush=True)
+        best, suggested = found["best"], found["suggested"] or 0
+        print(f"{name:28s} best {best:.2g}  suggested {suggested:.2g}: {found['reached']:.3f}", end="  ")
+        print(f"ratio {ratio:.2f}  {accuracies}", flush=True)
         if asked.out:
             asked.out.write_text(json.dumps(outcome))
     print(f"within a factor of three: {within} of {len(outcome)}")

@@ -22,7 +22,15 @@ ROWS = [
 
 
 def test_every_page_has_its_file():
-    assert {page.stem for page in PAGES} == {"accuracy", "by_hand", "without_backprop", "records", "speed", "verdict"}
+    assert {page.stem for page in PAGES} == {
+        "accuracy",
+        "by_hand",
+        "without_backprop",
+        "records",
+        "speed",
+        "verdict",
+        "lr_range",
+    }
     assert {page.stem for page in (DOCS / "results").glob("*.md")} == {page.stem for page in PAGES} | {"index"}
 
 
