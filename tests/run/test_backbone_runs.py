@@ -128,7 +128,7 @@ def test_the_network_of_a_library_is_exported_and_checked(config_of, tmp_path):
 OF_TIMM = (
     *("resnet18", "regnetx_002", "regnety_002", "convnext_atto", "efficientnet_lite0", "mobilenetv3_small_050"),
     *("mobilenetv2_050", "densenet121", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "levit_128s"),
-    *("ghostnet_050", "repvgg_a0", "edgenext_xx_small"),
+    *("ghostnet_050", "repvgg_a0", "edgenext_xx_small", "poolformer_s12", "cait_xxs24_224"),
 )
 OF_TORCHVISION = (
     *("resnet18", "mobilenet_v3_small", "efficientnet_b0", "regnet_x_400mf", "shufflenet_v2_x0_5", "squeezenet1_1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from groundup.errors import UserError
 
 Freeze = Literal["none", "backbone"] | int
 MIN_SIZE = 32  # pixels a side: most halve an image five times
+WITHIN = ("features", "trunk_output", "encoder", "layers", "blocks", "stages")  # modules that hold the stages
 SLOW = 0.1  # of the rate: what pretrained weights learn at, unless told otherwise
 
 
@@ -151,3 +152,29 @@ def options_of_input(weights: Input, channels: int) -> dict[str, Any]:
     else:
         return {"image_size": weights.size}
     return {"image_size": weights.size, "mean": mean, "std": std}
+
+
+def stages_of(network: nn.Module, heads: Sequence[str]) -> list[list[str]]:
+    """The names of a network's parameters, the heads' left out, by modules in the order that images go through them.
+
+    Layers without modules of their own are one with what they follow.
+    """
+    stages: list[list[str]] = [[]]
+    for place, module in _opened(network):
+        names = [f"{place}.{name}" for name, _ in module.named_parameters()]
+        if next(module.children(), None) is not None:
+            stages.append([])
+        stages[-1] += [name for name in names if name.rpartition(".")[0] not in heads]
+    known = {name for stage in stages for name in stage}
+    stages[0] += [  # what a module that is opened holds itself, such as a table of positions
+        name for name, _ in network.named_parameters() if name not in known and name.rpartition(".")[0] not in heads
+    ]
+    return [stage for stage in stages if stage]
+
+
+def _opened(module: nn.Module, place: str = "") -> Iterator[tuple[str, nn.Module]]:
+    for name, child in module.named_children():
+        if name in WITHIN and next(child.children(), None) is not None:
+            yield from _opened(child, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", child

@@ -128,16 +128,25 @@ def _multiply_adds(
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[Tensor]:
-    """Evaluation without gradients; gives a tensor of the model's kind and device, and puts modes and RNG back."""
+    """Evaluation without gradients; gives a tensor of the model's kind and device, and puts modes and RNG back.
+
+    No parameter asks for a gradient inside: the counter of multiply-adds would look for one where a layer is called
+    with a parameter, as CaiT's are.
+    """
     like = next(model.parameters(), torch.zeros(()))
     modes = {module: module.training for module in model.modules()}
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()
+    for parameter in learning:
+        parameter.requires_grad_(False)
     try:
         with torch.no_grad(), torch.random.fork_rng([like.device] if like.is_cuda else []):
             yield like
     finally:
         for module, mode in modes.items():
             module.training = mode
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def _is_layer(module: nn.Module) -> bool:

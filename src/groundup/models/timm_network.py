@@ -16,7 +16,7 @@ from timm.models import get_pretrained_cfg, group_parameters
 from torch import Tensor, nn
 
 from groundup.errors import UserError
-from groundup.models.backbone import MIN_SIZE, Backbone, Freeze, Input
+from groundup.models.backbone import MIN_SIZE, Backbone, Freeze, Input, stages_of
 from groundup.models.image_size import require_image_size
 
 
@@ -108,7 +108,8 @@ def _heads(network: nn.Module) -> list[str]:
 
 
 def _stages(network: nn.Module, heads: list[str]) -> list[list[str]]:
-    matcher = network.group_matcher(coarse=True)  # type: ignore[operator]
-    groups = group_parameters(network, matcher, reverse=False)
+    if not hasattr(network, "group_matcher"):  # some have none
+        return stages_of(network, heads)
+    groups = group_parameters(network, network.group_matcher(coarse=True), reverse=False)  # type: ignore[operator]
     names = [[name for name in groups[key] if name.rpartition(".")[0] not in heads] for key in sorted(groups)]
     return [stage for stage in names if stage]

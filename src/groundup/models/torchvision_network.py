@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,13 +11,12 @@ from torchvision import models
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from groundup.errors import UserError
-from groundup.models.backbone import MIN_SIZE, Backbone, Freeze, Input
+from groundup.models.backbone import MIN_SIZE, Backbone, Freeze, Input, stages_of
 from groundup.models.image_size import require_image_size
 
 # The weights of the first two want another normalisation inside, and they answer with several tensors in training;
 # the others can be read from no checkpoint that holds plain containers alone. timm has them all.
 LEFT_OUT = ("googlenet", "inception_v3", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3")
-WITHIN = ("features", "trunk_output", "encoder", "layers", "blocks")  # modules that hold the stages
 _DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")  # as older files name them
 
 
@@ -27,8 +26,7 @@ class TorchvisionNetwork(Backbone):
     Args:
         in_channels, image_size, num_classes: of the data.
         arch: `resnet18`.
-        weights, freeze, backbone_rate: see `Backbone`. A stage is a module in the order that images go through; layers
-            without modules of their own are one with what they follow.
+        weights, freeze, backbone_rate: see `Backbone`. Stages are as `stages_of` tells them.
 
     Raises:
         UserError: it has not so many stages, or takes no images of this size; none takes smaller ones than 32x32.
@@ -50,7 +48,7 @@ class TorchvisionNetwork(Backbone):
         network = models.get_model(arch, weights=None, num_classes=num_classes, **_sizes(arch, image_size))
         _take_channels(network, in_channels)
         heads = [[name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]]
-        super().__init__(network, heads, _stages(network, heads), arch, weights, freeze, backbone_rate)
+        super().__init__(network, heads, stages_of(network, heads), arch, weights, freeze, backbone_rate)
 
     def published_weights(self) -> Mapping[str, Tensor]:
         weights: Any = models.get_model_weights(self.arch).DEFAULT
@@ -103,25 +101,3 @@ def _take_channels(network: nn.Module, channels: int) -> None:
     made = nn.Conv2d(channels, first.out_channels, bias=first.bias is not None, **kept)
     parent, _, own = name.rpartition(".")
     setattr(network.get_submodule(parent), own, made)
-
-
-def _stages(network: nn.Module, heads: list[str]) -> list[list[str]]:
-    stages: list[list[str]] = [[]]
-    for place, module in _opened(network):
-        names = [f"{place}.{name}" for name, _ in module.named_parameters()]
-        if next(module.children(), None) is not None:
-            stages.append([])
-        stages[-1] += [name for name in names if name.rpartition(".")[0] not in heads]
-    known = {name for stage in stages for name in stage}
-    stages[0] += [  # what a module that is opened holds itself, such as a table of positions
-        name for name, _ in network.named_parameters() if name not in known and name.rpartition(".")[0] not in heads
-    ]
-    return [stage for stage in stages if stage]
-
-
-def _opened(module: nn.Module, place: str = "") -> Iterator[tuple[str, nn.Module]]:
-    for name, child in module.named_children():
-        if name in WITHIN and next(child.children(), None) is not None:
-            yield from _opened(child, f"{place}{name}.")
-        else:
-            yield f"{place}{name}", child
