@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 LARGEST = 2**26  # numbers an image: 4,700 x 4,700 pixels in colour
+MOST_PIXELS = 178_000_000  # of a file, before it is resized; beyond, Pillow refuses by itself
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from groundup.data import augment_names
 from groundup.data.published import published_names, published_set
 from groundup.options import Count, Data, Part, Pixels, Positive, Rate, Share, Text, Workers, split_url
+from groundup.spec import MOST_PIXELS
 
 
 def _as_list(given: Any) -> Any:
@@ -175,7 +176,7 @@ class ImageFolder(ImageData):
     resize: Literal["squash", "crop", "pad"] = "squash"
     decode: Literal["fast", "exact"] = "exact"
     bits: Annotated[int, Field(ge=8, le=16)] | None = None
-    max_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 50_000_000  # beyond, Pillow refuses by itself
+    max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = 50_000_000
     on_error: Literal["stop", "skip"] = "stop"
     cache: Text | None = None
     test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None

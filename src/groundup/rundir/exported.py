@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from groundup.spec import DatasetSpec
+from groundup.spec import MOST_PIXELS, DatasetSpec
 
 IMAGES, PROBABILITIES, CLASS = "images", "probabilities", "class"  # of the graph: its input, its outputs
 METADATA = "groundup"  # the entry that holds `facts`, as JSON
@@ -67,7 +67,7 @@ _MANNER: dict[str, Callable[[Any], bool]] = {
     "resize": lambda value: value in ("squash", "crop", "pad"),
     "decode": lambda value: value in ("fast", "exact"),
     "bits": lambda value: value is None or (type(value) is int and 8 <= value <= 16),
-    "max_pixels": lambda value: type(value) is int and 1 <= value <= 50_000_000,
+    "max_pixels": lambda value: type(value) is int and 1 <= value <= MOST_PIXELS,
 }
 
 
