@@ -22,6 +22,7 @@ DARK = 0.35  # mean of training pixels, 0..1, below which a network has learnt l
 UNIFORM = 60  # of 0..255: the middle half of the border's pixels lies within, where it is paper
 CONTRAST = 50  # of 0..255, by which ink is darker than paper at least
 LARGEST = 600  # pixels a side, of an image that a digit is looked for in
+OFF = 0.75  # pixels, that the centre of mass of a digit is off at most: it was moved by whole ones
 SPECK = 0.05  # of the largest stroke's area: smaller ones are dirt
 FAINT = 0.02  # ink, 0..1, of the soft edge of a stroke
 
@@ -33,10 +34,10 @@ def expects_light_on_dark(spec: DatasetSpec) -> bool:
 
 def is_dark_on_light(grey: NDArray[np.uint8]) -> bool:
     """Whether an image `(H, W)` shows dark ink on paper: an even border, and pixels that are much darker than it."""
-    border = _border(grey)
-    low, paper, high = np.percentile(border, (25, 50, 75))
-    darkest, lightest = np.percentile(grey, (0.2, 99.8))
-    return bool(high - low <= UNIFORM and paper - darkest > max(CONTRAST, lightest - paper))
+    above = grey - _paper(grey)
+    low, high = np.percentile(_border(above), (25, 75))
+    darkest, lightest = np.percentile(above, (0.2, 99.8))
+    return bool(high - low <= UNIFORM and -darkest > max(CONTRAST, lightest))
 
 
 def inverted(grey: NDArray[np.uint8], invert: Invert) -> NDArray[np.uint8]:
@@ -66,14 +67,14 @@ def _border(grey: NDArray[Any]) -> NDArray[Any]:
 
 
 def _is_as_mnist(light: NDArray[np.uint8]) -> bool:
-    """Black around a digit of the right size, whose centre of mass is the centre of the image to a pixel and a half."""
+    """Black around a digit of the right size, whose centre of mass is where it belongs."""
     ink = light > 0
     if not ink.any() or _border(light).any():
         return False
     sides = [np.ptp(np.flatnonzero(ink.any(axis=axis))) + 1 for axis in (0, 1)]
     centre = np.array(ndimage.center_of_mass(light))
-    middle = (np.array(light.shape) - 1) / 2
-    return bool(abs(max(sides) - BOX * min(light.shape)) <= 1 and np.abs(centre - middle).max() <= 1.5)
+    off = np.abs(centre - np.array(light.shape) / 2).max()
+    return bool(abs(max(sides) - BOX * min(light.shape)) <= 1 and off <= OFF)
 
 
 def _reduced(light: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -84,20 +85,28 @@ def _reduced(light: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _ink(light: NDArray[Any]) -> NDArray[Any]:
-    """How much ink there is at every pixel, 0..1: what is lighter than the paper, which is lit evenly or from a side.
+def _paper(grey: NDArray[Any]) -> NDArray[np.float64]:
+    """The paper behind an image `(H, W)`, lit evenly or from a side: a plane through its border, by least squares.
 
-    The paper is a plane through the pixels of the border (least squares); its noise counts as no ink.
+    It is laid twice, the second time without pixels that are far off, where ink touches the border.
     """
-    height, width = light.shape
-    y, x = np.mgrid[0:height, 0:width]
-    plane = np.stack([np.ones(light.size), y.ravel() / height, x.ravel() / width], axis=1)
-    edge = np.zeros(light.shape, dtype=bool)
-    edge[[0, -1]] = edge[:, [0, -1]] = True
-    edge &= np.abs(light - np.median(light[edge])) <= UNIFORM  # not where ink touches the border
-    weights, *_ = np.linalg.lstsq(plane[edge.ravel()], light[edge], rcond=None)
-    above = light - (plane @ weights).reshape(light.shape)
-    noise = 4 * np.median(np.abs(above[edge]))
+    height, width = grey.shape
+    y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+    places = np.stack([np.ones(len(_border(grey))), _border(y[:, None] + 0 * x), _border(0 * y[:, None] + x)], axis=1)
+    values, near = _border(grey).astype(float), np.full(len(places), True)
+    for _ in range(2):
+        (level, down, across), *_ = np.linalg.lstsq(places[near], values[near], rcond=None)
+        off = np.abs(values - places @ (level, down, across))
+        near = off <= max(UNIFORM, float(np.median(off)))
+    plane: NDArray[np.float64] = level + down * y[:, None] + across * x
+    return plane
+
+
+def _ink(light: NDArray[Any]) -> NDArray[Any]:
+    """How much ink there is at every pixel, 0..1: what is lighter than the paper, whose noise counts as no ink."""
+    above = light - _paper(light)
+    edge = np.abs(_border(above))
+    noise = 4 * np.median(edge[edge <= max(UNIFORM, np.median(edge))])
     full = np.percentile(above[above > max(noise, above.max() / 3)], 90) if above.max() > 0 else 0.0
     if full < CONTRAST / 2:
         raise ValueError("no digit: nothing stands out from the paper")
@@ -126,10 +135,10 @@ def _scaled(cut: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def _centred(digit: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """On black, with its centre of mass in the middle, as far as it stays whole."""
+    """On black, with its centre of mass where MNIST's are, as far as it stays whole: pixel 14 of 0 to 27, not 13.5."""
     placed = np.zeros(size, dtype=np.uint8)
     corner = []
     for centre, length, whole in zip(ndimage.center_of_mass(digit), digit.shape, size, strict=True):
-        corner.append(int(np.clip(round(whole / 2 - 0.5 - centre), 0, whole - length)))
+        corner.append(int(np.clip(round(whole / 2 - centre), 0, whole - length)))
     placed[corner[0] : corner[0] + digit.shape[0], corner[1] : corner[1] + digit.shape[1]] = digit
     return placed
