@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from groundup.data.published import published_set
+from groundup.data.usual import usual_pixels
 from groundup.run.classified import is_far
 from groundup.spec import DatasetSpec
 
@@ -64,7 +65,8 @@ def main() -> None:
     for name, data in published.items():
         print(f"network of {name}")
         for kind, images in kinds(name, sets, data.spec).items():
-            far = 100 * np.mean([is_far(image, data.spec) for image in images])
+            usual = usual_pixels({"name": name}, data.spec)
+            far = 100 * np.mean([is_far(image, *usual) for image in images])
             print(f"{kind:>16} {far:7.2f}  of {len(images):,}")
 
 

@@ -184,10 +184,9 @@ SPEC = DatasetSpec("x", 1, 4, 4, ("a", "b"), (0.5,), (0.2,), 1, 1)
 
 
 def test_facts_are_read_back():
-    assert read_facts(json.dumps(facts_of(SPEC, "mlp", {"background": [1, 2, 3]}, {}))) == (
-        SPEC,
-        {"background": [1, 2, 3]},
-    )
+    manner = {"background": [1, 2, 3], "max_pixels": 100_000_000}
+    for usual in ((0.5, 0.25), None):
+        assert read_facts(json.dumps(facts_of(SPEC, "mlp", manner, usual, {}))) == (SPEC, manner, usual)
 
 
 @pytest.mark.parametrize(
@@ -201,11 +200,13 @@ def test_facts_are_read_back():
         {"mean": [], "std": []},
         {"manner": {"background": {"a": 1}}},
         {"manner": {"max_pixels": 10**12}},
+        {"usual": [0.5]},
+        {"usual": [0.5, float("nan")]},
     ],
 )
 def test_facts_of_a_stranger_are_held_against_what_they_may_be(change):
     with pytest.raises(ValueError, match=r"."):
-        read_facts(json.dumps(facts_of(SPEC, "mlp", {}, {}) | change))
+        read_facts(json.dumps(facts_of(SPEC, "mlp", {}, None, {}) | change))
 
 
 def test_a_file_that_is_no_network_is_refused_in_a_sentence(tmp_path):

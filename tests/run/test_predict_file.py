@@ -15,6 +15,7 @@ from launch import PROJECT
 from PIL import Image
 
 from groundup.data.images import Manner
+from groundup.data.usual import usual_pixels
 from groundup.errors import UserError
 from groundup.run.classified import Prepare, batch_size, classify
 from groundup.run.digits import as_mnist, inverted, is_dark_on_light
@@ -157,7 +158,7 @@ def test_pictures_that_fill_their_frame_are_no_ink_on_paper():
 class Halves:
     """Which half of an image is lighter."""
 
-    spec, manner = MNIST, Manner()
+    spec, manner, usual = MNIST, Manner(), (0.13, 0.31)
 
     def probabilities(self, images):
         left, right = images[..., :14].mean(axis=(1, 2, 3)), images[..., 14:].mean(axis=(1, 2, 3))
@@ -175,6 +176,26 @@ def test_dark_ink_on_paper_is_seen_as_its_negative_and_said(tmp_path, caplog):
         assert said in caplog.messages[0]
     [plain] = classify(Halves(), [save(tmp_path / "b.png", image)], 1, Prepare())
     assert plain.classes == ("right",)
+
+
+def test_images_are_far_from_measured_pixels_alone_whatever_they_are_normalised_by(tmp_path, caplog):
+    file = save(tmp_path / "a.png", np.full((28, 28), 250, np.uint8))
+    for usual, said in (((0.13, 0.31), ["1 of 1 images are far"]), (None, [])):
+        network = Halves()
+        network.usual = usual
+        caplog.clear()
+        list(classify(network, [file], 1, Prepare("false")))
+        assert [message[:21] for message in caplog.messages] == said
+
+
+def test_what_training_pixels_were_is_known_of_published_images_and_of_measured_ones():
+    spec = DatasetSpec("x", 3, 8, 8, ("a", "b"), (0.1, 0.2, 0.3), (0.25, 0.25, 0.25), 1, 1)
+    imagenet = [0.485, 0.456, 0.406]
+    assert usual_pixels({"name": "image_folder", "mean": "auto", "std": "auto"}, spec) == pytest.approx((0.2, 0.25))
+    assert usual_pixels({"name": "mnist", "mean": imagenet}, spec) == pytest.approx((0.1307, 0.3081), abs=1e-4)
+    for mean in (None, imagenet):
+        assert usual_pixels({"name": "image_folder", "mean": mean, "std": mean}, spec) is None
+    assert usual_pixels({"name": "mnist", "_target_": "theirs.Images"}, spec) is None
 
 
 def test_networks_of_other_images_are_refused_digits():

@@ -17,6 +17,7 @@ from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.run.bar import bar_of_images, beside_bars
 from groundup.run.digits import Invert, as_mnist, expects_light_on_dark, inverted, is_dark_on_light
+from groundup.rundir.exported import Usual
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Network(Protocol):
 
     spec: DatasetSpec
     manner: Manner
+    usual: Usual
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[Any]: ...
 
@@ -92,7 +94,7 @@ def classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare
 
 
 def _classify(network: Network, files: Sequence[Path], top: int, prepare: Prepare) -> Iterator[Prediction]:
-    seen = _Seen(network.spec)
+    seen = _Seen(network.usual)
     count = batch_size(network.spec)
     with bar_of_images(len(files), count) as bar:
         for start in range(0, len(files), count):
@@ -160,22 +162,21 @@ def _answers(
         yield tuple(network.spec.class_names[c] for c in best), tuple(float(row[c]) for c in best)
 
 
-def is_far(image: NDArray[np.uint8], spec: DatasetSpec) -> bool:
-    """Whether an image is far, in mean or contrast, from those that a network was trained on."""
-    mean, std = 255 * float(np.mean(spec.mean)), 255 * float(np.mean(spec.std))
-    return abs(float(image.mean()) - mean) > FAR * std or float(image.std()) < FLAT * std
+def is_far(image: NDArray[np.uint8], mean: float, std: float) -> bool:
+    """Whether an image is far from those that a network was trained on, whose pixels in 0..1 had this mean and std."""
+    return abs(float(image.mean()) / 255 - mean) > FAR * std or float(image.std()) / 255 < FLAT * std
 
 
 class _Seen:
     """What the images have been like: whether they are of the kind that the network was trained on."""
 
-    def __init__(self, spec: DatasetSpec):
-        self._spec = spec
+    def __init__(self, usual: Usual):
+        self._usual = usual
         self.count = self.inverted = self.far = 0
 
     def look_at(self, image: NDArray[np.uint8]) -> None:
         self.count += 1
-        self.far += is_far(image, self._spec)
+        self.far += self._usual is not None and is_far(image, *self._usual)
 
     def say(self) -> None:
         """Logs a line for each kind of image that one may not have meant."""
@@ -184,9 +185,9 @@ class _Seen:
                 f"{self.inverted:,} of {self.count:,} images show dark on light and were inverted, because the network "
                 "has learnt light on dark; data.invert=false leaves them"
             )
-        if self.far > SOME * self.count:
+        if self._usual is not None and self.far > SOME * self.count:
+            mean, std = self._usual
             log.warning(
                 f"{self.far:,} of {self.count:,} images are far from those that the network was trained on (mean "
-                f"{np.mean(self._spec.mean):.2f}, contrast {np.mean(self._spec.std):.2f} of 0..1): do not trust its "
-                "answers to them"
+                f"{mean:.2f}, contrast {std:.2f} of 0..1): do not trust its answers to them"
             )

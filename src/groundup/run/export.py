@@ -21,6 +21,7 @@ from groundup.data.folder_images import FolderImages
 from groundup.data.images import Manner, manner_of
 from groundup.data.module import ImageData
 from groundup.data.sources import Images
+from groundup.data.usual import usual_pixels
 from groundup.errors import RunFailed, UserError
 from groundup.files import write_whole
 from groundup.learning.numpy_net import NumPyNet
@@ -122,7 +123,7 @@ def export(
     network = Exported(predictor, spec, meaning_of(predictor, _scores(predictor, spec, pixels[:64])))
     name = config["model"]["name"]
     program = traced(network, pixels[:2].clone(), name)  # a view would bring the test split into the file
-    facts = facts_of(spec, name, _manner(options), _versions())
+    facts = facts_of(spec, name, _manner(options), usual_pixels(config["data"], spec), _versions())
     content = as_onnx(program, facts, name) if to == "onnx" else as_pt2(program, facts)
     other = _onnx(content, file, threads) if to == "onnx" else _pt2(content)
     difference = _check(expected, _answers(other, pixels), file)

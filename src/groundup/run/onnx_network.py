@@ -27,6 +27,7 @@ class OnnxNetwork:
     Attributes:
         spec: what the network knows of its images and classes.
         manner: how its images are read.
+        usual: see `groundup.data.usual`.
 
     Raises:
         UserError: ONNX Runtime is not there, or this is no file that `export` wrote.
@@ -45,7 +46,7 @@ class OnnxNetwork:
             facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
             if facts is None:
                 raise ValueError("it does not say what its classes and images are")
-            self.spec, manner = read_facts(facts)
+            self.spec, manner, self.usual = read_facts(facts)
             self.manner = Manner(**manner)
             self._check_shapes()
         except Exception as error:  # of any kind: ONNX Runtime's own have no common name

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
 from groundup.data.images import Manner, manner_of
+from groundup.data.usual import usual_pixels
 from groundup.errors import UserError
 from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.classified import Prediction, Prepare, batch_size, classify
+from groundup.run.classified import Prediction, Prepare, Usual, batch_size, classify
 from groundup.run.images_asked import find_images
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.trained import build_trained, read_saved
@@ -74,14 +75,15 @@ def predict(
         seed_all(mix_seed(config["seed"], INFERENCE, 0), predictor.device)
     ours = options_of("data", config["data"]) is not None  # else nothing is known of its keys
     manner = manner_of(config["data"]) if ours else Manner()  # other data, and older runs, do not say
-    return classify(_Trained(predictor, spec, manner), files, top, prepare)
+    usual = usual_pixels(config["data"], spec) if ours else None
+    return classify(_Trained(predictor, spec, manner, usual), files, top, prepare)
 
 
 class _Trained:
     """The network of a run, as `classify` asks it."""
 
-    def __init__(self, predictor: LightningModule, spec: DatasetSpec, manner: Manner):
-        self.spec, self.manner, self._predictor = spec, manner, predictor
+    def __init__(self, predictor: LightningModule, spec: DatasetSpec, manner: Manner, usual: Usual):
+        self.spec, self.manner, self.usual, self._predictor = spec, manner, usual, predictor
         self._mean, self._std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
 
     @torch.inference_mode()

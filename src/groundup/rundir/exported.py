@@ -13,22 +13,26 @@ from groundup.spec import MOST_PIXELS, DatasetSpec
 IMAGES, PROBABILITIES, CLASS = "images", "probabilities", "class"  # of the graph: its input, its outputs
 METADATA = "groundup"  # the entry that holds `facts`, as JSON
 FORMAT = 1
+Usual = tuple[float, float] | None  # mean and deviation of training pixels in 0..1, where they are known
 
 
-def facts_of(spec: DatasetSpec, model: str, manner: Mapping[str, Any], versions: Mapping[str, Any]) -> dict[str, Any]:
+def facts_of(
+    spec: DatasetSpec, model: str, manner: Mapping[str, Any], usual: Usual, versions: Mapping[str, Any]
+) -> dict[str, Any]:
     """What predictions need to know beside the graph: for `read_facts`."""
     return {
         "format": FORMAT,
         **spec.plain(),
         "manner": dict(manner),
+        "usual": usual,
         "model": model,
         "input": f"uint8 (N, {spec.channels}, {spec.height}, {spec.width}), 0..255, not normalised",
         "versions": dict(versions),
     }
 
 
-def read_facts(text: str) -> tuple[DatasetSpec, dict[str, Any]]:
-    """The spec of a network's file, which may be a stranger's, and how its images are read.
+def read_facts(text: str) -> tuple[DatasetSpec, dict[str, Any], Usual]:
+    """The spec of a network's file, which may be a stranger's, how its images are read, and what pixels are usual.
 
     Raises:
         ValueError: they are not there, or are none.
@@ -49,7 +53,16 @@ def read_facts(text: str) -> tuple[DatasetSpec, dict[str, Any]]:
     manner = found.get("manner")
     if not isinstance(manner, dict) or not all(_MANNER.get(key, _never)(value) for key, value in manner.items()):
         raise ValueError(f"manner cannot be {str(manner)[:60]}")
-    return spec, manner
+    return spec, manner, _usual(found.get("usual"))
+
+
+def _usual(said: Any) -> Usual:
+    if said is None:
+        return None
+    numbers = isinstance(said, list) and all(isinstance(each, float) and 0 <= each <= 1 for each in said)
+    if not numbers or len(said) != 2:
+        raise ValueError(f"usual cannot be {str(said)[:60]}")
+    return said[0], said[1]
 
 
 def _is_colour(value: Any) -> bool:
