@@ -7,8 +7,9 @@ import pytest
 from launch import SMALL, train_here
 
 from groundup.config.trust import refuse_foreign_targets
+from groundup.errors import UserError
 from groundup.learning.checkpoint import load_checkpoint
-from groundup.run.evaluate import evaluate
+from groundup.run.evaluate import data_options, evaluate
 
 
 def test_a_run_on_arrays_is_evaluated_as_it_was_trained(tmp_path):
@@ -31,3 +32,12 @@ def test_keys_of_data_name_files_and_others_do_not():
     refuse_foreign_targets({"data": {"_target_": "groundup.data.arrays.ArrayData", "file": "/x.npz"}})
     with pytest.raises(Exception, match="may name no files"):
         refuse_foreign_targets({"data": {"_target_": "groundup.data.arrays.ArrayData", "log_file": "/x.npz"}})
+
+
+def test_decoded_images_are_not_kept_where_a_run_of_somebody_elses_says(tmp_path):
+    stranger = {"name": "image_folder", "root": str(tmp_path), "cache": "/home/you/.ssh", "mirror": "http://x"}
+    options = data_options(tmp_path, stranger, {"root": str(tmp_path)})
+    assert (options["cache"], options["mirror"]) == ("auto", None)
+    assert data_options(tmp_path, stranger | {"cache": None}, {"root": str(tmp_path)})["cache"] is None
+    with pytest.raises(UserError, match=r"data.file=/x.npz: data=image_folder of this run has no such key"):
+        data_options(tmp_path, stranger, {"file": "/x.npz"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import zipfile
@@ -23,6 +24,7 @@ from groundup.printable import printable
 ACCEPTED = (
     "a .npz, a CSV (.csv, .csv.gz), an IDX file of training images (train-images-idx3-ubyte), or a folder of these"
 )
+_LARGEST = 1 << 30  # bytes of labels, which are read before it is known whether the images fit in memory
 _SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _NPZ = "x_train, y_train, x_test, y_test; or train_images, train_labels, test_images, test_labels; or x, y"
 
@@ -119,7 +121,9 @@ def _pairs(keys: list[str]) -> dict[str, tuple[str, str]]:
 def _of_npz(file: Path, images: str, labels: str, where: str) -> Stored:
     of_images, of_labels = (f"{where}, {printable(name)}" for name in (images, labels))
     shape, dtype = _header(file, images, of_images)
-    _header(file, labels, of_labels)
+    labels_shape, labels_dtype = _header(file, labels, of_labels)
+    if labels_dtype.itemsize * math.prod(labels_shape) > _LARGEST:
+        raise UserError(f"{of_labels}: labels of more than {_LARGEST:,} bytes; accepted: one for each image")
     return Stored(
         of_images, shape, dtype, lambda: _array(file, images, of_images), _array(file, labels, of_labels), (file,)
     )
@@ -136,7 +140,7 @@ def _header(file: Path, name: str, where: str) -> tuple[tuple[int, ...], np.dtyp
             rest = archive.getinfo(member).file_size - content.tell()
     if dtype.hasobject:
         raise UserError(f"{where}: an array of Python objects, which could hold code; accepted: numbers or text")
-    if rest != dtype.itemsize * int(np.prod(shape, dtype=object)):
+    if rest != dtype.itemsize * math.prod(shape):
         raise UserError(f"{where}: is damaged: its header does not tell its length")
     return shape, dtype
 
