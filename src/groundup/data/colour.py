@@ -122,7 +122,7 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
 def _grey(images: Tensor) -> Tensor:
     """`(N, 1, H, W)` of float32, whole numbers."""
     if images.shape[1] != 3:
-        return images[:, :1].to(torch.float32)
+        return images.to(torch.float32).mean(dim=1, keepdim=True).floor_()
     red, green, blue = images.split(1, dim=1)
     return (red * GREY[0] + green * GREY[1] + blue * GREY[2]).floor_()
 

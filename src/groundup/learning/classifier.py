@@ -6,6 +6,7 @@ from torch import Tensor
 
 from groundup.data.loaders import training_images
 from groundup.data.mixing import Mixed, Mixing
+from groundup.data.module import ImageData
 from groundup.learning.class_weights import weigh
 from groundup.learning.contract import Losses
 from groundup.learning.learner import Learner
@@ -26,14 +27,13 @@ class Classifier(Learner):
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
-        self.mixing = getattr(self.trainer.datamodule, "mixing", None)  # type: ignore[attr-defined]
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.mixing = data.mixing if isinstance(data, ImageData) else None
         if getattr(self.loss, "class_weights", None) is not None and isinstance(self.loss, ImageLoss):
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
             weigh(self.loss, data.training_labels.bincount(minlength=self.spec.num_classes))
             self.loss.to(self.device)
         begin = getattr(self.net, "init_from_images", None)
         if begin is not None and not self.progress.is_resumed:  # else its weights are in the checkpoint
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
             begin(training_images(data, INIT_IMAGES, self.device))
             self.keep_given()
 
