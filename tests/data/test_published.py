@@ -150,6 +150,20 @@ def test_emnist_is_what_torchvision_reads_upright_and_from_0(tmp_path, monkeypat
         ensure("emnist", tmp_path / "root", kind={"split": kind})
 
 
+def test_files_that_somebody_has_packed_anew_are_taken_from_a_folder(server, fake_mnist, tmp_path):
+    """As those of Debian's package of Fashion-MNIST; the control has other contents."""
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for path, content in fake_mnist.items():
+        (mirror / Path(path).name).write_bytes(gzip.compress(gzip.decompress(content), 1, mtime=7))
+    ensure("mnist", tmp_path / "root", str(mirror))
+    assert len(read(make_spec({"name": "mnist"}), tmp_path / "root", "test").labels)
+    other = mirror / "t10k-labels-idx1-ubyte.gz"
+    other.write_bytes(gzip.compress(b"\0" + gzip.decompress(other.read_bytes())[1:-1] + b"\7"))
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte.gz: damaged on the way"):
+        ensure("mnist", tmp_path / "other", str(mirror))
+
+
 def test_svhn_is_what_torchvision_reads(tmp_path, monkeypatch):
     from scipy.io import savemat
     from torchvision.datasets import SVHN

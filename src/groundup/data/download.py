@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,8 @@ def _provide(
     try:
         if not is_intact(here, archive.md5):
             if mirror is not None and _fetch_members(archive, root, mirror, sleep):
+                return
+            if mirror is not None and _unpack_repacked(name, archive, root, mirror):
                 return
             _fetch_archive(archive, here, mirror, sleep)
         unpack(archive, here, root, prefix=_unpacking(name))
@@ -177,6 +180,23 @@ def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[f
     for member, places in sources.items():
         if not (root / member).exists():
             _fetch(places, root / member, archive.members[member], archive.unpacked, sleep)
+    return True
+
+
+def _unpack_repacked(name: str, archive: Archive, root: Path, mirror: str) -> bool:
+    """Takes the file from a folder where somebody, as Debian, has packed it anew: what it unpacks to is as published.
+
+    False where that is not so, or not known.
+    """
+    if "://" in mirror or not all(isinstance(known, str) for known in archive.members.values()):
+        return False
+    packed = [path for place in (archive.path, archive.filename) if (path := Path(mirror, place)).is_file()]
+    if not packed or not archive.filename.endswith("-ubyte.gz"):
+        return False
+    try:
+        unpack(archive, packed[0], root, prefix=_unpacking(name))
+    except (Failed, UserError, OSError, EOFError, zlib.error):
+        return False
     return True
 
 
