@@ -127,7 +127,7 @@ def test_a_class_without_test_images_has_no_accuracy(make_config, tmp_path):
 
 
 def test_means_over_draws_are_exact_where_a_mean_of_floats_is_not():
-    from groundup.run.evaluate import _means
+    from groundup.run.evaluate_predictor import _means
 
     draws = [
         {"test/acc": hits / 1000, "test/loss": math.inf, "test/confusion": [[hits, 1000 - hits], [0, 0]]}

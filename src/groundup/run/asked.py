@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from groundup.errors import UserError
 from groundup.learning.answers import Answered
@@ -56,3 +57,9 @@ def into_file(file: Path, split: str) -> tuple[str, Keep]:
             raise UserError(f"predictions={file}: cannot be written: {cause}") from error
 
     return f"predictions={file}", keep
+
+
+def run_split(trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked) -> dict[str, Any]:
+    evaluate = trainer.validate if asked.split == "val" else trainer.test
+    every = evaluate(module, datamodule=data, verbose=False)
+    return {name: value for metrics in reversed(every) for name, value in metrics.items()}

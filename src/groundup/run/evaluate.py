@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import logging
-import math
-import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch import Trainer
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.progress import EvaluationProgress
 from groundup.config.data_module import arguments_of, look_at_test_data
 from groundup.config.own_code import warn_of_other_code
-from groundup.config.rooms import options_of
 from groundup.config.sizes import refuse_heavy_images
-from groundup.data.classes import listed
 from groundup.data.download import is_there
 from groundup.data.specs import make_test_spec
 from groundup.data.whose import has_our_keys, tells_its_spec
 from groundup.errors import UserError
-from groundup.learning.answers import Answered
-from groundup.learning.companion import Tested, fractions, put_checkpoint
-from groundup.learning.continued import SeededEvaluation
-from groundup.learning.metrics import recalls, share
-from groundup.learning.predictor import Predictor, probabilities_of
+from groundup.learning.companion import put_checkpoint
+from groundup.learning.predictor import Predictor
 from groundup.paths import home
 from groundup.run import kinds
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.answers import answering, is_accuracy
 from groundup.run.asked import Asked, into_file
+from groundup.run.evaluate_module import evaluate_module
+from groundup.run.evaluate_predictor import evaluate_predictor, is_random
 from groundup.run.failures import one_line_cause
-from groundup.run.learners import NO_MEAN, build_predictor
+from groundup.run.learners import build_predictor
 from groundup.run.quiet import quiet
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.splits import refuse_trained_on, spec_of_training, turn_to
 from groundup.run.trained import read_saved
 from groundup.run.trainer import accelerator_for
-from groundup.run.trials import answers_at_random
 from groundup.run.weigh import refuse_heavy_parts
-from groundup.rundir.figure import deviation
 from groundup.rundir.results import as_json
 from groundup.spec import DatasetSpec
-
-log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -123,30 +110,12 @@ def evaluate_as_asked(
         _refuse_draws(asked.draws, config["model"])
         _refuse_views(data, config["model"])
         with quiet(), StopOnSignal():
-            return _evaluate_module(trainer, predictor, module, config["seed"], spec, asked)
-    if asked.draws > 1 and not _is_random(predictor, config["model"], trained):
+            return evaluate_module(trainer, predictor, module, config["seed"], spec, asked)
+    if asked.draws > 1 and not is_random(predictor, config["model"], trained):
         raise UserError(
             f"draws={asked.draws}: the predictions of {config['model']['name']} are not random; accepted: 1"
         )
-    return _evaluate_predictor(trainer, predictor, module, config["seed"], asked)
-
-
-def _evaluate_predictor(
-    trainer: Trainer, predictor: Predictor, module: LightningDataModule, seed: int, asked: Asked
-) -> dict[str, Any]:
-    if not kinds.is_mean_over_images(predictor.loss, predictor.spec.num_classes):
-        log.warning(NO_MEAN)
-    trainer.callbacks.append(SeededEvaluation(seed))  # type: ignore[attr-defined]
-    with quiet(), StopOnSignal():
-        every = [_evaluate_draw(trainer, predictor, module, draw, asked) for draw in range(asked.draws)]
-    _say_what_is_absent(predictor, asked.split)
-    return every[0] if asked.draws == 1 else _means(every, predictor.spec.class_names, asked.split)
-
-
-def _is_random(predictor: Predictor, model: Mapping[str, Any], spec: DatasetSpec) -> bool:
-    """Whether predictions depend on random numbers: a network of ours says so, another one is asked twice."""
-    is_ours = options_of("model", model) is not None
-    return predictor.draws_at_inference or (not is_ours and answers_at_random(predictor, spec))
+    return evaluate_predictor(trainer, predictor, module, config["seed"], asked)
 
 
 def test_spec(data: Mapping[str, Any], trained: DatasetSpec, seed: int) -> DatasetSpec:
@@ -204,105 +173,6 @@ def _refuse_views_of(split: str, chosen: Mapping[str, Any]) -> None:
 def _refuse_draws(draws: int, model: Mapping[str, Any]) -> None:
     if draws > 1:
         raise UserError(f"draws={draws}: {model['name']} is a LightningModule, which evaluates by itself; accepted: 1")
-
-
-def _evaluate_module(
-    trainer: Trainer, module: LightningModule, data: LightningDataModule, seed: int, spec: DatasetSpec, asked: Asked
-) -> dict[str, Any]:
-    """What a LightningModule logs of the split."""
-    if asked.split == "train":
-        raise UserError(
-            f"split=train: {type(module).__name__} is a LightningModule, which trains on it; accepted: val, test"
-        )
-    step = "validation_step" if asked.split == "val" else "test_step"
-    if not is_overridden(step, module):
-        raise UserError(f"model: {type(module).__name__} has no {step}, so nothing can be tested")
-    evaluation = Tested(seed)
-    trainer.callbacks.append(evaluation)  # type: ignore[attr-defined]
-    found = _run(trainer, module, data, asked)
-    metrics = fractions(evaluation.tested if asked.split == "test" else evaluation.own("val", found), set())
-    if not metrics and asked.keep is None:  # it tests by nothing that answers could be held against
-        return metrics
-    try:
-        answers = _answers_of(trainer, module, data, asked, metrics)
-    except UserError as error:
-        if asked.keep is not None:
-            raise
-        log.info(f"no figures of probabilities: {error}")
-        return metrics
-    asked.hand_on(answers, spec, data)
-    of_answers = answers.figures if answers else {}
-    return {f"{asked.split}/{name}": value for name, value in of_answers.items()} | metrics  # it may log its own
-
-
-def _answers_of(
-    trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked, metrics: Mapping[str, Any]
-) -> Answered | None:
-    """Raises: UserError: its `forward` does not give the answers that it is evaluated by."""
-    asks = answering(module)
-    try:
-        _run(trainer, asks, data, asked)
-    except UserError:
-        raise
-    except Exception as error:  # of any kind: a forward may be for something else
-        raise UserError(f"{asked.name}: {one_line_cause(error, Path())}") from error
-    answers = asks.answers.read(probabilities_of)
-    if not is_accuracy(answers, metrics.get(f"{asked.split}/acc"), asked.split):
-        raise UserError(f"{asked.name}: {type(module).__name__} does not evaluate by its forward")
-    return answers
-
-
-def _run(trainer: Trainer, module: LightningModule, data: LightningDataModule, asked: Asked) -> dict[str, Any]:
-    evaluate = trainer.validate if asked.split == "val" else trainer.test
-    every = evaluate(module, datamodule=data, verbose=False)
-    return {name: value for metrics in reversed(every) for name, value in metrics.items()}
-
-
-def _evaluate_draw(
-    trainer: Trainer, predictor: Predictor, data: LightningDataModule, draw: int, asked: Asked
-) -> dict[str, Any]:
-    predictor.draw = draw
-    split, as_split = asked.split, asked.evaluates_as
-    found = _run(trainer, predictor, data, asked)
-    metrics = {f"{split}{name.removeprefix(as_split)}": value for name, value in found.items()}
-    answers = predictor.test_answers if as_split == "test" else predictor.read_answers("val", predictor.answers)
-    if answers is not None:
-        metrics |= {f"{split}/{name}": value for name, value in answers.figures.items()}
-    if draw == 0:
-        asked.hand_on(answers, predictor.spec, data)
-    per_class = dict(zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True))
-    return metrics | {f"{split}/per_class": per_class, f"{split}/confusion": predictor.evaluated.confusion.tolist()}
-
-
-def _say_what_is_absent(predictor: Predictor, split: str) -> None:
-    absent = [
-        name
-        for name, value in zip(predictor.spec.class_names, predictor.evaluated.per_class, strict=True)
-        if math.isnan(value)
-    ]
-    if absent:
-        log.warning(f"no {split} images of {listed(absent)}: they have no accuracy and are in no mean")
-
-
-def _means(every: list[dict[str, Any]], classes: Sequence[str], split: str) -> dict[str, Any]:
-    """Of the metrics of several draws, at least two."""
-    confusion = np.sum([metrics[f"{split}/confusion"] for metrics in every], axis=0)
-    images = int(confusion.sum()) // len(every)
-    values = {
-        name: [metrics[name] for metrics in every] for name, value in every[0].items() if isinstance(value, float)
-    }
-    mean: dict[str, Any] = {name: _mean(of_draws, images) for name, of_draws in values.items()}
-    mean |= {f"{name} sd": deviation(of_draws) for name, of_draws in values.items()}
-    per_class = dict(zip(classes, recalls(confusion), strict=True))
-    return mean | {f"{split}/per_class": per_class, f"{split}/confusion": confusion.tolist()}
-
-
-def _mean(values: Sequence[float], images: int) -> float:
-    """Of shares of so many images, as accuracy is, a quotient of whole numbers again; no digit is lost by rounding."""
-    counts = [round(value * images) if math.isfinite(value) else 0 for value in values]
-    if all(share(count, images) == value for count, value in zip(counts, values, strict=True)):
-        return sum(counts) / (images * len(values))
-    return statistics.fmean(values)
 
 
 def _make_trainer(accelerator: str, precision: Any, run_dir: Path) -> Trainer:
