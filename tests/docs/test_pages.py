@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from composed import composer
@@ -83,6 +85,7 @@ def reader(tmp_path, monkeypatch, compose_config):
         (tmp_path / "photos" / split / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "photos" / split / name / "1.png")
     (tmp_path / "train.csv").write_text("file,label\ntrain/cat/1,cat\ntrain/dog/1.png,dog\n")
+    write_arrays(tmp_path)
     (tmp_path / "DIR" / "checkpoints").mkdir(parents=True)
     (tmp_path / "DIR" / "config.yaml").write_text(yaml.safe_dump(check(compose_config())))
     for name in ("best", "last"):
@@ -92,6 +95,18 @@ def reader(tmp_path, monkeypatch, compose_config):
     forget_packages()
     yield tmp_path
     forget_packages()  # the next page has another one of that name
+
+
+def write_arrays(folder: Path) -> None:
+    """The files of images as numbers that the pages speak of."""
+    images, labels = np.full((8, 28, 28), 200, np.uint8), np.arange(8, dtype=np.uint8) % 2
+    np.savez(folder / "mnist.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    for name, values in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
+        header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+        (folder / name).write_bytes(header + values.tobytes())
+    (folder / "digits").mkdir()
+    rows = ["label," + ",".join(f"pixel{n}" for n in range(784)), *(f"{n % 2}" + ",200" * 784 for n in range(8))]
+    (folder / "digits" / "train.csv").write_text("\n".join(rows))
 
 
 def forget_packages() -> None:
