@@ -12,14 +12,15 @@ from groundup.errors import Interrupted
 from groundup.run.run import run
 
 CONF = Path(__file__).parents[2] / "conf"
-DATA = (
-    "data.limit_train=120",
-    "data.limit_test=20",
-    "data.batch_size=24",
+SMALL = (
+    "data.limit_train=50",
+    "data.limit_test=10",
+    "data.batch_size=15",
     "data.image_size=16",
     "trainer.max_epochs=2",
+    "trainer.accelerator=cpu",
+    "logger=none",
 )
-SMALL = (*DATA, "trainer.accelerator=cpu")
 TINY = {  # which by themselves are for larger images, and have ten million weights
     "model=timm": ("model.arch=test_resnet", "data.image_size=32"),
     "model=torchvision": ("model.arch=squeezenet1_1", "data.image_size=32"),
@@ -38,6 +39,6 @@ def test_a_stopped_run_of_it_goes_on_to_the_same_weights(make_config, tmp_path, 
         config["model"]["inference_steps"] = 3  # else most of the time is evaluation
     run(config, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        run(with_callback(config, "SignalAt", step=6, signum=int(signal.SIGTERM)), tmp_path / "parts")
+        run(with_callback(config, "SignalAt", step=4, signum=int(signal.SIGTERM)), tmp_path / "parts")
     run(config, tmp_path / "parts", resume=tmp_path / "parts" / "checkpoints" / "last.ckpt")
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
