@@ -14,7 +14,14 @@ from lightning.pytorch import Callback
 from groundup.errors import Interrupted
 from groundup.learning.checkpoint import load_checkpoint
 
-LONG = ("data.batch_size=8", "trainer.max_epochs=25", "model.dropout=0.1", "data.augment=[shift]", "data.shift=1")
+EPOCHS = 25
+LONG = (
+    "data.batch_size=8",
+    f"trainer.max_epochs={EPOCHS}",
+    "model.dropout=0.1",
+    "data.augment=[shift]",
+    "data.shift=1",
+)
 
 
 def weights(run_dir, name="last"):
@@ -30,40 +37,39 @@ def rows(run_dir):
     return file.read_text().count("\n") - 1 if file.exists() else 0
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The weights of the run that is never stopped."""
-    run_dir = tmp_path_factory.mktemp("whole")
-    train_here(run_dir, *LONG)
-    return weights(run_dir)
+STOPS = {
+    # how it is stopped, with which exit code, and how it goes on
+    signal.SIGINT: (130, ("resume=auto", "hydra.run.dir={}")),
+    signal.SIGTERM: (143, ("resume={}",)),
+    signal.SIGKILL: (-9, ("resume={}/checkpoints/last.ckpt",)),
+}
 
 
-@pytest.mark.parametrize(
-    ("signum", "code", "resume"),
-    [
-        (signal.SIGINT, 130, ["resume=auto", "hydra.run.dir={}"]),
-        (signal.SIGTERM, 143, ["resume={}"]),
-        (signal.SIGKILL, -9, ["resume={}/checkpoints/last.ckpt"]),
-    ],
-    ids=["ctrl-c", "sigterm", "kill-9"],
-)
-def test_a_stopped_command_goes_on_to_the_same_weights_bit_for_bit(command, tmp_path, whole, signum, code, resume):
+def test_a_command_that_is_stopped_again_and_again_goes_on_to_the_same_weights_bit_for_bit(command, tmp_path):
     run_dir = tmp_path / "run"
-    stopped = Command.start("train.py", *SMALL, *LONG, f"hydra.run.dir={run_dir}", cwd=tmp_path / "elsewhere")
-    wait_for(lambda: rows(run_dir) >= 3, "three epochs")
-    stopped.send(signum)
-    assert stopped.wait() == code, stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    saved = 2 if signum == signal.SIGKILL else 3  # an epoch's row is written just before its checkpoint
-    assert saved * 162 <= load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["global_step"] < 25 * 162
-    if signum != signal.SIGKILL:  # which leaves no time to say anything
-        assert status(run_dir) == "interrupted"
-        assert f"go on with: resume={run_dir}" in stopped.stdout
+    words = (f"hydra.run.dir={run_dir}",)
+    for stops, (signum, (code, to_go_on)) in enumerate(STOPS.items()):
+        before = rows(run_dir)
+        stopped = Command.start("train.py", *SMALL, *LONG, *words, cwd=tmp_path / "elsewhere")
+        wait_for(lambda before=before: rows(run_dir) >= before + 3, "three epochs")
+        stopped.send(signum)
+        assert stopped.wait() == code, stopped.stderr
+        assert "Traceback" not in stopped.stderr
+        # an epoch's row is written just before its checkpoint
+        saved = before + (2 if signum == signal.SIGKILL else 3)
+        last = load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["global_step"]
+        assert 3 * stops * 162 < saved * 162 <= last < EPOCHS * 162
+        if signum != signal.SIGKILL:  # which leaves no time to say anything
+            assert status(run_dir) == "interrupted"
+            assert f"go on with: resume={run_dir}" in stopped.stdout
+        words = tuple(word.format(run_dir) for word in to_go_on)
 
-    resumed = command("train.py", *SMALL, *LONG, *(word.format(run_dir) for word in resume))
+    resumed = command("train.py", *SMALL, *LONG, *words)
     assert resumed.wait() == 0, resumed.stderr
     assert status(run_dir) == "finished"
-    assert rows(run_dir) == 25
+    assert rows(run_dir) == EPOCHS
+    train_here(tmp_path / "whole", *LONG)
+    whole = weights(tmp_path / "whole")
     assert all(torch.equal(value, whole[name]) for name, value in weights(run_dir).items())
 
 

@@ -13,7 +13,6 @@ import sys
 import warnings
 
 import numpy as np
-import pytest
 import torch
 import yaml
 from job_dirs import job_dir
@@ -22,7 +21,14 @@ from launch import PROJECT, SMALL, Command, small_config, train_here, wait_for
 from groundup.learning.checkpoint import load_checkpoint
 
 FIGURES = ("val/acc", "val/loss", "test/acc", "test/loss", "train/loss")
-LONG = ("data.batch_size=8", "trainer.max_epochs=12", "model.dropout=0.1", "data.augment=[shift]", "data.shift=1")
+EPOCHS = 16
+LONG = (
+    "data.batch_size=8",
+    f"trainer.max_epochs={EPOCHS}",
+    "model.dropout=0.1",
+    "data.augment=[shift]",
+    "data.shift=1",
+)
 
 
 def results(run_dir):
@@ -82,32 +88,33 @@ def test_the_console_has_a_line_a_job_and_the_log_has_the_rest(command, tmp_path
     assert table[1]["test/acc"] == ""
 
 
-@pytest.mark.parametrize(
-    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=["int", "term", "kill"]
-)
-def test_a_stopped_sweep_goes_on_to_the_same_weights_bit_for_bit(command, whole_run, tmp_path, signum, code):
-    stopped = start(tmp_path, *LONG, "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s")
-    wait_for(lambda: rows(job_dir(tmp_path / "s", 1)) >= 3, "three epochs of the second job")
-    stopped.send(signum)
-    assert stopped.wait() == code, stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    if signum != signal.SIGKILL:
-        table = json.loads((tmp_path / "s" / "sweep.json").read_text())
-        assert [job["status"] for job in table["jobs"]] == ["finished", "interrupted", "not run"]
-        assert f"sweep.resume={tmp_path}/s" in stopped.stdout
-        assert stopped.stdout.count("go on with") == 1  # of the sweep, not also of the job
-    first = (job_dir(tmp_path / "s", 0) / "results.json").stat().st_mtime_ns
+def test_a_sweep_that_is_stopped_again_and_again_goes_on_to_the_same_weights_bit_for_bit(command, whole_run, tmp_path):
+    """Of three jobs the second is long, and is the one that is stopped."""
+    sweep, words = tmp_path / "s", (f"trainer.max_epochs=2,{EPOCHS},3", f"hydra.sweep.dir={tmp_path}/s")
+    for stop, (signum, code) in enumerate(((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9))):
+        stopped = start(tmp_path, *LONG, *words)
+        wait_for(lambda stop=stop: rows(job_dir(sweep, 1)) >= 3 * (stop + 1), "three epochs of the second job")
+        stopped.send(signum)
+        assert stopped.wait() == code, stopped.stderr
+        assert "Traceback" not in stopped.stderr
+        if signum != signal.SIGKILL:
+            table = json.loads((sweep / "sweep.json").read_text())
+            assert [job["status"] for job in table["jobs"]] == ["finished", "interrupted", "not run"]
+            assert f"sweep.resume={sweep}" in stopped.stdout
+            assert stopped.stdout.count("go on with") == 1  # of the sweep, not also of the job
+        if stop == 0:
+            first = (job_dir(sweep, 0) / "results.json").stat().st_mtime_ns
+        words = (f"trainer.max_epochs=3,{EPOCHS},2", f"sweep.resume={sweep}")
 
-    words = ("-m", *SMALL, *LONG, "seed=2,1,0", f"sweep.resume={tmp_path}/s")
-    resumed = command("train.py", *words)
+    resumed = command("train.py", "-m", *SMALL, *LONG, *words)
     assert resumed.wait() == 0, resumed.stderr
     assert "3 jobs in" in resumed.stdout
     assert "1 finished, 1 go on, 1 to run" in resumed.stdout
-    assert (job_dir(tmp_path / "s", 0) / "results.json").stat().st_mtime_ns == first
-    alone = whole_run(small_config(*LONG, "seed=1"))
-    assert same(job_dir(tmp_path / "s", 1), alone)
-    assert figures(job_dir(tmp_path / "s", 1)) == figures(alone)
-    assert rows(job_dir(tmp_path / "s", 1)) == 12
+    assert (job_dir(sweep, 0) / "results.json").stat().st_mtime_ns == first
+    alone = whole_run(small_config(*LONG))
+    assert same(job_dir(sweep, 1), alone)
+    assert figures(job_dir(sweep, 1)) == figures(alone)
+    assert rows(job_dir(sweep, 1)) == EPOCHS
 
 
 def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
@@ -115,7 +122,7 @@ def test_editing_conf_during_a_sweep_changes_nothing(tmp_path):
     project.mkdir()
     shutil.copytree(PROJECT / "conf", project / "conf")
     shutil.copy(PROJECT / "train.py", project)
-    words = (*LONG, "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
+    words = (*LONG, "trainer.max_epochs=8", "seed=0,1", f"hydra.sweep.dir={tmp_path}/s")
     (tmp_path / "elsewhere").mkdir()
     running = Command.start(str(project / "train.py"), "-m", *SMALL, *words, cwd=tmp_path / "elsewhere")
     wait_for(lambda: rows(job_dir(tmp_path / "s", 0)) >= 1, "an epoch of the first job")
