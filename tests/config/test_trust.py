@@ -169,6 +169,10 @@ def test_no_accepted_class_takes_a_file_but_those_whose_argument_is_refused():
         ("model", "Backbone"): {"weights"},  # which a training alone asks for: `groundup.learning.pretrained`
         ("model", "TimmNetwork"): {"weights"},
         ("model", "TorchvisionNetwork"): {"weights"},
+        **{
+            ("loss", name): {"class_weights"}  # numbers, one for each class
+            for name in ("BinaryCrossEntropy", "CrossEntropy", "ImageLoss", "MeanSquaredError", "SquaredError")
+        },
         ("data", "ImageData"): {"root", "mirror", "file_column"},  # `groundup.run.evaluate` sees to them
         ("data", "ArrayData"): {"root", "file", "test_file"},  # read as numbers, wherever they are
         ("callbacks", "ModelCheckpoint"): {"dirpath", "filename", "save_weights_only"},
