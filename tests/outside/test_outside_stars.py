@@ -90,7 +90,7 @@ def test_its_own_keys_and_ours_are_checked_before_anything_is_drawn(stars):
         ({"val_fractoin": 0.1}, "data.val_fractoin=0.1: there is no such key; did you mean data.val_fraction?"),
         ({"batch_size": "many"}, "data.batch_size=many: must be a whole number"),
         ({"background": "white"}, "data.background=white: there is no such key"),
-        ({"mean": [0.1]}, "data.mean=[0.1]: there is no such key"),
+        ({"decode": "fast"}, "data.decode=fast: there is no such key"),
         ({"nois": 3}, "data.nois=3: there is no such key; did you mean data.noise?"),
         ({"in_memory": False}, "data.in_memory=false: must be true"),
     ):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from groundup.borrowed.torch import kind_of
 from groundup.models.multiply_adds import Count, counting
@@ -135,7 +136,8 @@ def untouched(model: nn.Module) -> Iterator[Tensor]:
     """
     like = next(model.parameters(), torch.zeros(()))
     modes = {module: module.training for module in model.modules()}
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    made = [parameter for parameter in model.parameters() if not isinstance(parameter, UninitializedParameter)]
+    learning = [parameter for parameter in made if parameter.requires_grad]
     model.eval()
     for parameter in learning:
         parameter.requires_grad_(False)
