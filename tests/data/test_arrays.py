@@ -92,13 +92,14 @@ def test_labels_of_any_type_are_classes_by_name_wherever_they_begin(tmp_path, la
         ({"x": np.where(GREY == 7, np.nan, GREY / 255)}, r"\d+ values are NaN"),
         ({"x": GREY // 16}, "up to 15: which of them is white.*data.white=VALUE"),
         ({"x": GREY * 1.01}, "which of them is white"),
+        ({"x": GREY / 255 / 5}, "which of them is white"),
         ({"x": GREY.astype(np.uint16) * 16}, "which of them is white"),
         ({"x": GREY.astype(object)}, "Python objects, which could hold code"),
         ({"y": np.where(LABELS, LABELS, -1)}, "-1 often stands for images without a label"),
         ({"y": LABELS + 0.5}, "labels that are no whole numbers"),
         ({"y": np.linspace(0, 1, 160).reshape(40, 4)}, "rows are not one-hot"),
         ({"y": np.arange(40)}, "40 different labels of 40 images"),
-        ({"y": LABELS * 0}, "labels of 1 class"),
+        ({"y": LABELS * 0}, "all labels are 0; accepted: those of 2 classes"),
         ({"y": np.array(["a", "b", "c", ""])[LABELS]}, "10 images have no label"),
     ],
 )
@@ -107,6 +108,46 @@ def test_what_is_not_certain_is_refused(tmp_path, arrays, words):
     others = {"x_test": given["x"][:8], "y_test": given["y"][:8]} | {k: v for k, v in given.items() if len(k) > 1}
     with pytest.raises(UserError, match=words):
         opened(saved(tmp_path, given["x"], given["y"], **others)).setup("fit")
+
+
+@pytest.mark.parametrize("test", [PIXELS[:8] // 128, PIXELS[:8] // 17])
+def test_test_images_of_another_scale_are_refused(tmp_path, test):
+    file = saved(tmp_path, x_test=test)
+    with pytest.raises(UserError, match=r"x_test: values up to \d+, where white of the training images is 255"):
+        opened(file).setup("fit")
+    data = opened(file, white=255)
+    data.setup("fit")
+    assert np.array_equal(data.splits["test"].pixels.numpy(), test.transpose(0, 3, 1, 2))
+
+
+def test_a_white_that_makes_all_images_black_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"values up to 1, which data.white=255 makes nearly black"):
+        opened(saved(tmp_path, PIXELS / 255, LABELS), white=255).setup("fit")
+
+
+def test_classes_of_one_name_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"data.class_names=\[a, a, b, c\]: a names two classes"):
+        opened(saved(tmp_path, PIXELS, LABELS), class_names=["a", "a", "b", "c"])
+
+
+def test_a_damaged_file_is_called_so_and_a_column_is_of_a_csv(tmp_path):
+    file = saved(tmp_path, PIXELS, LABELS)
+    with pytest.raises(UserError, match=r"data.label_column=y with data.file=.*: a column is of a CSV; accepted: null"):
+        opened(file, label_column="y")
+    for content, said in ((file.read_bytes()[:5000], "is damaged, or no .npz"), (b"", "is empty")):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=said):
+            opened(file)
+
+
+def test_a_file_of_test_images_may_call_them_so(tmp_path):
+    np.savez(tmp_path / "train.npz", x=PIXELS, y=LABELS)
+    np.savez(tmp_path / "test.npz", x_test=PIXELS[:8], y_test=LABELS[:8])
+    data = opened(tmp_path / "train.npz", test_file=str(tmp_path / "test.npz"))
+    data.setup("fit")
+    assert data.splits["test"].labels.tolist() == LABELS[:8].tolist()
+    with pytest.raises(UserError, match=r"it has images to test on alone; accepted: x_train"):
+        opened(tmp_path / "test.npz")
 
 
 def test_arrays_of_other_names_are_named(tmp_path):
@@ -185,7 +226,11 @@ def test_a_csv_is_read_row_by_row(tmp_path, lines, options, packed):
         ([HEADER.removeprefix("label,"), *(row.partition(",")[2] for row in rows())], "it has pixels and no labels"),
         ([HEADER.replace("pixel7", "pixel9"), *rows()], "pixels are not in order"),
         ([HEADER, *rows(), "1" + ",," * 12 + ",3"], "accepted: a number in every column"),
-        ([HEADER, *rows(), "1,2"], "accepted: a number in every column"),
+        ([HEADER, *rows(), "1,2"], "2 cells in line 42; accepted: 26, as in the first"),
+        ([HEADER, *rows()[:5], rows()[5] + ",7", *rows()[6:]], "27 cells in line 7; accepted: 26"),
+        ([HEADER, *rows()[:7], rows()[7].replace(",", ",x", 1)], r"in line 9, column 2; accepted: a number"),
+        ([HEADER + ",Split", *(f"{row},train" for row in rows())], "its column Split is not read; .*data.test_file"),
+        ([""], "it is empty"),
         ([HEADER], "no rows"),
     ],
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import logging
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundup.data.classes import listed
-from groundup.data.table import USUAL_LABELS
+from groundup.data.table import USUAL_LABELS, USUAL_SPLITS
 from groundup.errors import UserError
 from groundup.printable import printable
+
+log = logging.getLogger(__name__)
 
 _PIXEL = re.compile(r"(?:pixel|px|p|x)?[ _]?(\d+)(?:x(\d+))?", re.IGNORECASE)  # pixel0, or 1x1
 _LABEL = 64  # characters
@@ -40,11 +43,15 @@ def read_csv(file: Path, where: str, label_column: str | int | None) -> tuple[ND
             first, second = (lines.readline(_LONGEST) for _ in range(2))
         delimiter = max(",;\t", key=first.count)
         header = next(csv.reader([first], delimiter=delimiter), [])
+        if not header:
+            raise UserError(f"{where}: it is empty; accepted: a row for each image")
         names = None if all(map(_is_number, header)) else [name.strip() for name in header]
         label, pixels = _columns(names, len(header), label_column, where)
         if not second.strip() and names is not None:
             raise UserError(f"{where}: no rows; accepted: a row for each image")
-        return _table(file, delimiter, names is not None, label, pixels, where)
+        if names is not None:
+            _say_what_is_not_read(names, {label, *pixels}, where)
+        return _table(file, delimiter, len(header), names is not None, label, pixels, where)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{where}: cannot be read: {error}") from error
 
@@ -75,6 +82,22 @@ def _columns(names: list[str] | None, count: int, said: str | int | None, where:
     return label, pixels
 
 
+def _say_what_is_not_read(names: Sequence[str], read: Collection[int], where: str) -> None:
+    """Other columns are left alone, but for one that says which images are for the test.
+
+    Raises:
+        UserError: there is such a column.
+    """
+    others = [name for number, name in enumerate(names) if number not in read]
+    if splits := [name for name in others if name.casefold() in USUAL_SPLITS]:
+        raise UserError(
+            f"{where}: its column {printable(splits[0])} is not read; accepted: a file without it for the images to "
+            "train on, and data.test_file for those of the test"
+        )
+    if others:
+        log.info(f"{where}: columns that are not read: {listed(others)}")
+
+
 def _of_name(names: Sequence[str], said: str | int | None, where: str) -> int:
     if said is not None and str(said) in names:
         return names.index(str(said))
@@ -102,7 +125,7 @@ def _of_number(count: int, said: str | int | None, where: str) -> int:
 
 
 def _table(
-    file: Path, delimiter: str, has_header: bool, label: int, pixels: Sequence[int], where: str
+    file: Path, delimiter: str, cells: int, has_header: bool, label: int, pixels: Sequence[int], where: str
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     converters: dict[int | str, Callable[[str], Any]] = {label: _short}
     dtype = np.dtype([("label", f"U{_LABEL}"), *((f"p{column}", np.float32) for column in pixels)])
@@ -110,7 +133,7 @@ def _table(
         warnings.simplefilter("ignore", UserWarning)  # of an empty file, which is told in other words
         try:
             table = np.loadtxt(
-                lines,
+                _of_one_length(lines, delimiter, cells, where),
                 dtype,
                 delimiter=delimiter,
                 comments=None,
@@ -121,9 +144,23 @@ def _table(
                 ndmin=1,
             )
         except ValueError as error:
-            raise UserError(f"{where}: {error}; accepted: a number in every column of pixels") from error
+            said = re.sub(r"at row (\d+)", lambda row: f"in line {int(row[1]) + 1 + has_header}", str(error).strip("."))
+            raise UserError(f"{where}: {said}; accepted: a number in every column of pixels") from error
     values = table.view(np.dtype([("label", f"U{_LABEL}"), ("pixels", np.float32, len(pixels))]))
     return np.ascontiguousarray(values["pixels"]), values["label"].copy()
+
+
+def _of_one_length(lines: Iterable[str], delimiter: str, cells: int, where: str) -> Iterator[str]:
+    """The lines of a table, of which numpy would read the first cells only.
+
+    Raises:
+        UserError: a line has more cells than the first, or fewer.
+    """
+    for number, line in enumerate(lines, start=1):
+        count = len(next(csv.reader([line], delimiter=delimiter), [])) if '"' in line else line.count(delimiter) + 1
+        if count != cells and line.strip():
+            raise UserError(f"{where}: {count:,} cells in line {number:,}; accepted: {cells:,}, as in the first")
+        yield line
 
 
 def _short(label: str) -> str:

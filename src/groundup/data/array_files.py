@@ -62,6 +62,8 @@ def open_arrays(file: Path, test_file: Path | None, label_column: str | int | No
         UserError: there are no such files, or they cannot be read.
     """
     found = _open(file, "data.file", label_column)
+    if "train" not in found:
+        raise UserError(f"data.file={file}: it has images to test on alone; accepted: {_NPZ}")
     if test_file is None:
         return found
     if "test" in found:
@@ -78,11 +80,16 @@ def _open(file: Path, key: str, label_column: str | int | None) -> dict[str, Sto
             return _idx(file, where)
         if not stat.S_ISREG(there.st_mode):
             raise UserError(f"{where}: no file; accepted: {ACCEPTED}")
+        is_csv = file.name.lower().endswith((".csv", ".csv.gz", ".txt", ".tsv"))
+        if label_column is not None and not is_csv:
+            raise UserError(f"data.label_column={label_column} with {where}: a column is of a CSV; accepted: null")
         if zipfile.is_zipfile(file):
             return _npz(file, where)
+        if file.name.lower().endswith(".npz"):
+            raise UserError(f"{where}: is {'empty' if not there.st_size else 'damaged, or no .npz'}")
         if shape_of(file) is not None:
             return _idx(file, where)
-        if file.name.lower().endswith((".csv", ".csv.gz", ".txt", ".tsv")):
+        if is_csv:
             return _csv(file, where, label_column)
     except OSError as error:
         raise UserError(f"{where}: cannot be read: {error.strerror or error}; accepted: {ACCEPTED}") from error
@@ -96,7 +103,7 @@ def _npz(file: Path, where: str) -> dict[str, Stored]:
     except (ValueError, zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{where}: cannot be read: {error}") from error
     pairs = _pairs(keys)
-    if "train" not in pairs:
+    if not {"train", "test"} & pairs.keys():
         raise UserError(f"{where}: its arrays are called {listed(keys) or '(none)'}; accepted: {_NPZ}")
     return {split: _of_npz(file, *names, where) for split, names in pairs.items()}
 

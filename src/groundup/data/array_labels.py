@@ -79,7 +79,8 @@ def classes_in(texts: NDArray[np.str_], where: str) -> tuple[str, ...]:
     """
     names = [str(name) for name in np.unique(texts)]
     if len(names) < 2:
-        raise UserError(f"{where}: labels of {len(names)} class; at least 2 are needed")
+        only = f"all labels are {printable(names[0])}" if names else "no labels"
+        raise UserError(f"{where}: {only}; accepted: those of 2 classes at least")
     if len(names) > 10 and 2 * len(names) > len(texts):
         raise UserError(
             f"{where}: {len(names):,} different labels of {len(texts):,} images, such as {printable(names[0])}; "

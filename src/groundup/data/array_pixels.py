@@ -110,6 +110,34 @@ def white_of(images: NDArray[Any], said: float | None, where: str) -> float:
     return white
 
 
+def refuse_nearly_black(images: NDArray[Any], white: float, where: str) -> None:
+    """Refuses what `data.white` says where it makes all training images black.
+
+    Raises:
+        UserError: so it does.
+    """
+    high = float(images.max()) if images.size else white
+    if high * _DARK < white:
+        raise UserError(
+            f"{where}: values up to {high:.6g}, which data.white={white:g} makes nearly black; accepted: a value of "
+            "data.white that some pixels come near to"
+        )
+
+
+def refuse_another_scale(images: NDArray[Any], white: float, where: str) -> None:
+    """Refuses images of which the lightest is nearly black by what white is in those that are trained on.
+
+    Raises:
+        UserError: so it is.
+    """
+    high = float(images.max()) if images.size else white
+    if white > 1 and high <= _DARK:
+        raise UserError(
+            f"{where}: values up to {high:.6g}, where white of the training images is {white:g}; accepted: images of "
+            f"one scale, or data.white={white:g} if these are so dark"
+        )
+
+
 def _told(images: NDArray[Any], high: float) -> float | None:
     """What white is, where the values leave no doubt: a whole set of pictures has light and dark ones."""
     if images.dtype == np.uint8 and high > _DARK:
@@ -118,7 +146,7 @@ def _told(images: NDArray[Any], high: float) -> float | None:
         return 1.0  # of 0..255 every picture would be black
     if images.dtype.kind in "iu" or _are_whole(images):
         return 255.0 if _HALF < high <= 255 else None
-    return 1.0 if high <= 1 else None
+    return 1.0 if 0.5 < high <= 1 else None
 
 
 def _are_whole(images: NDArray[Any]) -> bool:

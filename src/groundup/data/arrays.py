@@ -6,6 +6,7 @@ import functools
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,20 @@ from numpy.typing import NDArray
 
 from groundup.data.array_files import Stored, open_arrays
 from groundup.data.array_labels import classes_in, places_of, texts_of
-from groundup.data.array_pixels import as_bytes, channels_first, layout_of, size_of, white_of
-from groundup.data.folder_spec import TEST_FRACTION
+from groundup.data.array_pixels import (
+    as_bytes,
+    channels_first,
+    layout_of,
+    refuse_another_scale,
+    refuse_nearly_black,
+    size_of,
+    white_of,
+)
+from groundup.data.folder_spec import TEST_FRACTION, per_channel, refuse_wrong_statistics
 from groundup.data.folder_words import tell_counts, warn_of_counts
 from groundup.data.module import ImageData
 from groundup.errors import UserError
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, class_name
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +107,17 @@ class ArrayData(ImageData):
     def describe(cls, data: Mapping[str, Any]) -> DatasetSpec:
         arrays = open_data(data)
         channels, height, width = arrays.size
+        mean = per_channel("mean", data.get("mean"), channels, (MEAN,) * channels)
+        std = per_channel("std", data.get("std"), channels, (STD,) * channels)
+        refuse_wrong_statistics(mean, std)
         return DatasetSpec(
             name=data["name"],
             channels=channels,
             height=height,
             width=width,
             class_names=arrays.class_names,
-            mean=_said(data.get("mean"), "mean", channels, MEAN),
-            std=_said(data.get("std"), "std", channels, STD),
+            mean=mean,
+            std=std,
             train_size=len(arrays.labels["train"]),
             test_size=len(arrays.labels.get("test", ())),
         )
@@ -114,6 +126,8 @@ class ArrayData(ImageData):
         arrays = open_data(self._data)
         if split not in arrays.stored:
             return None
+        if not len(arrays.labels[split]) and split == "train":
+            raise UserError(f"data.test_fraction={self._data['test_fraction']}: leaves nothing to train on")
         stored, rows = arrays.stored[split], arrays.rows[split]
         values = stored.load()
         white = self._white(values, stored, arrays.stored["train"])
@@ -155,13 +169,12 @@ class ArrayData(ImageData):
     def _white(self, values: NDArray[Any], stored: Stored, train: Stored) -> float:
         """What white is in the training images, which the others must keep to."""
         said = self._data["white"]
+        if stored is train and said is not None:
+            refuse_nearly_black(values, said, stored.where)
         if stored is train or said is not None:
             return white_of(values, said, stored.where)
         known = white_of(train.load(), None, train.where)
-        if values.dtype.kind == "f" and known != 1 and values.size and values.max() <= 1:
-            raise UserError(
-                f"{stored.where}: values up to {values.max():g}, those of the training images up to {known:g}"
-            )
+        refuse_another_scale(values, known, stored.where)
         return white_of(values, known, stored.where)
 
 
@@ -285,12 +298,6 @@ def _named(names: tuple[str, ...], said: Sequence[str] | None, where: str) -> tu
             f"{where} with {len(said)} data.class_names: its labels are {names[0]} to {names[-1]}, {len(names)} "
             "different ones; accepted: a name for each, in their order"
         )
+    if twice := [name for name, count in Counter(map(class_name, said)).items() if count > 1]:
+        raise UserError(f"data.class_names=[{', '.join(said)}]: {twice[0]} names two classes; accepted: each name once")
     return tuple(said)
-
-
-def _said(values: Any, key: str, channels: int, default: float) -> tuple[float, ...]:
-    if values is None or values == "auto":
-        return (default,) * channels
-    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
-        raise UserError(f"data.{key}={values}: accepted: auto, or a list of {channels} numbers, one for each channel")
-    return tuple(float(value) for value in values)

@@ -21,6 +21,7 @@ _LARGEST = 1 << 28  # bytes of a table
 _SHOWN = 10
 USUAL_LABELS = ("label", "labels", "class", "class_name", "category", "target", "species", "breed")
 NO_LABELS = ("NaN", "nan")  # of pandas and NumPy
+USUAL_SPLITS = ("split", "subset", "set")
 _USUAL = {
     "file_column": (
         "file",
@@ -35,7 +36,7 @@ _USUAL = {
         "id",
     ),
     "label_column": USUAL_LABELS,
-    "split_column": ("split", "subset", "set"),
+    "split_column": USUAL_SPLITS,
 }  # by key, how columns are usually called, in any case
 
 
