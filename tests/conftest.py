@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import parsed_once
 import pytest
 from omegaconf import DictConfig
 
@@ -16,6 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch is imported: on such small nets more threads gain nothing, and cost much where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+parsed_once.install()
 
 
 def pytest_collection_finish() -> None:

@@ -174,7 +174,7 @@ def test_a_sweeper_of_another_package_is_answered_in_a_line(train, write, capsys
         (f"{GLOBAL}seed: one\n", "seed=one: must be a whole number (in FILE)"),
         (f"{GLOBAL}mine: {{a: 1}}\n", "there is no such key. Accepted: seed, resume"),
         (f"{GLOBAL}defaults:\n  - override /model: nosuch\n", "model=nosuch: there is no model 'nosuch'"),
-        (f"{GLOBAL}defaults:\n  - override /model: nosuch\n", "speednet (in FILE)"),
+        (f"{GLOBAL}defaults:\n  - override /model: nosuch\n", "torchvision (in FILE)"),
         (
             f"{GLOBAL}defaults:\n  - override /modle: mlp\n",
             "FILE: it overrides the group 'modle', which no",
