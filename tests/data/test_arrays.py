@@ -10,7 +10,7 @@ import torch
 from fake_files import idx
 
 from groundup.data.arrays import ArrayData
-from groundup.data.specs import make_spec
+from groundup.data.specs import make_spec, make_test_spec
 from groundup.data.statistics import measured
 from groundup.errors import UserError
 
@@ -302,3 +302,24 @@ def test_batches_are_normalised_and_images_resized(tmp_path):
     assert y.tolist() == LABELS[:8].tolist()
     [(x, _)] = list(data.train_dataloader())
     assert torch.allclose(x.mean((0, 2, 3)), torch.zeros(3), atol=1e-5)
+
+
+def test_a_part_of_another_file_is_no_test_nor_are_images_that_were_trained_on(tmp_path):
+    np.savez(tmp_path / "a.npz", x=PIXELS, y=LABELS)
+    np.savez(tmp_path / "b.npz", x=PIXELS[::-1], y=LABELS[::-1])
+    before = opened(tmp_path / "a.npz").state_dict()
+    opened(tmp_path / "a.npz").refuse_another_cut(before)
+    opened(tmp_path / "b.npz", test_fraction=1.0).refuse_another_cut(before)
+    opened(saved(tmp_path)).refuse_another_cut(before)  # test images of their own
+    with pytest.raises(UserError, match=r"another file than that of the run.*accepted: data.test_fraction=1"):
+        opened(tmp_path / "b.npz").refuse_another_cut(before)
+    with pytest.raises(UserError, match=r"with data.test_fraction=1.0: the run was trained on it"):
+        opened(tmp_path / "a.npz", test_fraction=1.0).refuse_another_cut(before)
+
+
+def test_images_of_another_size_than_those_of_the_network_are_refused(tmp_path):
+    trained = make_spec({"_target_": "groundup.data.arrays.ArrayData", "name": "arrays", "file": str(saved(tmp_path))})
+    np.savez(tmp_path / "grey.npz", x=GREY, y=LABELS)
+    data = {"_target_": "groundup.data.arrays.ArrayData", "name": "arrays", "file": str(tmp_path / "grey.npz")}
+    with pytest.raises(UserError, match=r"data=arrays: its images are of 1x6x5, those of the network of 3x6x5"):
+        make_test_spec(data, trained)

@@ -17,6 +17,7 @@ from reading import read
 
 from groundup.data import published
 from groundup.data.download import ensure
+from groundup.data.intact import is_intact
 from groundup.data.module import ImageData
 from groundup.data.published import emnist as published_emnist
 from groundup.data.published import published_names, published_set
@@ -133,9 +134,10 @@ def test_emnist_is_what_torchvision_reads_upright_and_from_0(tmp_path, monkeypat
     archive = replace(found.archives[0], md5=md5(content), members=members, unpacked=sum(members.values()))
     small = replace(found, archives=(archive,))
     monkeypatch.setitem(published_emnist.KINDS, kind, small)
-    (tmp_path / "mirror").mkdir()
+    there = tmp_path / "mirror" if packed else tmp_path / "root" / "EMNIST" / "raw"
+    there.mkdir(parents=True)
     for name, data in ({"gzip.zip": content} if packed else files).items():
-        (tmp_path / "mirror" / name).write_bytes(data)
+        (there / name).write_bytes(data)
     ensure("emnist", tmp_path / "root", str(tmp_path / "mirror"), kind={"split": kind})
     for split in ("train", "test"):
         theirs = EMNIST(tmp_path / "root", split=kind, train=split == "train")
@@ -148,6 +150,26 @@ def test_emnist_is_what_torchvision_reads_upright_and_from_0(tmp_path, monkeypat
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"it has 7,\d\d\d bytes, the published file 7,"):
         ensure("emnist", tmp_path / "root", kind={"split": kind})
+
+
+def test_files_of_another_set_are_not_taken_for_one_whose_own_have_no_published_md5(tmp_path, monkeypatch):
+    content = idx(np.zeros((9, 28, 28)))
+    monkeypatch.setattr("groundup.data.intact._published", lambda: {md5(content)})
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(UserError, match=r"a is a file of another data set, as its MD5, \w+, tells. Move it away"):
+        is_intact(tmp_path / "a", len(content))
+    monkeypatch.setattr("groundup.data.intact._published", lambda: {md5(content[:-1])})
+    assert is_intact(tmp_path / "a", len(content))
+
+
+@pytest.mark.real_data
+def test_mnist_is_not_taken_for_kmnist(real_root, tmp_path):
+    (tmp_path / "KMNIST").mkdir()
+    (tmp_path / "KMNIST" / "raw").symlink_to(real_root / "MNIST" / "raw")
+    with pytest.raises(UserError, match="is a file of another data set"):
+        ensure("kmnist", tmp_path)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz: no such file"):  # whose files nobody can hold
+        ensure("kmnist", tmp_path / "empty", str(real_root / "MNIST" / "raw"))
 
 
 def test_files_that_somebody_has_packed_anew_are_taken_from_a_folder(server, fake_mnist, tmp_path):

@@ -33,9 +33,10 @@ def predict(cfg: DictConfig) -> None:
 
 
 def _of_split(config: Mapping[str, Any]) -> Iterator[Prediction]:
+    from groundup.config.asked_images import OF_THE_RUN
     from groundup.run.predict_split import predict_split
 
-    files = {key: config["data"][key] for key in ("root", "mirror") if config["data"][key] is not None}
+    files = {key: config["data"][key] for key in OF_THE_RUN if config["data"][key] is not None}
     return predict_split(Path(config["run"]), config["split"], config["ckpt"], config["top"], config["trust"], files)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from groundup.data.folder import EXTENSIONS
 from groundup.errors import UserError
 
+OF_THE_RUN = ("root", "file", "test_file", "table", "mirror")  # keys of the run's data that may be others
 COLUMNS = ("image", "number")  # of which a table of predictions begins with one
 
 
@@ -24,7 +25,7 @@ def refuse_wrong_images(config: Mapping[str, Any]) -> None:
     images, data = config["images"], config["data"]
     if images is None:
         raise UserError("images=null: must be given: images=PATH; or split=test, for images of the run's own data")
-    if key := next((key for key in ("root", "mirror") if data.get(key) is not None), None):
+    if key := next((key for key in OF_THE_RUN if data.get(key) is not None), None):
         raise UserError(f"data.{key}={data[key]} with images={images}: it goes with split=test, val or train alone")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from groundup.config.asked_images import refuse_wrong_images, refuse_wrong_out
+from groundup.config.asked_images import OF_THE_RUN, refuse_wrong_images, refuse_wrong_out
 from groundup.config.backbones import settle_backbone
 from groundup.config.balance import refuse_wrong_balance
 from groundup.config.contradictions import (
@@ -208,8 +208,8 @@ def check_predict(cfg: DictConfig) -> dict[str, Any]:
         UserError: they are not, or a key is wrong.
     """
     config = _check_reader(cfg, Predict)
-    make_absolute(config["data"], "root")
-    make_absolute(config["data"], "mirror")
+    for key in OF_THE_RUN:
+        make_absolute(config["data"], key)
     refuse_wrong_images(config)
     if config["images"] not in (None, "-"):
         make_absolute(config, "images")

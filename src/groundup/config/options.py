@@ -89,6 +89,7 @@ class EvaluateData(Node):
     file: Text | None = None
     test_file: Text | None = None
     table: Text | None = None
+    test_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     mirror: Mirror | None
     tta: Views | None
     eval_batch_size: Positive | None
@@ -128,6 +129,9 @@ class Export(Node):
 class PredictData(Node):
     invert: Invert
     root: Text | None = None
+    file: Text | None = None
+    test_file: Text | None = None
+    table: Text | None = None
     mirror: Mirror | None = None
 
 

@@ -97,6 +97,7 @@ class ArrayData(ImageData):
         super().__init__(
             spec, root, mean="auto" if mean is None else mean, std="auto" if std is None else std, **options
         )
+        self.takes_all_to_test = test_fraction == 1
         self._data: dict[str, Any] = {
             **{"file": file, "test_file": test_file, "label_column": label_column, "layout": layout, "white": white},
             **{"transpose": transpose, "class_names": class_names},
@@ -143,10 +144,11 @@ class ArrayData(ImageData):
             warn_of_counts(self.spec, self.splits)
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"content": self._content}
+        return super().state_dict() | {"content": self._content, "cut": self._cut}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if state.get("content", self._content) != self._content:
+        now = {"content": self._content, "cut": self._cut}
+        if any(state.get(key, value) != value for key, value in now.items()):
             raise UserError(
                 f"data.file={self._data['file']} with resume: it holds something else than when the run was begun, and "
                 "images that were trained on might be validated on; put the file back as it was, or begin a new run "
@@ -154,11 +156,38 @@ class ArrayData(ImageData):
             )
         super().load_state_dict(state)
 
+    def refuse_another_cut(self, before: Mapping[str, Any]) -> None:
+        """Refuses test images that would be cut from images of which the run may have trained on any.
+
+        Args:
+            before: the `state_dict` of the data that the run was trained on.
+
+        Raises:
+            UserError: so they would be.
+        """
+        stored = open_data(self._data).stored
+        is_same, is_cut = before.get("content", self._content) == self._content, stored.get("test") is stored["train"]
+        if not is_cut or (is_same and before.get("cut", self._cut) == self._cut):
+            return
+        where = f"data.file={self._data['file']}"
+        if is_same:
+            raise UserError(f"{where} with data.test_fraction={self._data['test_fraction']}: the run was trained on it")
+        if not self.takes_all_to_test:
+            raise UserError(
+                f"{where}: another file than that of the run, and without test images, so a part of it would be "
+                "tested; accepted: data.test_fraction=1, which tests all, or data.test_file for a file of test images"
+            )
+
+    @property
+    def _cut(self) -> list[float | int | None]:
+        """How the images to test on are cut from the others, where there are none."""
+        return [self._data["test_fraction"], self._data["test_seed"]]
+
     @functools.cached_property
     def _content(self) -> str:
-        """SHA-256 of the files of the images to train and to validate on, and of how the test is cut from them."""
+        """SHA-256 of the files of the images to train and to validate on."""
         stored = open_data(self._data).stored
-        digest = hashlib.sha256(repr([self._data["test_fraction"], self._data["test_seed"]]).encode())
+        digest = hashlib.sha256()
         for file in dict.fromkeys(
             file for split in ("train", "val") if split in stored for file in stored[split].files
         ):

@@ -172,7 +172,8 @@ def _fetch_archive(archive: Archive, here: Path, mirror: str | None, sleep: Call
 
 def _fetch_members(archive: Archive, root: Path, mirror: str, sleep: Callable[[float], None]) -> bool:
     """Takes the unpacked files from a mirror; False where the mirror has the archive, or lacks one of the files."""
-    if "://" in mirror or any(Path(mirror, place).exists() for place in (archive.path, archive.filename)):
+    known = all(isinstance(member, str) for member in archive.members.values())  # else only the archive can be held
+    if not known or "://" in mirror or any(Path(mirror, place).exists() for place in (archive.path, archive.filename)):
         return False
     sources = {member: [_join(mirror, place) for place in (member, Path(member).name)] for member in archive.members}
     if not all(any(map(os.path.exists, places)) for places in sources.values()):

@@ -70,6 +70,9 @@ def make_test_spec(data: Mapping[str, Any], trained: DatasetSpec) -> DatasetSpec
         spec = make_spec(data)
         # their labels are places among names of their own
         refuse_others(spec.class_names, names, f"data.name={spec.name}", "accepted: data with its classes")
+    if (spec.channels, spec.image_size) != (trained.channels, trained.image_size):
+        sizes = [f"{each.channels}x{each.height}x{each.width}" for each in (spec, trained)]
+        raise UserError(f"data={spec.name}: its images are of {sizes[0]}, those of the network of {sizes[1]}")
     return replace(spec, class_names=names, mean=trained.mean, std=trained.std)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from groundup.config.data_module import look_at_data_module
 from groundup.config.sizes import refuse_heavy_images
+from groundup.data.arrays import ArrayData
 from groundup.data.folder_spec import FolderSpec
 from groundup.data.listing import changes, common
 from groundup.data.module import ImageData
@@ -83,6 +84,8 @@ def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]
     Raises:
         UserError: images that are to be tested bear names of such.
     """
+    if isinstance(module, ArrayData):
+        module.refuse_another_cut(checkpoint.get(type(module).__qualname__, {}))
     if not isinstance(module, ImageData) or not isinstance(module.spec, FolderSpec):
         return
     files = checkpoint.get(type(module).__qualname__, {}).get("files")
