@@ -144,10 +144,11 @@ class ArrayData(ImageData):
             warn_of_counts(self.spec, self.splits)
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"content": self._content, "cut": self._cut}
+        contents = {"content": self._content("train", "val"), "test_content": self._content("test")}
+        return super().state_dict() | contents | {"cut": self._cut}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        now = {"content": self._content, "cut": self._cut}
+        now = {"content": self._content("train", "val"), "cut": self._cut}
         if any(state.get(key, value) != value for key, value in now.items()):
             raise UserError(
                 f"data.file={self._data['file']} with resume: it holds something else than when the run was begun, and "
@@ -155,6 +156,19 @@ class ArrayData(ImageData):
                 "without resume"
             )
         super().load_state_dict(state)
+
+    def warn_of_other_contents(self, before: Mapping[str, Any]) -> None:
+        """Says that the test images lie in a file that has changed since the run began.
+
+        Args:
+            before: the `state_dict` of the data that the run was trained on.
+        """
+        now = self._content("test")
+        if before.get("test_content", now) != now:
+            log.warning(
+                f"data.file={self._data['file']}: the test images lie in another file than those of the run, or in one "
+                "that has changed since"
+            )
 
     def refuse_another_cut(self, before: Mapping[str, Any]) -> None:
         """Refuses test images that would be cut from images of which the run may have trained on any.
@@ -166,7 +180,8 @@ class ArrayData(ImageData):
             UserError: so they would be.
         """
         stored = open_data(self._data).stored
-        is_same, is_cut = before.get("content", self._content) == self._content, stored.get("test") is stored["train"]
+        now, is_cut = self._content("train", "val"), stored.get("test") is stored["train"]
+        is_same = before.get("content", now) == now
         if not is_cut or (is_same and before.get("cut", self._cut) == self._cut):
             return
         where = f"data.file={self._data['file']}"
@@ -183,17 +198,11 @@ class ArrayData(ImageData):
         """How the images to test on are cut from the others, where there are none."""
         return [self._data["test_fraction"], self._data["test_seed"]]
 
-    @functools.cached_property
-    def _content(self) -> str:
-        """SHA-256 of the files of the images to train and to validate on."""
+    def _content(self, *splits: str) -> str:
+        """SHA-256 of the files that the images of some splits lie in."""
         stored = open_data(self._data).stored
-        digest = hashlib.sha256()
-        for file in dict.fromkeys(
-            file for split in ("train", "val") if split in stored for file in stored[split].files
-        ):
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-        return digest.hexdigest()
+        files = dict.fromkeys(file for split in splits if split in stored for file in stored[split].files)
+        return _digest(tuple((file, _version(str(file))) for file in files))
 
     def _white(self, values: NDArray[Any], stored: Stored, train: Stored) -> float:
         """What white is in the training images, which the others must keep to."""
@@ -235,6 +244,16 @@ def _version(file: str | None) -> tuple[int, ...] | None:
     except OSError:
         there = None
     return None if there is None else (there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(versions: tuple[tuple[Path, Any], ...]) -> str:
+    """Of the contents of files; of unchanged ones made once in a process."""
+    digest = hashlib.sha256()
+    for file, _ in versions:
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=2)

@@ -20,6 +20,7 @@ from groundup.data.augment_names import check_names
 from groundup.data.balanced import BalancedOrder
 from groundup.data.common_random import setting_up
 from groundup.data.download import ensure
+from groundup.data.equal_images import warn_of_equal_images
 from groundup.data.finish import Finish
 from groundup.data.folder_images import BrokenImages, FolderImages, files_of, read_folder
 from groundup.data.folder_spec import FolderSpec
@@ -32,7 +33,7 @@ from groundup.data.loader import Batches, Positions, StreamedBatches, at_most
 from groundup.data.mixing import mixing
 from groundup.data.order import EpochOrder
 from groundup.data.progressive import resize, size_at
-from groundup.data.sources import Images, held, warn_of_common_images
+from groundup.data.sources import Images, held
 from groundup.data.specs import ResizedSpec, published
 from groundup.data.streams import COINS
 from groundup.errors import UserError
@@ -229,8 +230,6 @@ class ImageData(LightningDataModule):
         """
         wanted = ("test",) if stage == "test" else ("train", "val", "test")
         found = self.read(*[name for name in wanted if name not in self.splits])
-        if not self._is_published and not isinstance(self.spec, FolderSpec):
-            warn_of_common_images(self.spec.name, found)
         if self.held_out.folds is not None and found.get("val") is not None:
             raise UserError(
                 f"data.folds={self.held_out.folds} with data={self.spec.name}: it has a validation split of its own, "
@@ -241,6 +240,8 @@ class ImageData(LightningDataModule):
             assert train is not None, "every data set has a training split"
             found["train"], found["val"] = (train.pick(positions) for positions in self.cut(train.labels))
         self.splits |= found
+        if found and not self._is_published and not isinstance(self.spec, FolderSpec):
+            warn_of_equal_images(self.spec.name, self.splits)
         if stage != "test":
             warn_of_small_amounts(self.augment, self.amounts, self.spec.image_size)
         if isinstance(self.spec, FolderSpec) and stage == "fit" and not self._is_told:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +11,6 @@ from torch.nn.functional import interpolate
 
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec
-
-log = logging.getLogger(__name__)
 
 _RESIZED_AT_ONCE = 1000  # images
 WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch.int32, torch.uint64, torch.int64)
@@ -74,22 +69,6 @@ def held(
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < brought.num_classes:
         raise _other_images(brought, split, f"class numbers {int(labels.min())} to {int(labels.max())}", count)
     return Images(_resize(pixels[:limit], image_size), labels[:limit])
-
-
-def warn_of_common_images(name: str, splits: Mapping[str, Any]) -> None:
-    """Says where all images of a split are in another one, too; a few that are equal are nobody's fault."""
-    prints = {
-        split: {hash(image.tobytes()) for image in images.pixels.numpy()}
-        for split, images in splits.items()
-        if images is not None
-    }
-    for one, other in itertools.combinations(prints, 2):
-        smaller, larger = sorted((one, other), key=lambda split: len(prints[split]))
-        if prints[smaller] and prints[smaller] <= prints[larger]:
-            log.warning(
-                f"data={name}: all images of its {smaller} split are in its {larger} split, too: what is measured "
-                "there is not of new images"
-            )
 
 
 def _as_tensor(spec: DatasetSpec, split: str, values: Any, count: int | None) -> Tensor:

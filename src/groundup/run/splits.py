@@ -85,7 +85,9 @@ def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]
         UserError: images that are to be tested bear names of such.
     """
     if isinstance(module, ArrayData):
-        module.refuse_another_cut(checkpoint.get(type(module).__qualname__, {}))
+        before = checkpoint.get(type(module).__qualname__, {})
+        module.refuse_another_cut(before)
+        module.warn_of_other_contents(before)
     if not isinstance(module, ImageData) or not isinstance(module.spec, FolderSpec):
         return
     files = checkpoint.get(type(module).__qualname__, {}).get("files")
