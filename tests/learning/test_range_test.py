@@ -7,12 +7,12 @@ import json
 
 import pytest
 from PIL import Image
-from small_runs import SMALL
+from small_runs import SMALL, with_callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groundup.callbacks.lr_range import LRRange
 from groundup.config.check import check
-from groundup.errors import UserError
+from groundup.errors import Interrupted, UserError
 from groundup.learning.range_test import RangeTest, Rising, smooth, suggest
 from groundup.run.run import run
 from groundup.rundir.state import read_state
@@ -82,6 +82,31 @@ def test_a_loss_that_is_no_number_ends_the_test_and_not_the_run(make_config, tmp
     results = run(config, tmp_path)
     assert results["status"] == "finished"
     assert results["steps"] < 60
+
+
+def test_losses_of_accumulated_batches_are_those_of_their_steps(make_config, tmp_path):
+    words = (*TESTED, "trainer.max_steps=50", "data.batch_size=32")
+    run(make_config(*words, small=()), tmp_path / "whole")
+    run(make_config(*words, "+trainer.accumulate_grad_batches=2", small=()), tmp_path / "halves")
+    whole, halves = (list(csv.DictReader((tmp_path / name / "lr_range.csv").open())) for name in ("whole", "halves"))
+    assert float(halves[0]["loss"]) == pytest.approx(float(whole[0]["loss"]), rel=0.1)
+    assert len(halves) <= 50
+    assert len({row["lr"] for row in halves}) == len(halves)
+
+
+def test_a_range_test_that_is_stopped_keeps_nothing_to_go_on_from(make_config, tmp_path, caplog):
+    config = make_config(*TESTED, "trainer.max_steps=60", small=())
+    with caplog.at_level("INFO"), pytest.raises(Interrupted):
+        run(with_callback(config, "SignalAt", step=4), tmp_path)
+    assert "interrupted; a range test begins anew" in caplog.messages
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+    assert json.loads((tmp_path / "results.json").read_text())["kind"] == "lr_range"
+
+
+def test_epochs_of_the_training_do_not_end_it_and_a_few_steps_are_none(compose_config):
+    assert check(compose_config("debug=lr_range", "trainer.max_epochs=1"))["trainer"]["max_epochs"] == 1000
+    with pytest.raises(UserError, match="trainer.max_steps=3 with debug=lr_range: accepted: 50 or more"):
+        check(compose_config("debug=lr_range", "trainer.max_steps=3"))
 
 
 def test_what_is_no_range_test_is_refused(compose_config):

@@ -33,9 +33,13 @@ class StopOnSignal(Checkpoint):
     As a context manager it answers signals outside of training at once, and restores the handlers that were there. In
     a thread it answers none: Python has them come to the main thread alone.
     A second signal does not wait for the step to end; the last checkpoint then stays as it is.
+
+    Args:
+        saves: False of what cannot go on, which is stopped without a checkpoint.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, saves: bool = True) -> None:
+        self._saves = saves
         self.signum: int | None = None
         self._requests = Requests()
         self._in_training = False
@@ -108,7 +112,8 @@ class StopOnSignal(Checkpoint):
         signum = self._agreed_signal(trainer)
         if signum is None:
             return
-        trainer.save_checkpoint(Checkpoints.folder(trainer) / LAST.name)
+        if self._saves:
+            trainer.save_checkpoint(Checkpoints.folder(trainer) / LAST.name)
         raise Interrupted(signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -40,6 +41,8 @@ class LRRange(Callback):
             raise UserError(f"callbacks.lr_range.start={start}: accepted: above 0 and less than end, {end}")
         self.start, self.end = start, end
         self.test = RangeTest()
+        self._losses: list[float] = []  # of the batches of a step
+        self._step = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if not isinstance(pl_module, Learner):
@@ -57,7 +60,12 @@ class LRRange(Callback):
         self, trainer: Trainer, pl_module: Learner, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        self.test.add(pl_module.rate, float(trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")))  # type: ignore[arg-type]
+        mean = float(trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))  # type: ignore[arg-type]
+        self._losses.append(mean * trainer.accumulate_grad_batches)  # by which Lightning has divided it
+        if trainer.global_step == self._step:
+            return
+        self.test.add(pl_module.rate, fmean(self._losses))
+        self._losses, self._step = [], trainer.global_step
         if self.test.has_diverged:
             trainer.should_stop = True
 

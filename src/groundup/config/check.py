@@ -34,7 +34,7 @@ from groundup.config.normal_form import (
 from groundup.config.options import Evaluate, Export, Predict, Study, Sweep
 from groundup.config.own_training import settle_training
 from groundup.config.partials import refuse_without_partial
-from groundup.config.range_test import refuse_wrong_range_test
+from groundup.config.range_test import settle_range_test
 from groundup.config.schedulers import refuse_wrong_scheduler
 from groundup.config.trusted import trusted
 from groundup.config.validation import refuse_wrong_run, refuse_wrong_values
@@ -119,7 +119,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     settle_backbone(config)
     refuse_wrong_balance(config)
     refuse_wrong_mixing(config)
-    refuse_wrong_range_test(config)
+    settle_range_test(config)
     fit_images(config)
     refuse_monitor_without_validation(config)
     refuse_wrong_scheduler(config)

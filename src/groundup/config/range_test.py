@@ -11,6 +11,8 @@ from groundup.config.validation import shown
 from groundup.errors import UserError
 
 TARGET = "groundup.callbacks.lr_range.LRRange"
+EPOCHS = 1000  # at most: steps say how long it is, whatever the training has
+FEWEST = 50  # steps, of which the curve is smoothed over eleven
 
 
 def is_range_test(config: Mapping[str, Any]) -> bool:
@@ -18,8 +20,11 @@ def is_range_test(config: Mapping[str, Any]) -> bool:
     return any(node and node["_target_"] == TARGET for node in config["callbacks"].values())
 
 
-def refuse_wrong_range_test(config: Mapping[str, Any]) -> None:
-    """Refuses a range test in a sweep, of a run that goes on, and of a model that sets its own rates.
+def settle_range_test(config: dict[str, Any]) -> None:
+    """Refuses a range test in a sweep, of a run that goes on, of a model that sets its own rates, and of few steps.
+
+    Args:
+        config: of a run; changed: the epochs of the training do not end the test.
 
     Raises:
         UserError: naming both.
@@ -30,6 +35,10 @@ def refuse_wrong_range_test(config: Mapping[str, Any]) -> None:
         raise UserError(
             "debug=lr_range with -m: a range test trains nothing that a sweep could compare; accepted: one by one"
         )
+    config["trainer"]["max_epochs"] = EPOCHS
+    steps = config["trainer"].get("max_steps", -1)
+    if steps != -1 and steps < FEWEST:
+        raise UserError(f"trainer.max_steps={steps} with debug=lr_range: accepted: {FEWEST} or more, over all rates")
     if config["resume"] is not None:
         raise UserError(f"debug=lr_range with resume={shown(config['resume'])}: it begins anew; accepted: null")
     if learns_by_itself(config["model"]):

@@ -11,6 +11,7 @@ from typing import Any
 
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.prune import Judge
+from groundup.config.range_test import is_range_test
 from groundup.errors import Interrupted, Pruned, RunFailed, UserError, log_of_tracebacks
 from groundup.files import remove_unfinished, write_whole
 from groundup.run.announce import announce, tell_the_end
@@ -26,6 +27,7 @@ from groundup.rundir.names import CONFIG, LAST, LOCK, PREDICTIONS, RESULTS
 from groundup.rundir.plain import write_yaml
 from groundup.rundir.pruned import forget_decision
 from groundup.rundir.results import DONE, write_results
+from groundup.rundir.state import LR_RANGE
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,10 @@ class Recorded:
             log.info(f"pruned, and not tested: {given_up}")
         except (Interrupted, KeyboardInterrupt, SystemExit) as stopped:
             results |= {"status": "interrupted", "error": _why_stopped(stopped)}
+            if is_range_test(self.config):
+                results["kind"] = LR_RANGE
+                log.info("interrupted; a range test begins anew")
+                raise
             word = shlex.quote(f"resume={run_dir}")
             log.info(f"interrupted; go on with: {word}")  # no warning: a sweep says how to go on with all
             raise

@@ -17,6 +17,7 @@ from groundup.callbacks.checkpoints import Checkpoints
 from groundup.callbacks.interrupt import StopOnSignal
 from groundup.callbacks.lr_range import LRRange
 from groundup.callbacks.prune import Judge
+from groundup.config.range_test import is_range_test
 from groundup.errors import UserError
 from groundup.learning.learner import Learner
 from groundup.learning.meter import Diverged
@@ -62,7 +63,7 @@ def run(
     keep_freed_memory()
     if is_helper():
         return _run_as_helper(config, run_dir, resume, spec)
-    with quiet(), StopOnSignal() as stop:
+    with quiet(), StopOnSignal(saves=not is_range_test(config)) as stop:
         try:
             with Recorded(config, run_dir, resume, overrides).open() as recorded:
                 train_and_test(recorded.assemble(stop, spec, judge), recorded.results, resume)
@@ -76,7 +77,7 @@ def _run_as_helper(
 ) -> dict[str, Any]:
     """Trains along with the first process of the run, and writes nothing but the traceback of its own failure."""
     logging.getLogger().setLevel(logging.ERROR)
-    with quiet(), leaving_in_order(), StopOnSignal() as stop:
+    with quiet(), leaving_in_order(), StopOnSignal(saves=not is_range_test(config)) as stop:
         parts = assemble(config, run_dir, stop, resume, spec)
         train_and_test(parts, {}, resume)
     return {}
