@@ -107,3 +107,10 @@ def test_a_strangers_sweep_names_no_weights_to_train_with():
     for weights in ("default", "/home/me/secret.pth"):
         with pytest.raises(UserError, match=f"model.weights={weights}: refused in the config of a run"):
             refuse_foreign_targets({"model": {**node, "weights": weights}})
+
+
+def test_a_network_that_cannot_be_used_is_told_from_one_that_is_not_there(compose_config):
+    pytest.importorskip("torchvision")
+    for arch, said in (("googlenet", "has it, and it cannot be used.*model=timm"), ("no_such", "has no such network")):
+        with pytest.raises(UserError, match=rf"model.arch={arch}: torchvision {said}"):
+            check(compose_config("model=torchvision", f"model.arch={arch}", "data.image_size=32"))

@@ -105,7 +105,7 @@ def test_a_range_test_that_is_stopped_keeps_nothing_to_go_on_from(make_config, t
 
 def test_epochs_of_the_training_do_not_end_it_and_a_few_steps_are_none(compose_config):
     assert check(compose_config("debug=lr_range", "trainer.max_epochs=1"))["trainer"]["max_epochs"] == 1000
-    with pytest.raises(UserError, match="trainer.max_steps=3 with debug=lr_range: accepted: 50 or more"):
+    with pytest.raises(UserError, match=r"trainer.max_steps=3 with debug=lr_range: accepted: 50 or more"):
         check(compose_config("debug=lr_range", "trainer.max_steps=3"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def settle_backbone(config: dict[str, Any]) -> None:
         if model["weights"] != PUBLISHED:
             make_absolute(model, "weights")
         network = _network_of(model)
-        _refuse_unknown(model, network.names())
+        _refuse_unknown(model, network.names(), network.left_out)
         _refuse_contradictions(config)
         if model["weights"] is not None and has_our_keys(config["data"]):
             _show_as_trained(config["data"], network.input_of(model["arch"]))
@@ -61,10 +61,15 @@ def _network_of(model: Mapping[str, Any]) -> Any:
     return TorchvisionNetwork
 
 
-def _refuse_unknown(model: Mapping[str, Any], names: list[str]) -> None:
+def _refuse_unknown(model: Mapping[str, Any], names: list[str], left_out: Collection[str]) -> None:
     arch = model["arch"]
     if arch in names:
         return
+    if arch in left_out:
+        raise UserError(
+            f"model.arch={arch}: {model['name']} has it, and it cannot be used: it answers with more than logits, or "
+            "is read back otherwise than it was; accepted: another one, or model=timm, which has such a network"
+        )
     meant = nearest(arch, names)
     hint = f"; did you mean {meant}?" if meant else "."
     raise UserError(

@@ -40,6 +40,8 @@ class Backbone(nn.Module):
         backbone_rate: the share of the learning rate for all but the heads; None is 0.1 with weights, and 1 without.
 
     Attributes:
+        library: its package.
+        left_out: names of networks there that cannot be had.
         frozen: names of the parameters that do not learn.
 
     Raises:
@@ -47,6 +49,7 @@ class Backbone(nn.Module):
     """
 
     library: ClassVar[str]
+    left_out: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class TorchvisionNetwork(Backbone):
     """
 
     library = "torchvision"
+    left_out = LEFT_OUT
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ from groundup.data.whose import ACCEPTED, has_our_keys
 from groundup.errors import UserError, log_of_tracebacks
 from groundup.learning.learner import MakeOptimizer
 from groundup.learning.numpy_net import NumPyNet
+from groundup.models.options import Backbone
 from groundup.numpy_nets.chain import Chain
 from groundup.spec import DatasetSpec
 
@@ -60,6 +61,10 @@ def told_of(place: str, node: Mapping[str, Any], accepted: str) -> Iterator[None
         if options is not None and options.package is None and not isinstance(error, _ABOUT_ARGUMENTS):
             raise  # of a part of ours that is a bug
         log_of_tracebacks.error(f"traceback of {place}", exc_info=error)
+        if options is not None and issubclass(options, Backbone):
+            cause = _cause(error, str(node["_target_"])).rstrip(".")
+            accepted = "another network, or a data.image_size that it takes"
+            raise UserError(f"model.arch={node['arch']} with these images: {cause}; accepted: {accepted}") from error
         raise refusal(place, node, _cause(error, str(node["_target_"])), accepted) from error
 
 
