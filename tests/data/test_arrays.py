@@ -219,6 +219,19 @@ def test_a_csv_is_read_row_by_row(tmp_path, lines, options, packed):
     assert data.splits["train"].labels.tolist() == LABELS.tolist()
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_header_of_numbers_is_none_of_the_images_and_labels_may_be_text(tmp_path, place):
+    body = []
+    for label, row in zip(np.array(["b", "a", "d", "c"])[LABELS], GREY[:, :5].reshape(40, 25), strict=True):
+        body.append(",".join(map(str, [label, *row] if place == 0 else [*row, label])))
+    for header in ([",".join(map(str, range(26)))], []):
+        (tmp_path / "train.csv").write_text("\n".join([*header, *body]))
+        data = opened(tmp_path / "train.csv", label_column=place % 26 if header else place, test_fraction=0.0)
+        data.setup("fit")
+        assert data.class_names == tuple("abcd")
+        assert np.array_equal(data.splits["train"].pixels.numpy(), GREY[:, None, :5])
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -315,6 +328,18 @@ def test_a_part_of_another_file_is_no_test_nor_are_images_that_were_trained_on(t
         opened(tmp_path / "b.npz").refuse_another_cut(before)
     with pytest.raises(UserError, match=r"with data.test_fraction=1.0: the run was trained on it"):
         opened(tmp_path / "a.npz", test_fraction=1.0).refuse_another_cut(before)
+
+
+def test_names_of_classes_are_those_of_the_labels_that_the_run_had(tmp_path):
+    named = {"class_names": ["zero", "one", "two", "three"]}
+    before = opened(saved(tmp_path), **named).state_dict()
+    for labels, is_other in ((LABELS, False), (LABELS + 3, True)):
+        data = opened(saved(tmp_path, y=labels), **named)
+        if not is_other:
+            data.refuse_other_labels(before)
+            continue
+        with pytest.raises(UserError, match=r"labels 3, 4, 5, 6, those of the run are 0, 1, 2, 3"):
+            data.refuse_other_labels(before)
 
 
 def test_images_of_another_size_than_those_of_the_network_are_refused(tmp_path):

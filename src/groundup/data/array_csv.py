@@ -45,7 +45,7 @@ def read_csv(file: Path, where: str, label_column: str | int | None) -> tuple[ND
         header = next(csv.reader([first], delimiter=delimiter), [])
         if not header:
             raise UserError(f"{where}: it is empty; accepted: a row for each image")
-        names = None if all(map(_is_number, header)) else [name.strip() for name in header]
+        names = [name.strip() for name in header] if _is_header(header, label_column) else None
         label, pixels = _columns(names, len(header), label_column, where)
         if not second.strip() and names is not None:
             raise UserError(f"{where}: no rows; accepted: a row for each image")
@@ -54,6 +54,15 @@ def read_csv(file: Path, where: str, label_column: str | int | None) -> tuple[ND
         return _table(file, delimiter, len(header), names is not None, label, pixels, where)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{where}: cannot be read: {error}") from error
+
+
+def _is_header(cells: Sequence[str], label_column: str | int | None) -> bool:
+    """Whether the first row has names: 0, 1, 2 … are such, and the label of an image may be text."""
+    if [cell.strip() for cell in cells] == [str(number) for number in range(len(cells))]:
+        return True
+    text = [number for number, cell in enumerate(cells) if not _is_number(cell)]
+    is_place = re.fullmatch(r"-?\d+", str(label_column)) is not None
+    return bool(text) and not (is_place and text == [int(str(label_column)) % len(cells)])
 
 
 def _opened(file: Path) -> TextIO:

@@ -111,6 +111,8 @@ def _npz(file: Path, where: str) -> dict[str, Stored]:
 def _pairs(keys: list[str]) -> dict[str, tuple[str, str]]:
     """Of each split what its images and its labels are called: as Keras does, or MedMNIST, in any case."""
     called = {key.casefold(): key for key in keys}
+    if len(called) < len(keys):  # which of two is meant?
+        return {}
     found = {}
     for split, words in _SPLITS.items():
         styles = [

@@ -65,7 +65,10 @@ def _sets_in(folder: Path) -> dict[str, dict[str, dict[str, Path]]]:
         if matched and (folder / name).is_file():
             split, what = _SPLITS[matched["split"].lower()], matched["what"].lower()
             kind = "labels" if what.startswith("label") else "images"
-            sets.setdefault(matched["set"].casefold(), {}).setdefault(split, {}).setdefault(kind, folder / name)
+            pair = sets.setdefault(matched["set"].casefold(), {}).setdefault(split, {})
+            there = pair.setdefault(kind, folder / name)
+            if there.name.removesuffix(".gz") != name.removesuffix(".gz"):
+                raise UserError(f"{folder}: {there.name} and {name} are both {kind} of {split}; accepted: one of them")
     return sets
 
 

@@ -26,6 +26,7 @@ from groundup.data.array_pixels import (
     size_of,
     white_of,
 )
+from groundup.data.classes import listed
 from groundup.data.folder_spec import TEST_FRACTION, per_channel, refuse_wrong_statistics
 from groundup.data.folder_words import tell_counts, warn_of_counts
 from groundup.data.module import ImageData
@@ -43,6 +44,7 @@ class Arrays:
 
     Attributes:
         class_names: those of the training images.
+        labels_said: what they are labelled with in the file, in the same order.
         size: channels, height and width.
         layout: of the axes of the images.
         stored: by split.
@@ -51,6 +53,7 @@ class Arrays:
     """
 
     class_names: tuple[str, ...]
+    labels_said: tuple[str, ...]
     size: tuple[int, int, int]
     layout: str
     stored: dict[str, Stored]
@@ -145,7 +148,7 @@ class ArrayData(ImageData):
 
     def state_dict(self) -> dict[str, Any]:
         contents = {"content": self._content("train", "val"), "test_content": self._content("test")}
-        return super().state_dict() | contents | {"cut": self._cut}
+        return super().state_dict() | contents | {"cut": self._cut, "labels": list(open_data(self._data).labels_said)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         now = {"content": self._content("train", "val"), "cut": self._cut}
@@ -168,6 +171,22 @@ class ArrayData(ImageData):
             log.warning(
                 f"data.file={self._data['file']}: the test images lie in another file than those of the run, or in one "
                 "that has changed since"
+            )
+
+    def refuse_other_labels(self, before: Mapping[str, Any]) -> None:
+        """Refuses labels that `data.class_names` would name by their order, where the run's were others.
+
+        Args:
+            before: the `state_dict` of the data that the run was trained on.
+
+        Raises:
+            UserError: so they would be.
+        """
+        now = list(open_data(self._data).labels_said)
+        if self._data["class_names"] is not None and before.get("labels", now) != now:
+            raise UserError(
+                f"data.file={self._data['file']}: labels {listed(now)}, those of the run are "
+                f"{listed(before['labels'])}, and data.class_names of the run names these; accepted: the same labels"
             )
 
     def refuse_another_cut(self, before: Mapping[str, Any]) -> None:
@@ -286,7 +305,7 @@ def _look(
         rows["train"], rows["test"] = cut_test(labels["train"], share, test_seed)
         stored["test"] = train
         labels = labels | {split: labels["train"][rows[split]] for split in ("train", "test")}
-    return Arrays(_named(names, class_names, train.where), size, how, stored, labels, rows)
+    return Arrays(_named(names, class_names, train.where), names, size, how, stored, labels, rows)
 
 
 def _refuse_emnist(file: Path | None, transpose: bool | None) -> None:

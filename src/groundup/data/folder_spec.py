@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from groundup.data.classes import refuse_unknown
-from groundup.data.folder import LAYOUTS, Folder, cut_test, scan, scan_test
+from groundup.data.folder import LAYOUTS, Folder, Split, cut_test, scan, scan_test
 from groundup.data.table import read_table
 from groundup.errors import UserError
 from groundup.spec import DatasetSpec, refuse_statistics_of_bytes
@@ -59,10 +59,19 @@ def folder_test_spec(data: Mapping[str, Any], class_names: tuple[str, ...]) -> F
     Raises:
         UserError: as `folder_spec`, or there are other classes than these.
     """
-    known, test = _what_is_said(data), _with_test(_tested(data), data).test
-    refuse_unknown(test.images, class_names, f"data.root={data['root']}: test/")
-    folder = Folder(class_names, test=test)
-    return FolderSpec(**known, class_names=class_names, train_size=0, test_size=test.count, folder=folder)
+    known, whole = _what_is_said(data), _tested(data)
+    folder = _with_test(whole, data)
+    is_cut = folder is not whole
+    refuse_unknown(folder.test.images, class_names, f"data.root={data['root']}: test/")
+    rest = folder.train if is_cut else Split()
+    return FolderSpec(
+        **known,
+        class_names=class_names,
+        train_size=0,
+        test_size=folder.test.count,
+        folder=Folder(class_names, rest, test=folder.test),
+        is_cut=is_cut,
+    )
 
 
 def image_size_in(data: Mapping[str, Any]) -> int | None:

@@ -78,6 +78,19 @@ def _refuse_other_images(split: str, module: ImageData, before: Mapping[str, Any
         raise UserError(f"split={split}: the images are others than those of the run ({changed}); accepted: the same")
 
 
+def _say_that_a_part_is_tested(module: ImageData, files: Any) -> None:
+    """Of class folders that are others than those of the run."""
+    spec = module.spec
+    if not isinstance(spec, FolderSpec) or not spec.is_cut or module.takes_all_to_test or files is None:
+        return
+    rest = [os.path.relpath(path, module.root) for paths in spec.folder.train.images.values() for path in paths]
+    if rest and not common(files, rest):
+        log.warning(
+            f"data.root={module.root}: {spec.test_size:,} of {spec.test_size + len(rest):,} images are tested, as "
+            "data.test_fraction says; 1 tests all of them"
+        )
+
+
 def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
     """What is tested must not have been trained on, or validated on: a folder may have grown since its test was cut.
 
@@ -86,6 +99,7 @@ def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]
     """
     if isinstance(module, ArrayData):
         before = checkpoint.get(type(module).__qualname__, {})
+        module.refuse_other_labels(before)
         module.refuse_another_cut(before)
         module.warn_of_other_contents(before)
     if not isinstance(module, ImageData) or not isinstance(module.spec, FolderSpec):
@@ -94,6 +108,7 @@ def refuse_trained_on(module: LightningDataModule, checkpoint: Mapping[str, Any]
     paths = (path for paths in module.spec.folder.test.images.values() for path in paths)
     known = common(files, (os.path.relpath(path, module.root) for path in paths)) if files is not None else []
     if not known:
+        _say_that_a_part_is_tested(module, files)
         return
     what = f"{len(known):,} of the {module.spec.test_size:,} images to be tested bear names of images that the run was "
     what += f"trained or validated on, such as {printable(known[0])}"
