@@ -480,3 +480,17 @@ def test_a_reference_to_nothing_is_named_with_its_key(compose_config, monkeypatc
 def test_a_group_that_is_left_out_is_named_as_it_was(compose_config, group):
     message = problems(compose_config, f"~{group}")[0]
     assert message.startswith(f"{group}=null: must be a group: {group}=OPTION; it cannot be left out by ~{group}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("data.augment=[cutout]", "data.cutout_size=16"), "data.cutout_size=16 with images of 8x8 pixels: .*than 16"),
+        (("data.augment=[shift]", "data.shift=8"), "data.shift=8 with images of 8x8 pixels: nothing .* less than 8"),
+        (("data.augment=[mixup,mixup]",), r"data.augment=\[mixup, mixup\]: accepted: mixup and cutmix once each"),
+    ],
+)
+def test_augmentations_that_leave_nothing_or_count_once_are_refused(compose_config, words, said):
+    with pytest.raises(UserError, match=said):
+        check(compose_config(*words))
+    check(compose_config("data.augment=[cutout,shift,mixup,cutmix]", "data.cutout_size=15", "data.shift=7"))

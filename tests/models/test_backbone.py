@@ -92,7 +92,7 @@ def test_grey_images_are_answered_as_the_same_images_in_colour(published, tmp_pa
             lambda state: state.update({"layer1.0.bn1.bias": torch.ones(3)}),
             r"layer1.0.bn1.bias has shape \(3\) there and",
         ),
-        (lambda state: state["bn1.bias"].fill_(float("nan")), "values of network.bn1.bias are no numbers"),
+        (lambda state: state["bn1.bias"].fill_(float("nan")), "bn1.bias is NaN or infinite$"),
         (lambda state: state.clear() or state.update(x=torch.ones(1)), "conv1.* is not in them; .* and [0-9]+ more"),
     ],
 )
@@ -195,3 +195,25 @@ def test_no_name_reaches_out_of_the_library():
     assert not {name for name in TimmNetwork.names() if ":" in name or "/" in name}
     assert "resnet18.a1_in1k" in TimmNetwork.names()
     assert not {"get_model", "fcn_resnet50", "raft_large"} & set(TorchvisionNetwork.names())
+
+
+def test_weights_that_are_no_numbers_or_whole_ones_are_refused_by_name(published, tmp_path):
+    state = published.state_dict()
+    name = next(name for name, weight in state.items() if weight.is_floating_point())
+    for wrong, said in ((state[name] * torch.nan, "NaN or infinite"), (state[name].int(), "int32 there")):
+        file = saved(state | {name: wrong}, tmp_path / "x.pth")
+        backbone = TimmNetwork(3, SIZE, 10, ARCH, weights=file)
+        with pytest.raises(UserError, match=rf"model.weights=.*{name} is {said}"):
+            begin_pretrained(backbone, COLOUR)
+    (tmp_path / "y.pth").write_bytes(b"no weights")
+    with pytest.raises(UserError, match=r"^model.weights=\S*y.pth: "):
+        begin_pretrained(TimmNetwork(3, SIZE, 10, ARCH, weights=str(tmp_path / "y.pth")), COLOUR)
+
+
+def test_a_last_layer_of_as_many_classes_is_kept_and_said(tmp_path, caplog):
+    theirs = timm.create_model(ARCH, num_classes=10)
+    backbone = TimmNetwork(3, SIZE, 10, ARCH, weights=saved(theirs.state_dict(), tmp_path / "x.pth"))
+    with caplog.at_level("INFO"):
+        begin_pretrained(backbone, COLOUR)
+    assert "its last layer is of 10 classes, too, and is kept" in caplog.text
+    assert torch.equal(backbone.network.get_classifier().weight, theirs.get_classifier().weight)

@@ -13,6 +13,7 @@ from groundup.config.rooms import accepted, all_options, options_of
 from groundup.config.schedulers import refuse_scheduler_without_val_loader
 from groundup.config.sizes import refuse_heavy_images, refuse_heavy_network
 from groundup.config.validation import shown
+from groundup.data.amounts import refuse_large_amounts
 from groundup.data.augment_names import check_names
 from groundup.data.folder import scan
 from groundup.data.folder_spec import Scan
@@ -43,6 +44,7 @@ def fit_images(config: dict[str, Any]) -> None:
     _refuse_small_images(config["model"], data, (height, width), "set data.image_size={smallest} or more, or ")
     if "augment" in data:  # somebody else's may leave it out
         data["augment"] = check_names(data["augment"], data.get("crop_padding", 0), (height, width))
+        refuse_large_amounts(data["augment"], data, (height, width))
     _refuse_growing_images(config["model"], data.get("progressive_sizes"), smallest)
 
 

@@ -30,6 +30,8 @@ def refuse_wrong_mixing(config: Mapping[str, Any]) -> None:
             f"data.augment={names[0]} with loss={config['loss']['name']}: a mixture has two classes, each with a "
             f"share, and this loss may take one; accepted: {ours}"
         )
+    if len(names) > len(set(names)):
+        raise UserError(f"data.augment=[{', '.join(names)}]: accepted: mixup and cutmix once each")
     if data["batch_size"] == 1:
         raise UserError(
             f"data.augment={names[0]} with data.batch_size=1: there is nothing to mix with; accepted: at least 2"

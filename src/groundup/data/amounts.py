@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from groundup.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,22 @@ class Amounts:
 def pixels(size: float, image_size: Sequence[int]) -> int:
     """A size in pixels, which below 1 is given in parts of the shorter side; never less than one pixel."""
     return int(size) if size >= 1 else max(1, round(size * min(image_size)))
+
+
+def refuse_large_amounts(names: Sequence[str], data: Mapping[str, Any], image_size: Sequence[int]) -> None:
+    """Refuses sizes that leave nothing of an image.
+
+    Raises:
+        UserError: naming the key.
+    """
+    side = min(image_size)
+    for key, name, limit in (("shift", "shift", side), ("cutout_size", "cutout", 2 * side)):
+        size = data.get(key)
+        if name in names and size is not None and pixels(size, image_size) >= limit:
+            raise UserError(
+                f"data.{key}={size:g} with images of {image_size[0]}x{image_size[1]} pixels: nothing would be left of "
+                f"them; accepted: less than {limit}"
+            )
 
 
 def warn_of_small_amounts(names: Sequence[str], amounts: Amounts, image_size: Sequence[int]) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from groundup.errors import UserError
 from groundup.learning.begin_from import named_as, read_weights
-from groundup.learning.checkpoint import refuse_what_is_no_number
 from groundup.models.backbone import Backbone, adapted, options_of_input
 from groundup.spec import DatasetSpec
 
@@ -52,12 +51,14 @@ def begin_pretrained(backbone: Backbone, spec: DatasetSpec) -> None:
     fitted = fit(backbone, backbone.published_weights()) if published else fit_file(backbone, read_file(path))
     if fitted.wrong:
         more = f" and {len(fitted.wrong) - SHOWN} more" if len(fitted.wrong) > SHOWN else ""
+        side = backbone.input_of(backbone.arch).size
+        is_size = spec.height != side and any("has shape" in each for each in fitted.wrong)
+        other = "" if not is_size else f"; or the network is one for images of {side}x{side} pixels alone"
         raise UserError(
             f"model.weights={chosen}: these are not the weights of model.arch={backbone.arch} of {backbone.library}: "
-            f"{'; '.join(fitted.wrong[:SHOWN])}{more}"
+            f"{'; '.join(fitted.wrong[:SHOWN])}{more}{other}"
         )
     backbone.network.load_state_dict(fitted.taken, strict=False)
-    refuse_what_is_no_number(backbone, path)
     for line in _told(backbone, fitted, spec):
         log.info(line)
 
@@ -69,7 +70,10 @@ def read_file(path: Path) -> dict[str, Tensor]:
         UserError: it cannot be read safely, or holds no weights.
     """
     if path.suffix != ".safetensors":
-        return read_weights(path)[0]
+        try:
+            return read_weights(path)[0]
+        except UserError as error:
+            raise UserError(f"model.weights={path}: {str(error).removeprefix(f'checkpoint {path}: ')}") from error
     if not path.is_file():
         raise UserError(f"model.weights={path}: no such file")
     from safetensors.torch import load_file  # of an extra
@@ -110,6 +114,9 @@ def fit(backbone: Backbone, given: Mapping[str, Tensor]) -> Fitted:
             fitted.wrong.append(f"{name} is not in them")
         elif there.shape != weight.shape:
             fitted.wrong.append(f"{name} has shape {_shape(there)} there and {_shape(weight)} here")
+        elif weight.is_floating_point() and not (there.is_floating_point() and there.isfinite().all()):
+            what = "NaN or infinite" if there.is_floating_point() else f"{there.dtype} there".removeprefix("torch.")
+            fitted.wrong.append(f"{name} is {what}")
         else:
             fitted.taken[name] = there
     fitted.wrong += [f"{name} is in them and not in the network" for name in given if name not in own]
@@ -133,6 +140,9 @@ def _told(backbone: Backbone, fitted: Fitted, spec: DatasetSpec) -> list[str]:
     lines = [f"model.weights={backbone.weights}: {said}"]
     if fitted.dropped:
         lines.append(f"  new, for {spec.num_classes} classes: {', '.join(fitted.dropped)}")
+    else:
+        said = f"is of {spec.num_classes} classes, too, and is kept: are they the same, in this order?"
+        lines.append(f"  its last layer {said}")
     if fitted.first_layer is not None:
         how = "summed over" if spec.channels == 1 else "repeated from"
         lines.append(f"  its first layer, for images of {spec.channels} channels, is {how} {fitted.first_layer}")
