@@ -254,6 +254,13 @@ def test_a_run_does_not_begin_where_a_link_leads_out(make_config, tmp_path):
     assert not any((tmp_path / "own").iterdir())
 
 
+def test_a_run_that_failed_before_its_first_step_leaves_its_directory_to_the_next(make_config, tmp_path):
+    with pytest.raises(UserError, match=r"data\.folds=900"):  # which is known when the images are there
+        run(make_config("data.folds=900", "data.fold=0", "data.val_fraction=null"), tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["status"] == "failed"
+    assert run(make_config(), tmp_path)["status"] == "finished"
+
+
 def test_a_directory_that_holds_a_run_is_not_written_over(small_run, make_config):
     _, run_dir = small_run
     with pytest.raises(UserError, match="holds a run already"):

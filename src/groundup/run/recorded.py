@@ -27,7 +27,7 @@ from groundup.rundir.names import CONFIG, LAST, LOCK, PREDICTIONS, RESULTS
 from groundup.rundir.plain import write_yaml
 from groundup.rundir.pruned import forget_decision
 from groundup.rundir.results import DONE, write_results
-from groundup.rundir.state import LR_RANGE
+from groundup.rundir.state import LR_RANGE, clean, never_began
 from groundup.spec import DatasetSpec
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,8 @@ def _opened(run_dir: Path, resume: Path | None) -> Iterator[None]:
             raise UserError(f"resume={run_dir}: this run is still going on in another process") from error
         except OSError as error:
             raise UserError(f"hydra.run.dir={run_dir}: cannot be written: {error.strerror or error}") from error
+        if resume is None and never_began(run_dir):
+            clean(run_dir)
         if resume is None and ((run_dir / RESULTS).exists() or (run_dir / LAST).exists()):
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already; go on with it by resume=, or name another")
         if resume is None:

@@ -86,6 +86,13 @@ def read_state(run_dir: Path) -> JobState:
     return JobState("not run")
 
 
+def never_began(run_dir: Path) -> bool:
+    """Whether a run failed before its first step, so that nothing of it is worth keeping but the log."""
+    results = read_results(run_dir)
+    began = results.get("steps") or (run_dir / LAST).exists()
+    return results.get("status") == "failed" and not began
+
+
 def one_line(text: str) -> str:
     return " ".join(str(text).split())
 
