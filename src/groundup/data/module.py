@@ -81,8 +81,17 @@ class ImageData(LightningDataModule):
         limit_train: takes only the first N images of the training split, before validation is cut from it.
         limit_test: takes only the first N images of the test split.
         augment: the names of the augmentations of training images, in order.
-        crop_padding, shift, cutout_size, crop_scale, rotation, color_jitter, randaugment, erasing_probability,
-            erasing_area, mixup_alpha, cutmix_alpha: how much they change, see `Amounts`.
+        crop_padding: how much an augmentation changes, see `Amounts`.
+        shift: likewise.
+        cutout_size: likewise.
+        crop_scale: likewise.
+        rotation: likewise.
+        color_jitter: likewise.
+        randaugment: likewise.
+        erasing_probability: likewise.
+        erasing_area: likewise.
+        mixup_alpha: likewise.
+        cutmix_alpha: likewise.
         sampler: `balanced` trains on every class equally often, see `BalancedOrder`; None on every image once an epoch.
         progressive_sizes: `(share of the training, pixels a side)` in rising order: the size of training images from
             that share on; None keeps the size.
