@@ -201,7 +201,7 @@ def fetched(monkeypatch):
     """What `data.module` would have fetched: name, root and mirror."""
     calls = []
     monkeypatch.setattr(
-        "groundup.data.module.ensure", lambda name, root, mirror: calls.append((name, str(root), mirror))
+        "groundup.data.module.ensure", lambda name, root, mirror, kind: calls.append((name, str(root), mirror))
     )
     return calls
 
@@ -220,8 +220,8 @@ def test_nothing_is_downloaded_to_where_a_run_says(own_run, fetched, tmp_path):
         evaluate(own_run, accelerator="cpu")
     assert fetched == []
     assert not (tmp_path / "theirs").exists()
-    # the control: the same folder named by the command is asked for
-    with pytest.raises(UserError, match="made by another network"):
+    # the control: the same folder named by the command would be asked for
+    with pytest.raises(UserError, match="its images are of 1x28x28, those of the network of 1x8x8"):
         evaluate(own_run, accelerator="cpu", data={"root": str(tmp_path / "theirs")})
 
 
