@@ -40,3 +40,8 @@ def test_an_epoch_that_stands_twice_in_a_file_is_one(tmp_path):
 def test_a_metric_that_no_run_has_makes_no_band(tmp_path):
     write_run(tmp_path / "0", make_results(), make_config())
     assert band(find_runs([tmp_path]).runs, "val/nosuch") is None
+
+
+def test_a_range_test_has_no_curve(tmp_path):
+    write_run(tmp_path / "0", make_results() | {"kind": "lr_range", "suggested_lr": 0.1}, make_config())
+    assert band(find_runs([tmp_path]).runs, "val/acc") is None

@@ -11,7 +11,7 @@ from groundup.rundir.epochs import read_epochs
 from groundup.rundir.jobs import FrozenJob
 from groundup.rundir.names import CONFIG, METRICS
 from groundup.rundir.plain import Unreadable, read_yaml
-from groundup.rundir.state import JobState, read_state
+from groundup.rundir.state import RANGE_TEST, JobState, read_state
 from groundup.spec import class_name
 
 PER_CLASS = "test/per_class"  # in results.json
@@ -103,6 +103,8 @@ def _texts(value: Any) -> list[str] | None:
 
 
 def _read_epochs(file: Path, name: str, state: JobState, notes: list[str]) -> list[dict[str, float]]:
+    if state.status == RANGE_TEST:  # which trained nothing
+        return []
     rows = read_epochs(file)
     if not rows and state.status == "finished":
         notes.append(f"{name}: {METRICS} is missing or damaged; it is not in the curves")
