@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import re
 import shutil
 from types import SimpleNamespace
@@ -225,6 +226,7 @@ def test_a_network_learns_the_same_weights_from_the_disk_as_from_memory(options,
     for where in ({}, {"in_memory": False}, {"in_memory": False, "workers": 2}):
         module, data = Linear(), ImageData(folder_spec(tmp_path), tmp_path, batch_size=4, **where, **options)
         quiet_trainer(epochs=3).fit(module, datamodule=data)
+        assert not multiprocessing.active_children()  # else each is waited for when they are collected
         weights.append(module.net[1].weight.detach().clone())
     assert torch.equal(weights[0], weights[1])
     assert torch.equal(weights[0], weights[2])

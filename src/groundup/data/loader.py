@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -148,19 +149,30 @@ class StreamedBatches:
     def __init__(self, dataset: Dataset, order: EpochOrder, finish: Finish, workers: int = 0, chunk: int = CHUNK):
         self.sampler = self.batch_sampler = order  # Lightning looks for both, to set the epoch
         self._finish, self._chunk = finish, chunk
-        self._loader: DataLoader = DataLoader(
+        self._make = partial(
+            DataLoader,
             dataset,
-            batch_sampler=order,  # type: ignore[arg-type]  # any iterable of lists of positions will do
+            batch_sampler=order,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=finish.device.type == "cuda",
             generator=Generator(),  # else it takes a number from the global one
         )
+        self._loader: DataLoader | None = None
 
     def __len__(self) -> int:
         return len(self.sampler)
 
+    def close(self) -> None:
+        """Ends the workers; the next epoch starts others.
+
+        Left to the garbage collection, which closes their queues before they are told, each is waited for five seconds.
+        """
+        self._loader = None
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self._loader is None:
+            self._loader = self._make()
         epoch, start, device = self.sampler.epoch, self.sampler.start, self._finish.device
         sizes = self.sampler.sizes
         step = _batches_of(self._chunk, sizes)

@@ -194,6 +194,7 @@ class ImageData(LightningDataModule):
         self.cache = cache
         self.splits: dict[str, Images | FolderImages | None] = {}
         self.measures = tuple(key for key, value in (("mean", mean), ("std", std)) if value == "auto")
+        self._streams: list[StreamedBatches] = []  # that have workers, maybe
         self._is_told = False  # what there is
         self.takes_all_to_test = test_fraction == 1
         self.passes = 1  # over the training images that make up an epoch
@@ -258,6 +259,10 @@ class ImageData(LightningDataModule):
             tell_what_is_there(self.spec, self.splits, self.limits)
             if self.reader is not None:
                 self.reader.tell(len(self.reader.digests))
+
+    def teardown(self, stage: str) -> None:
+        for stream in self._streams:
+            stream.close()
 
     @property
     def cuts_validation(self) -> bool:
@@ -428,7 +433,8 @@ class ImageData(LightningDataModule):
         order = self._order(split, batch_size, shuffle, passes)
         finish = self.finish("val" if plain else split, order.size, device, order.rank)
         if isinstance(images, FolderImages):
-            return StreamedBatches(images, order, finish, self.workers)
+            self._streams.append(StreamedBatches(images, order, finish, self.workers))
+            return self._streams[-1]
         kind = Positions if self.positions and split == "train" and not plain else Batches
         return kind(images.pixels.to(device), images.labels.to(device), order, finish)
 
