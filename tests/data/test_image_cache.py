@@ -61,6 +61,7 @@ def opened(photos, cache, **options) -> ImageData:
 def test_a_second_start_decodes_nothing_and_sees_the_same(tmp_path, photos, decoded, caplog):
     first = opened(photos, tmp_path / "cache")
     assert len(decoded) == 6
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         second = opened(photos, tmp_path / "cache")
     assert len(decoded) == 6
