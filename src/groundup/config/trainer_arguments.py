@@ -107,8 +107,8 @@ WORKING_CALLBACKS = {
     "WeightAveraging": "last.ckpt holds the mean of the weights after every step",
 }
 REFUSED_CALLBACKS = {
-    "BackboneFinetuning": "model.freeze and model.backbone_rate do that, of model=timm and model=torchvision; parameters "
-    "that are frozen when the network is built stay frozen",
+    "BackboneFinetuning": "model.freeze and model.backbone_rate do that, of model=timm and model=torchvision; "
+    "parameters that are frozen when the network is built stay frozen",
     "BaseFinetuning": "parameters that join in later have no learning rate in the project's schedule; parameters "
     "that are frozen when the network is built stay frozen",
     "BasePredictionWriter": "the Trainer never predicts here; use predict.py with out=FILE",
