@@ -214,3 +214,15 @@ def test_a_run_does_not_go_on_with_files_or_classes_that_have_changed(tmp_path, 
     table.write_text("\n".join(["file,label", *rows[:-2], *(row[:-3] + "cat" for row in rows[-2:])]))
     with pytest.raises(UserError, match=r"2 of 6 images have another class, first dog/3.png"):
         ImageData(make_spec(keys), photos, val_fraction=0).load_state_dict(state)
+
+
+def test_a_cache_that_cannot_be_read_costs_decoding_and_no_run(tmp_path, photos, decoded, caplog):
+    opened(photos, tmp_path / "cache")
+    [file] = (tmp_path / "cache").glob("*.images")
+    file.unlink()
+    file.mkdir()
+    count = len(decoded)
+    data = opened(photos, tmp_path / "cache")
+    assert len(decoded) == count + 6
+    assert torch.equal(data.splits["train"].pixels, opened(photos, None).splits["train"].pixels)
+    assert "cannot be read: Is a directory" in caplog.text

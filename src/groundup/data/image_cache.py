@@ -113,7 +113,12 @@ class ImageCache:
         if count == 0:
             self._records = None
         elif count != known or self._records is None:
-            self._records = np.memmap(self.file, np.uint8, "r", shape=(count, self._length))
+            try:
+                self._records = np.memmap(self.file, np.uint8, "r", shape=(count, self._length))
+            except OSError as error:  # somebody else's, say: images are decoded then
+                log.warning(f"data.cache: {self.file}: cannot be read: {error.strerror or error}")
+                self._records, self._places = None, {}
+                return
             for place in range(known, count):
                 self._places[self._records[place, :_KEY].tobytes()] = place
 
