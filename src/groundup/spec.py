@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 LARGEST = 2**26  # numbers an image: 4,700 x 4,700 pixels in colour
+Usual = tuple[float, float] | None  # mean and deviation of training pixels in 0..1, where they are known
 MOST_PIXELS = 178_000_000  # of a file, before it is resized; beyond, Pillow refuses by itself
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from groundup.config.normal_form import make_absolute
 from groundup.config.rooms import options_of
 from groundup.config.suggest import nearest
-from groundup.data.folder_spec import IMAGE_FOLDER
 from groundup.data.specs import channels_of
 from groundup.data.whose import has_our_keys
 from groundup.errors import UserError
@@ -17,7 +16,6 @@ from groundup.models.options import Backbone
 
 PUBLISHED = "default"
 ENDINGS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
-FOLDER_SIDE = 32  # pixels, of an image folder where neither the config nor weights say
 
 
 def settle_backbone(config: dict[str, Any]) -> None:
@@ -39,15 +37,6 @@ def settle_backbone(config: dict[str, Any]) -> None:
         _refuse_contradictions(config)
         if model["weights"] is not None and has_our_keys(config["data"]):
             _show_as_trained(config["data"], network.input_of(model["arch"]))
-    if config["data"].get("name") == IMAGE_FOLDER and has_our_keys(config["data"]):
-        _settle_folder(config["data"])
-
-
-def _settle_folder(data: dict[str, Any]) -> None:
-    """What neither the config nor weights say of photos: nobody has published their mean."""
-    for key, value in {"image_size": FOLDER_SIDE, "mean": "auto", "std": "auto"}.items():
-        if data.get(key) is None:
-            data[key] = value
 
 
 def _network_of(model: Mapping[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from groundup.config.contradictions import (
     refuse_several_devices_in_sweep,
 )
 from groundup.config.folds import settle_folds
+from groundup.config.image_folder import settle_folder
 from groundup.config.image_sizes import fit_images, look_at_images
 from groundup.config.mixing import refuse_wrong_mixing
 from groundup.config.normal_form import (
@@ -48,7 +49,6 @@ from groundup.rundir.names import CONFIG, EXPORTED, PREDICTIONS
 from groundup.spec import DatasetSpec
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")  # packages that write it and compute it
-FILES_OF_DATA = ("table", "file", "test_file")
 FOLDERS_OF_LOGGERS = ("save_dir", "root_dir", "log_dir", "dir")  # as Lightning's call them
 
 
@@ -98,9 +98,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
         refuse_several_devices_in_sweep(config)
     drop_sweep(config)
     trusted(config.pop("trust", None))  # no part of a run, whose directory has no say in it
-    make_absolute(config["data"], "root")
-    make_absolute(config["data"], "mirror")
-    for key in FILES_OF_DATA:
+    for key in OF_THE_RUN:
         make_absolute(config["data"], key)
     if config["data"].get("cache") != "auto":
         make_absolute(config["data"], "cache")
@@ -117,6 +115,7 @@ def check_words(cfg: DictConfig, words: Sequence[str] | None = None) -> dict[str
     drop_idle_nesterov(config["optimizer"])
     refuse_contradictions(config)
     settle_backbone(config)
+    settle_folder(config["data"])
     refuse_wrong_balance(config)
     refuse_wrong_mixing(config)
     settle_range_test(config)
@@ -181,9 +180,7 @@ def check_evaluate(cfg: DictConfig) -> dict[str, Any]:
     config = _check_reader(cfg, Evaluate)
     make_absolute(config, "predictions")
     _check_predictions(config)
-    make_absolute(config["data"], "root")
-    make_absolute(config["data"], "mirror")
-    for key in FILES_OF_DATA:
+    for key in OF_THE_RUN:
         make_absolute(config["data"], key)
     return config
 
@@ -227,9 +224,7 @@ def check_export(cfg: DictConfig) -> dict[str, Any]:
     """
     config = _check_reader(cfg, Export)
     to = config["to"]
-    make_absolute(config["data"], "root")
-    make_absolute(config["data"], "mirror")
-    for key in FILES_OF_DATA:
+    for key in OF_THE_RUN:
         make_absolute(config["data"], key)
     file = Path(config["out"] or Path(config["run"]) / EXPORTED[to])
     if file.suffix != f".{to}":

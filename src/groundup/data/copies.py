@@ -6,6 +6,8 @@ import hashlib
 import logging
 import os
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from groundup.data.folder import Split
 from groundup.printable import printable
@@ -15,19 +17,27 @@ log = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # bytes
 
 
+@dataclass(frozen=True)
+class _File:
+    split: str
+    label: str
+    path: str
+
+
 def warn_of_copies(train: Split, val: Split, test: Split) -> None:
     """Says how many images to validate or test on are among those trained on, and how many of these are of two classes.
 
     Only files of equal sizes are read.
     """
-    if twice := _of_two_classes(train):
+    alike = _alike({"train": train, "val": val, "test": test})
+    if twice := _of_two_classes(alike):
         one, other = twice[0]
         log.warning(
             f"{len(twice):,} training images are of two classes, byte by byte: {printable(one)} and "
             f"{printable(other)}; a network cannot learn both"
         )
-    for name, held_out in (("val", val), ("test", test)):
-        copies = _copies(train, held_out)
+    for name in ("val", "test"):
+        copies = _held_out(alike, name)
         if copies:
             one, other = copies[0]
             log.warning(
@@ -36,44 +46,37 @@ def warn_of_copies(train: Split, val: Split, test: Split) -> None:
             )
 
 
-def _copies(train: Split, held_out: Split) -> list[tuple[str, str]]:
-    """Pairs of a training image and an equal one that is held out, at most one for each of the second."""
-    by_size: dict[int, list[str]] = defaultdict(list)
-    for path in _paths(train):
-        by_size[_size(path)].append(path)
-    digests: dict[int, dict[bytes, str]] = {}
-    found = []
-    for path in _paths(held_out):
-        size = _size(path)
-        if size < 1 or size not in by_size:
+def _alike(splits: Mapping[str, Split]) -> list[list[_File]]:
+    """Groups of equal files, training images first."""
+    by_size: dict[int, list[_File]] = defaultdict(list)
+    for split, found in splits.items():
+        for label, paths in found.images.items():
+            for path in paths:
+                by_size[_size(path)].append(_File(split, label, path))
+    groups: list[list[_File]] = []
+    for size, files in by_size.items():
+        if size < 1 or len(files) < 2:
             continue
-        if size not in digests:
-            digests[size] = {_digest(other): other for other in by_size[size]}
-        if (other := digests[size].get(_digest(path))) is not None:
-            found.append((other, path))
-    return found
+        equal: dict[bytes, list[_File]] = defaultdict(list)
+        for file in files:
+            equal[_digest(file.path)].append(file)
+        groups += [group for group in equal.values() if len(group) > 1]
+    return groups
 
 
-def _of_two_classes(train: Split) -> list[tuple[str, str]]:
+def _of_two_classes(alike: list[list[_File]]) -> list[tuple[str, str]]:
     """Pairs of equal training images of different classes, at most one for each of the second."""
-    by_size: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for name, paths in train.images.items():
-        for path in paths:
-            by_size[_size(path)].append((name, path))
     found = []
-    for size, alike in by_size.items():
-        if size < 1 or len({name for name, _ in alike}) < 2:
-            continue
-        first: dict[bytes, tuple[str, str]] = {}
-        for name, path in alike:
-            other, earlier = first.setdefault(_digest(path), (name, path))
-            if other != name:
-                found.append((earlier, path))
+    for group in alike:
+        first, *others = group
+        found += [(first.path, file.path) for file in others if file.split == "train" and file.label != first.label]
     return found
 
 
-def _paths(split: Split) -> list[str]:
-    return [path for paths in split.images.values() for path in paths]
+def _held_out(alike: list[list[_File]], split: str) -> list[tuple[str, str]]:
+    """Pairs of a training image and an equal one of a split, at most one for each of the second."""
+    trained = [group for group in alike if group[0].split == "train"]
+    return [(group[0].path, file.path) for group in trained for file in group if file.split == split]
 
 
 def _size(path: str) -> int:

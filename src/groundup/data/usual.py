@@ -8,10 +8,10 @@ from typing import Any
 
 from groundup.data.published import published_set
 from groundup.data.whose import OURS
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, Usual
 
 
-def usual_pixels(data: Mapping[str, Any], spec: DatasetSpec) -> tuple[float, float] | None:
+def usual_pixels(data: Mapping[str, Any], spec: DatasetSpec) -> Usual:
     """Mean and deviation of training pixels in 0..1, over all channels; None where they were not measured.
 
     What images are normalised by does not tell: it may be that of the weights that a network began with, or a guess.

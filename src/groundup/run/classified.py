@@ -17,8 +17,7 @@ from groundup.errors import UserError
 from groundup.printable import printable
 from groundup.run.bar import bar_of_images, beside_bars
 from groundup.run.digits import Invert, as_mnist, expects_light_on_dark, inverted, is_dark_on_light
-from groundup.rundir.exported import Usual
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, Usual
 
 log = logging.getLogger(__name__)
 

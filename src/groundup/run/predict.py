@@ -19,13 +19,13 @@ from groundup.errors import UserError
 from groundup.learning.predictor import Predictor, probabilities_of
 from groundup.learning.random_numbers import INFERENCE, seed_all
 from groundup.run.allocator import keep_freed_memory
-from groundup.run.classified import Prediction, Prepare, Usual, batch_size, classify
+from groundup.run.classified import Prediction, Prepare, batch_size, classify
 from groundup.run.images_asked import find_images
 from groundup.run.readback import building_from, read_config, warn_of_pruned
 from groundup.run.trained import build_trained, read_saved
 from groundup.run.trials import check_answer, refuse_sigmoids
 from groundup.seeds import mix_seed
-from groundup.spec import DatasetSpec
+from groundup.spec import DatasetSpec, Usual
 
 AS_THEY_ARE = Prepare()
 

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from groundup.spec import MOST_PIXELS, DatasetSpec
+from groundup.spec import MOST_PIXELS, DatasetSpec, Usual
 
 IMAGES, PROBABILITIES, CLASS = "images", "probabilities", "class"  # of the graph: its input, its outputs
 METADATA = "groundup"  # the entry that holds `facts`, as JSON
 FORMAT = 1
-Usual = tuple[float, float] | None  # mean and deviation of training pixels in 0..1, where they are known
 
 
 def facts_of(
